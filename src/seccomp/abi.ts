@@ -1,0 +1,72 @@
+// The system call ABIs of each machine: how the filter tells them apart, and their tables of names.
+
+import * as tables from "./tables.ts";
+import type { Machine } from "./types.ts";
+
+export interface Abi {
+  /** Its name in `architectures`. */
+  name: string;
+  /** seccomp_data.arch, linux/audit.h. */
+  audit: number;
+  /** Added to each number: x32 shares x86-64's audit arch and is told by bit 30 of the number. */
+  base: number;
+  /** Whether arguments have 64 bits; if not, only their low halves are looked at, since no more reaches the call. */
+  wide: boolean;
+  table: Map<string, number>;
+}
+
+const AUDIT_ARCH_X86_64 = 0xc000003e;
+const AUDIT_ARCH_I386 = 0x40000003;
+const AUDIT_ARCH_AARCH64 = 0xc00000b7;
+const AUDIT_ARCH_ARM = 0x40000028;
+const X32_SYSCALL_BIT = 0x40000000;
+
+/** ARM numbers its private calls (cacheflush, set_tls) from here, far above the common table. */
+export const ARM_PRIVATE = 0x0f0000;
+
+const parsed = new Map<string, Map<string, number>>();
+
+/** Reads the form that scripts/seccomp-tables.ts writes. */
+function parse(packed: string): Map<string, number> {
+  const known = parsed.get(packed);
+  if (known !== undefined) return known;
+  const table = new Map<string, number>();
+  let number = 0;
+  for (const word of packed.split(/\s+/)) {
+    if (word === "") continue;
+    if (word.charCodeAt(0) <= 0x39) number = Number(word);
+    else table.set(word, number++);
+  }
+  parsed.set(packed, table);
+  return table;
+}
+
+/** The machine's own ABI first; it is always filtered, the others where the profile lists them. */
+export function abisOf(machine: Machine): Abi[] {
+  if (machine === "aarch64") {
+    return [
+      {
+        name: "SCMP_ARCH_AARCH64",
+        audit: AUDIT_ARCH_AARCH64,
+        base: 0,
+        wide: true,
+        table: parse(tables.aarch64),
+      },
+      { name: "SCMP_ARCH_ARM", audit: AUDIT_ARCH_ARM, base: 0, wide: false, table: parse(tables.arm) },
+    ];
+  }
+  const audit = AUDIT_ARCH_X86_64;
+  return [
+    { name: "SCMP_ARCH_X86_64", audit, base: 0, wide: true, table: parse(tables.x86_64) },
+    { name: "SCMP_ARCH_X32", audit, base: X32_SYSCALL_BIT, wide: true, table: parse(tables.x32) },
+    { name: "SCMP_ARCH_X86", audit: AUDIT_ARCH_I386, base: 0, wide: false, table: parse(tables.x86) },
+  ];
+}
+
+/** Whether any of our tables has the name: one that only another ABI has is no misspelling. */
+export function isKnownSyscall(name: string): boolean {
+  for (const packed of [tables.x86_64, tables.x86, tables.x32, tables.aarch64, tables.arm]) {
+    if (parse(packed).has(name)) return true;
+  }
+  return false;
+}

@@ -1,0 +1,68 @@
+// ProfileError, and the checks of single values that the readers of profiles share.
+
+/** A profile that cannot be used; `path` names the field, as in `syscalls[3].args[0].op`. */
+export class ProfileError extends Error {
+  override readonly name = "ProfileError";
+  readonly path: string;
+
+  constructor(path: string, problem: string) {
+    super(path === "" ? problem : `${path}: ${problem}`);
+    this.path = path;
+  }
+}
+
+/** A value for a message: short, and safe for anything that JSON or a caller can hold. */
+export function show(value: unknown): string {
+  if (typeof value === "string")
+    return JSON.stringify(value.length > 60 ? `${value.slice(0, 57)}...` : value);
+  if (value === null || typeof value === "number" || typeof value === "boolean") return String(value);
+  if (typeof value === "bigint") return value.toString();
+  return Array.isArray(value) ? "an array" : typeof value === "object" ? "an object" : typeof value;
+}
+
+export function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+export function readObject(value: unknown, path: string): Record<string, unknown> {
+  if (!isObject(value)) throw new ProfileError(path, `must be an object, not ${show(value)}`);
+  return value;
+}
+
+/** An absent list, or null as Go's encoder writes one, is empty. */
+export function readList(value: unknown, path: string): readonly unknown[] {
+  if (value === undefined || value === null) return [];
+  if (!Array.isArray(value)) throw new ProfileError(path, `must be an array, not ${show(value)}`);
+  return value;
+}
+
+export function readString(value: unknown, path: string): string {
+  if (typeof value !== "string") throw new ProfileError(path, `must be a string, not ${show(value)}`);
+  if (value === "") throw new ProfileError(path, "must not be empty");
+  return value;
+}
+
+export function readStrings(value: unknown, path: string): string[] {
+  return readList(value, path).map((item, i) => readString(item, `${path}[${i}]`));
+}
+
+/** An integer from 0 to `max`, or undefined where it is absent. */
+export function readInteger(value: unknown, path: string, max: number): number | undefined {
+  if (value === undefined || value === null) return undefined;
+  const number = typeof value === "bigint" && value <= Number.MAX_SAFE_INTEGER ? Number(value) : value;
+  if (typeof number !== "number" || !Number.isInteger(number) || number < 0 || number > max) {
+    throw new ProfileError(path, `must be an integer from 0 to ${max}, not ${show(value)}`);
+  }
+  return number;
+}
+
+/** A uint64; above 2^53 only as a bigint, since a number there has already lost its low bits. */
+export function readUint64(value: unknown, path: string): bigint {
+  if (value === undefined || value === null) return 0n;
+  if (typeof value === "number" && Number.isSafeInteger(value) && value >= 0) return BigInt(value);
+  if (typeof value === "bigint" && value >= 0n && value <= 0xffffffffffffffffn) return value;
+  if (typeof value === "number" && Number.isInteger(value) && value > 0 && value <= 2 ** 64) {
+    throw new ProfileError(path, `${value} is above 2^53 and must be given as a bigint`);
+  }
+  throw new ProfileError(path, `must be an integer from 0 to 2^64-1, not ${show(value)}`);
+}

@@ -1,0 +1,170 @@
+// Profiles as files hold them: OCI's own form, or that of moby and containers-common, whose rules depend on
+// capabilities, architecture and kernel. Either becomes an OCI linux.seccomp.
+
+import { isObject, ProfileError, readList, readObject, readString, readStrings, show } from "./check.ts";
+import { errnoByName } from "./errno-names.ts";
+import { readPolicy, readRule } from "./policy.ts";
+import type { Arch, LinuxSeccomp, LinuxSyscall, Machine } from "./types.ts";
+
+/** What a rule of a conditional profile is decided by. */
+export interface Target {
+  /** The container's bounding set, as CAP_ names. */
+  caps: Iterable<string>;
+  arch: Machine;
+  /** uname's release, as in 6.1.0-18-amd64. */
+  kernel: string;
+}
+
+export interface Filter {
+  caps?: readonly string[];
+  arches?: readonly string[];
+  minKernel?: string;
+}
+
+export interface ConditionalSyscall extends LinuxSyscall {
+  comment?: string;
+  includes?: Filter;
+  excludes?: Filter;
+}
+
+/** The form of moby's default.json and containers-common's seccomp.json. */
+export interface ConditionalProfile extends Omit<LinuxSeccomp, "syscalls"> {
+  archMap?: readonly { architecture: Arch; subArchitectures?: readonly Arch[] }[];
+  syscalls?: readonly ConditionalSyscall[];
+}
+
+// These profiles use Go's names of machines in `arches`, OCI's everywhere else.
+const GO_ARCH: Record<Machine, string> = { x86_64: "amd64", aarch64: "arm64" };
+
+/** JSON, but integers that a double cannot hold become bigints instead of other integers. */
+export function parseProfile(text: string): unknown {
+  const exact = (_key: string, value: unknown, context?: { source?: string }) => {
+    if (typeof value !== "number" || Number.isSafeInteger(value)) return value;
+    const source = context?.source ?? "";
+    return /^-?\d{1,40}$/.test(source) ? BigInt(source) : value;
+  };
+  try {
+    return JSON.parse(text, exact);
+  } catch (error) {
+    throw new ProfileError("", `not JSON: ${error instanceof Error ? error.message : show(error)}`);
+  }
+}
+
+function readVersion(value: unknown, path: string): [number, number] {
+  const match = /^(\d{1,6})\.(\d{1,6})(?:\D|$)/.exec(readString(value, path));
+  if (match === null)
+    throw new ProfileError(path, `must be a kernel version such as "4.8", not ${show(value)}`);
+  return [Number(match[1]), Number(match[2])];
+}
+
+interface ResolvedTarget {
+  caps: Set<string>;
+  arch: string;
+  kernel: [number, number];
+}
+
+/** The fields that the filter has, each with whether the target meets it: undefined where it is absent. */
+function readFilter(value: unknown, path: string, target: ResolvedTarget) {
+  if (value === undefined || value === null) return {};
+  const filter = readObject(value, path);
+  const caps = readStrings(filter.caps, `${path}.caps`);
+  const arches = readStrings(filter.arches, `${path}.arches`);
+  const hasMinKernel = filter.minKernel !== undefined && filter.minKernel !== null && filter.minKernel !== "";
+  const least = hasMinKernel ? readVersion(filter.minKernel, `${path}.minKernel`) : undefined;
+  const [major, minor] = target.kernel;
+  return {
+    anyCap: caps.length > 0 ? caps.some((cap) => target.caps.has(cap)) : undefined,
+    allCaps: caps.length > 0 ? caps.every((cap) => target.caps.has(cap)) : undefined,
+    arch: arches.length > 0 ? arches.includes(target.arch) : undefined,
+    kernel: least && (major > least[0] || (major === least[0] && minor >= least[1])),
+  };
+}
+
+/** As moby: every condition of `includes` must be met, and none of `excludes`. */
+function applies(call: Record<string, unknown>, path: string, target: ResolvedTarget): boolean {
+  const includes = readFilter(call.includes, `${path}.includes`, target);
+  const excludes = readFilter(call.excludes, `${path}.excludes`, target);
+  if (excludes.anyCap || excludes.arch || excludes.kernel) return false;
+  return includes.allCaps !== false && includes.arch !== false && includes.kernel !== false;
+}
+
+/** The errno that containers-common also gives by name; the name wins there. */
+function readErrno(name: unknown, number: unknown, path: string): unknown {
+  if (name === undefined || name === null || name === "") return number;
+  const errno = errnoByName(readString(name, path));
+  if (errno === undefined) throw new ProfileError(path, `unknown errno ${show(name)}`);
+  return errno;
+}
+
+function resolveSyscall(value: unknown, path: string, target: ResolvedTarget): LinuxSyscall | undefined {
+  const call = readObject(value, path);
+  const { name, names, action, args } = call;
+  const isNamed = name !== undefined && name !== null && name !== "";
+  if (isNamed && readList(names, `${path}.names`).length > 0) {
+    throw new ProfileError(path, "must have name or names, not both");
+  }
+  const takesErrno = action === "SCMP_ACT_ERRNO" || action === "SCMP_ACT_TRACE";
+  // containers-common writes errno names beside actions that take none; they mean nothing there.
+  const errnoRet = takesErrno ? readErrno(call.errno, call.errnoRet, `${path}.errno`) : call.errnoRet;
+  const syscall = { names: isNamed ? [name] : names, action, args: readList(args, `${path}.args`) };
+  const whole = errnoRet === undefined || errnoRet === null ? syscall : { ...syscall, errnoRet };
+  // Checked here also where it does not apply, and while its place in the file is known.
+  readRule(whole, path);
+  return applies(call, path, target) ? (whole as LinuxSyscall) : undefined;
+}
+
+function resolveArchitectures(profile: Record<string, unknown>, arch: Machine): string[] {
+  const own = readStrings(profile.architectures, "architectures");
+  const map = readList(profile.archMap, "archMap");
+  if (own.length > 0 && map.length > 0) {
+    throw new ProfileError("archMap", "must not stand beside architectures");
+  }
+  for (const [i, item] of map.entries()) {
+    const entry = readObject(item, `archMap[${i}]`);
+    const name = readString(entry.architecture, `archMap[${i}].architecture`);
+    const subs = readStrings(entry.subArchitectures, `archMap[${i}].subArchitectures`);
+    if (name === `SCMP_ARCH_${arch.toUpperCase()}`) return [name, ...subs];
+  }
+  return own;
+}
+
+/** Whether the profile has fields that OCI's form does not know and that decide what applies. */
+export function isConditional(profile: unknown): boolean {
+  if (!isObject(profile)) return false;
+  if (Array.isArray(profile.archMap) || typeof profile.defaultErrno === "string") return true;
+  const calls = Array.isArray(profile.syscalls) ? profile.syscalls : [];
+  return calls.some(
+    (call) => isObject(call) && ["name", "includes", "excludes", "errno"].some((key) => key in call),
+  );
+}
+
+/**
+ * The OCI profile for one container. A plain OCI profile comes back as it is, checked. Throws ProfileError; also
+ * for an empty profile, which moby takes for "unconfined": who wants that can say so.
+ */
+export function resolveProfile(profile: unknown, target: Target): LinuxSeccomp {
+  const source = readObject(profile, "");
+  if (!isConditional(source)) {
+    readPolicy(source);
+    return source as unknown as LinuxSeccomp;
+  }
+  const resolved: ResolvedTarget = {
+    caps: new Set(target.caps),
+    arch: GO_ARCH[target.arch],
+    kernel: readVersion(target.kernel, "kernel"),
+  };
+  const calls = readList(source.syscalls, "syscalls").map((call, i) =>
+    resolveSyscall(call, `syscalls[${i}]`, resolved),
+  );
+  const { defaultAction, flags, listenerPath, listenerMetadata } = source;
+  const defaultErrnoRet = readErrno(source.defaultErrno, source.defaultErrnoRet, "defaultErrno");
+  const fields = { defaultAction, defaultErrnoRet, flags, listenerPath, listenerMetadata };
+  const present = Object.entries(fields).filter(([, value]) => value !== undefined && value !== null);
+  const seccomp = {
+    ...Object.fromEntries(present),
+    architectures: resolveArchitectures(source, target.arch),
+    syscalls: calls.filter((call) => call !== undefined),
+  };
+  readPolicy(seccomp);
+  return seccomp as unknown as LinuxSeccomp;
+}
