@@ -43,7 +43,12 @@ export function readString(value: unknown, path: string): string {
 }
 
 export function readStrings(value: unknown, path: string): string[] {
-  return readList(value, path).map((item, i) => readString(item, `${path}[${i}]`));
+  const list = readList(value, path);
+  // A profile has hundreds of names: paths are worded for the wrong ones only.
+  for (const [i, item] of list.entries()) {
+    if (typeof item !== "string" || item === "") readString(item, `${path}[${i}]`);
+  }
+  return list as string[];
 }
 
 /** An integer from 0 to `max`, or undefined where it is absent. */

@@ -40,7 +40,7 @@ function addAbi(graph: Graph, spans: Span[], policy: Policy, abi: Abi): void {
   const otherwise = graph.ret(policy.defaultVerdict);
   const younger = newest < 0 ? otherwise : graph.ret(youngerVerdict(policy));
   let next = 0;
-  for (const number of [...calls.keys()].sort((a, b) => a - b)) {
+  for (const number of Uint32Array.from(calls.keys()).sort()) {
     if (number > next) addGap(spans, abi.base, next, number, newest, otherwise, younger);
     const rules = calls.get(number)!;
     const node =
@@ -99,6 +99,8 @@ export function compile(seccomp: LinuxSeccomp, machine: Machine): CompiledFilter
     root = graph.test(ARCH, "jeq", audit, archNode(graph, policy, sharing, isListed), root);
   }
   const names = new Set(policy.rules.flatMap((rule) => rule.names));
-  const unknownSyscalls = [...names].filter((name) => !abis[0]!.table.has(name) && !isKnownSyscall(name));
+  const unknownSyscalls = [...names].filter(
+    (name) => !abis.some((abi) => abi.table.has(name)) && !isKnownSyscall(name),
+  );
   return { program: assemble(graph.load(ARCH, root)), flags: policy.flags, unknownSyscalls };
 }

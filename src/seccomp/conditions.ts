@@ -35,8 +35,9 @@ function conditionNode(graph: Graph, condition: Condition, wide: boolean, yes: N
   const { index, op, value, valueTwo } = condition;
   const { high, low } = halves(value);
   if (op === "MASKED_EQ") {
-    const wanted = halves(valueTwo);
-    if ((valueTwo & ~value) !== 0n || (!wide && wanted.high !== 0)) return no; // nothing masked equals it
+    // "The masked argument is equal to the masked datum", seccomp_rule_add(3).
+    const wanted = halves(valueTwo & value);
+    if (!wide && wanted.high !== 0) return no;
     const lowNode = maskedHalf(graph, index, "low", low, wanted.low, yes, no);
     return wide ? maskedHalf(graph, index, "high", high, wanted.high, lowNode, no) : lowNode;
   }

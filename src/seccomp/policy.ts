@@ -143,16 +143,16 @@ export function readPolicy(value: unknown): Policy {
   if (defaultVerdict === notify)
     throw new ProfileError("defaultAction", "SCMP_ACT_NOTIFY cannot be the default");
   const rules = readList(seccomp.syscalls, "syscalls").map((call, i) => readRule(call, `syscalls[${i}]`));
-  const notifies = rules.findIndex((rule) => rule.verdict === notify);
+  const notifies = rules.some((rule) => rule.verdict === notify);
   let flags = readFlags(seccomp.flags);
   if (typeof (seccomp.listenerMetadata ?? "") !== "string") {
     throw new ProfileError("listenerMetadata", `must be a string, not ${show(seccomp.listenerMetadata)}`);
   }
   const listenerPath = seccomp.listenerPath ?? undefined;
   if (listenerPath !== undefined) readString(listenerPath, "listenerPath");
-  if (notifies >= 0) {
+  if (notifies) {
     if (listenerPath === undefined) {
-      throw new ProfileError(`syscalls[${notifies}].action`, "SCMP_ACT_NOTIFY needs a listenerPath");
+      throw new ProfileError("listenerPath", "must be given, since a rule has SCMP_ACT_NOTIFY");
     }
     flags |= FLAG_NEW_LISTENER;
   }

@@ -165,6 +165,7 @@ export function resolveProfile(profile: unknown, target: Target): LinuxSeccomp {
     architectures: resolveArchitectures(source, target.arch),
     syscalls: calls.filter((call) => call !== undefined),
   };
-  readPolicy(seccomp);
+  // The rules are checked already, but that one that notifies needs a listener.
+  readPolicy({ ...seccomp, syscalls: seccomp.syscalls.filter((call) => call.action === "SCMP_ACT_NOTIFY") });
   return seccomp as unknown as LinuxSeccomp;
 }

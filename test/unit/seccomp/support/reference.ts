@@ -75,7 +75,7 @@ function holds(arg: LinuxSeccompArg, actual: bigint): boolean {
     case "SCMP_CMP_GT":
       return actual > value;
     case "SCMP_CMP_MASKED_EQ":
-      return (actual & value) === BigInt(arg.valueTwo ?? 0);
+      return (actual & value) === (BigInt(arg.valueTwo ?? 0) & value);
   }
 }
 

@@ -1,0 +1,117 @@
+// The default profile: what it means, and that its precompiled filters are it.
+
+import { describe, expect, test } from "bun:test";
+import { compile } from "../../../src/seccomp/compile.ts";
+import { defaultFilter } from "../../../src/seccomp/default-filter.ts";
+import { DEFAULT_PROFILE, PROFILE_CAPABILITIES } from "../../../src/seccomp/default-profile.ts";
+import { resolveProfile } from "../../../src/seccomp/profile.ts";
+import type { LinuxSeccomp, Machine } from "../../../src/seccomp/types.ts";
+import { AUDIT, run } from "./support/bpf.ts";
+import { randomCall, seeded } from "./support/random.ts";
+import { evaluate, numbersOf } from "./support/reference.ts";
+
+const ALLOW = 0x7fff0000;
+const EPERM = 0x50001;
+const ENOSYS = 0x50026;
+const MACHINES: Machine[] = ["x86_64", "aarch64"];
+// docker's set; CAP_SYS_CHROOT is the only one of them that the profile looks at.
+const DEFAULT_CAPS =
+  "AUDIT_WRITE CHOWN DAC_OVERRIDE FOWNER FSETID KILL MKNOD NET_BIND_SERVICE NET_RAW SETFCAP SETGID SETPCAP SETUID SYS_CHROOT"
+    .split(" ")
+    .map((name) => `CAP_${name}`);
+
+function resolve(arch: Machine, caps: readonly string[], kernel = "6.18.0"): LinuxSeccomp {
+  return resolveProfile(DEFAULT_PROFILE, { arch, caps, kernel });
+}
+
+describe.each(MACHINES)("precompiled filters, %s", (machine) => {
+  // After a change of profile, tables or compiler: bun scripts/seccomp-tables.ts --filter
+  test.each([[DEFAULT_CAPS], [[]], [["CAP_NET_ADMIN"]]])("are the compiled profile for %p", (caps) => {
+    expect(defaultFilter(machine, caps)).toEqual(compile(resolve(machine, caps), machine).program);
+  });
+
+  test("there is none where a capability brings calls", () => {
+    const others = PROFILE_CAPABILITIES.filter((cap) => cap !== "CAP_SYS_CHROOT");
+    expect(others.length).toBe(PROFILE_CAPABILITIES.length - 1);
+    for (const cap of others) expect(defaultFilter(machine, [...DEFAULT_CAPS, cap])).toBeUndefined();
+  });
+
+  test("the kernel's version makes no difference", () => {
+    expect(resolve(machine, [], "4.8")).toEqual(resolve(machine, [], "7.0"));
+  });
+
+  test("agree with the reference, also across the numbers", () => {
+    const random = seeded(5);
+    const profile = resolve(machine, DEFAULT_CAPS);
+    const program = defaultFilter(machine, DEFAULT_CAPS)!;
+    const audits = machine === "x86_64" ? [AUDIT.x86_64, AUDIT.x86] : [AUDIT.aarch64, AUDIT.arm];
+    const args = [0n, 0n, 0n, 0n, 0n, 0n];
+    for (const arch of audits) {
+      for (const base of [0, 0x40000000]) {
+        for (let nr = base; nr < base + 600; nr += 3) {
+          expect(run(program, { nr, arch, args })).toBe(evaluate(profile, machine, { nr, arch, args }));
+        }
+      }
+    }
+    for (let i = 0; i < 1000; i++) {
+      const made = randomCall(random, profile, machine);
+      expect(run(program, made)).toBe(evaluate(profile, machine, made));
+    }
+  });
+
+  test("every name in the profile is a system call", () => {
+    const all = [...PROFILE_CAPABILITIES];
+    expect(compile(resolve(machine, all), machine).unknownSyscalls).toEqual([]);
+  });
+});
+
+describe("the default profile", () => {
+  const numbers = numbersOf("x86_64");
+  const verdict = (caps: string[], name: string, ...args: (number | bigint)[]) => {
+    const call = { nr: numbers[name]!, arch: AUDIT.x86_64, args: args.map(BigInt) };
+    return run(compile(resolve("x86_64", caps), "x86_64").program, call);
+  };
+
+  const young =
+    "futex_waitv cachestat fchmodat2 map_shadow_stack futex_wait statmount listmount mseal getxattrat uretprobe";
+  test.each(young.split(" "))("allows %s", (name) => expect(verdict(DEFAULT_CAPS, name)).toBe(ALLOW));
+
+  const refused =
+    "acct add_key bpf clock_settime create_module delete_module finit_module get_mempolicy init_module io_uring_setup io_uring_enter io_uring_register ioperm iopl kcmp kexec_file_load kexec_load keyctl lookup_dcookie mbind mount move_mount fsopen fsmount fsconfig fspick open_tree mount_setattr move_pages migrate_pages nfsservctl open_by_handle_at perf_event_open pidfd_getfd pivot_root process_madvise query_module quotactl quotactl_fd reboot request_key set_mempolicy setns settimeofday sethostname setdomainname swapon swapoff sysfs _sysctl syslog umount2 unshare uselib userfaultfd ustat vhangup lsm_set_self_attr";
+  test.each(refused.split(" "))("refuses %s", (name) => expect(verdict(DEFAULT_CAPS, name)).toBe(EPERM));
+
+  test("calls younger than the profile and clone3 are not there", () => {
+    expect(verdict(DEFAULT_CAPS, "clone3")).toBe(ENOSYS);
+    expect(verdict(DEFAULT_CAPS, "open_tree_attr")).toBe(ENOSYS);
+    expect(verdict(["CAP_SYS_ADMIN"], "clone3")).toBe(ALLOW);
+  });
+
+  test("clone makes processes and threads, but no namespace", () => {
+    expect(verdict(DEFAULT_CAPS, "clone", 0x3d0f00)).toBe(ALLOW); // pthread_create
+    for (const flag of [0x20000, 0x2000000, 0x4000000, 0x8000000, 0x10000000, 0x20000000, 0x40000000]) {
+      expect(verdict(DEFAULT_CAPS, "clone", 17 + flag)).toBe(EPERM);
+      expect(verdict(["CAP_SYS_ADMIN"], "clone", 17 + flag)).toBe(ALLOW);
+    }
+  });
+
+  test("sockets are of the families that docker lists", () => {
+    for (const family of [1, 2, 10, 11, 16, 17, 29, 44, 45])
+      expect(verdict([], "socket", family)).toBe(ALLOW);
+    for (const family of [12, 19, 23, 38, 40, 46, 0x1_0000_0002n])
+      expect(verdict([], "socket", family)).toBe(EPERM);
+  });
+
+  test("a capability brings its calls", () => {
+    const brings: [string, string][] = [
+      ["CAP_SYS_TIME", "clock_settime"],
+      ["CAP_SYS_BOOT", "reboot"],
+      ["CAP_SYS_ADMIN", "unshare"],
+      ["CAP_SYS_NICE", "mbind"],
+      ["CAP_BPF", "bpf"],
+      ["CAP_SYSLOG", "syslog"],
+      ["CAP_DAC_READ_SEARCH", "open_by_handle_at"],
+      ["CAP_SYS_PTRACE", "kcmp"],
+    ];
+    for (const [cap, name] of brings) expect(verdict([cap], name)).toBe(ALLOW);
+  });
+});
