@@ -309,13 +309,14 @@ build_debootstrap() {
   [[ $suite ]] || suite=$(default_suite)
   [[ $mirror ]] || mirror=$(apt_mirror "$suite")
   adopt_apt_proxy
+  require_keyring "$suite"
   # In namespaces of its own its mounts never show on the host and its processes end with it, however it ends.
   local cage=(unshare --mount --pid --fork --kill-child)
   "${cage[@]}" true 2>/dev/null || cage=()
   ((${#cage[@]} == 0)) || ! setpriv --pdeathsig KILL true 2>/dev/null || cage=(setpriv --pdeathsig KILL "${cage[@]}")
   say "debootstrap of $suite from ${mirror:-its usual archive}, a minute or two"
   # exec: the parent whose death it shall not survive is the script itself
-  exec "${cage[@]}" debootstrap --variant=minbase "$suite" "$root" ${mirror:+"$mirror"}
+  exec "${cage[@]}" debootstrap --force-check-gpg --variant=minbase "$suite" "$root" ${mirror:+"$mirror"}
 }
 
 # The host's own suite. A host that debootstrap does not know gets Ubuntu where its archive answers, else Debian.
@@ -328,12 +329,21 @@ default_suite() {
   fi
   for candidate in noble jammy; do
     [[ -e $known/$candidate ]] || continue
-    if debootstrap --variant=minbase --print-debs "$candidate" "$workshop/probe" >/dev/null 2>&1; then
+    if debootstrap --force-check-gpg --variant=minbase --print-debs "$candidate" "$workshop/probe" >/dev/null 2>&1; then
       echo "$candidate"
       return
     fi
   done
   echo stable
+}
+
+# Without the keyring debootstrap would go on unchecked, or look for the suite in another archive.
+require_keyring() {
+  local keyring recipe=/usr/share/debootstrap/scripts/$1
+  [[ -e $recipe ]] || die "debootstrap here does not know the suite $1: see ${recipe%/*}"
+  keyring=$(sed -n 's/^[[:blank:]]*keyring \([^ ]*\).*/\1/p' "$recipe" | head -n 1)
+  [[ ! $keyring || -e $keyring ]] ||
+    die "$keyring is not here to check $1 with: apt-get install debian-archive-keyring ubuntu-keyring"
 }
 
 # apt_mirror SUITE: where apt on this machine gets SUITE, if it does. apt itself reads its many files and formats.

@@ -549,6 +549,18 @@ describe("debootstrap", () => {
     throw new Error(`it ended early: ${log}`);
   }
 
+  testIf(withoutRoot || without("debootstrap"), "an unknown suite is refused", async () => {
+    const { status, err } = await build(
+      "--from",
+      "debootstrap",
+      "--suite",
+      "no-such",
+      join(scratch, "suite"),
+    );
+    expect(status).toBe(1);
+    expect(err).toContain("debootstrap here does not know the suite no-such");
+  });
+
   testIf(
     whyNoDebootstrap,
     "makes a system with apt in it",
