@@ -1,0 +1,53 @@
+// Owns finding out which control groups the host has (cgroups(7)): v1, v2, or both at once ("hybrid").
+
+import type { Resources } from "../spec/types.ts";
+import { readFile } from "../sys/file.ts";
+import { V1Cgroup } from "./v1.ts";
+import { V2Cgroup } from "./v2.ts";
+
+/** One container's control group. Made and removed by the parent; the child only joins it. */
+export interface Cgroup {
+  /** directories, outermost first: recorded before they are made, so that anyone can remove them */
+  readonly directories: readonly string[];
+  /** Makes the directories. @throws SysError */
+  create(): void;
+  /** Puts limits in force. @throws SysError, RunError where one cannot be enforced */
+  apply(resources: Resources): void;
+  /** the files a process writes "0" into to join */
+  readonly procs: readonly string[];
+  /** How many processes were killed for want of memory. */
+  oomKills(): number;
+}
+
+/** Where the host's control groups are mounted. */
+export interface Hierarchies {
+  /** v1: controller → mount point */
+  v1: Map<string, string>;
+  v2: string | undefined;
+}
+
+/** Reads the mounted hierarchies from mountinfo (proc_pid_mountinfo(5)). Pure. */
+export function parseHierarchies(mountinfo: string): Hierarchies {
+  const found: Hierarchies = { v1: new Map(), v2: undefined };
+  for (const line of mountinfo.split("\n")) {
+    if (!line.includes(" - cgroup")) continue;
+    const [before, after] = line.split(" - ") as [string, string];
+    const mountPoint = unescapeOctal(before.split(" ")[4]!);
+    const [type, , options = ""] = after.split(" ");
+    if (type === "cgroup2") found.v2 ??= mountPoint;
+    else for (const option of options.split(",")) if (!found.v1.has(option)) found.v1.set(option, mountPoint);
+  }
+  return found;
+}
+
+/** mountinfo writes space, tab, newline and backslash as octal. */
+const unescapeOctal = (text: string): string =>
+  text.replace(/\\([0-7]{3})/g, (_, digits: string) => String.fromCharCode(Number.parseInt(digits, 8)));
+
+/** The control group of a new container; undefined where the host has none. */
+export function openCgroup(id: string, resources: Resources): Cgroup | undefined {
+  const { v1, v2 } = parseHierarchies(readFile("/proc/self/mountinfo"));
+  // hybrid: with any controller on v1, the v2 mount beside it has none to offer
+  if (v1.has("memory") || v1.has("pids") || v1.has("cpu")) return new V1Cgroup(v1, id, resources);
+  return v2 === undefined ? undefined : new V2Cgroup(v2, id);
+}

@@ -1,0 +1,110 @@
+// Owns control groups version 2: one tree for all controllers (kernel documentation, admin-guide/cgroup-v2).
+
+import { RunError } from "../errors.ts";
+import type { Resources } from "../spec/types.ts";
+import { AT_FDCWD } from "../sys/constants.ts";
+import { EBUSY, EEXIST, ENOENT, errnoText, isErrno, SysError } from "../sys/errno.ts";
+import { readFile, tryReadFile, writeFile } from "../sys/file.ts";
+import { attempt, step } from "../sys/libc.ts";
+import type { Cgroup } from "./index.ts";
+
+export class V2Cgroup implements Cgroup {
+  private readonly parent: string;
+  private readonly path: string;
+
+  constructor(
+    private readonly top: string,
+    id: string,
+  ) {
+    this.parent = `${top}/minibox`;
+    this.path = `${this.parent}/${id}`;
+  }
+
+  get directories(): string[] {
+    return [this.path];
+  }
+
+  get procs(): string[] {
+    return [`${this.path}/cgroup.procs`];
+  }
+
+  create(): void {
+    step("create the cgroup");
+    let made = attempt("mkdirat", AT_FDCWD, this.path, 0o755);
+    if (made === -ENOENT) {
+      attempt("mkdirat", AT_FDCWD, this.parent, 0o755);
+      made = attempt("mkdirat", AT_FDCWD, this.path, 0o755);
+    }
+    if (made < 0 && made !== -EEXIST)
+      throw new SysError("mkdirat", [this.path], -made, `create the cgroup ${this.path}`);
+  }
+
+  apply(resources: Resources): void {
+    const { memory, cpu, pids } = resources;
+    if (memory?.limit !== undefined) {
+      this.set("memory", "memory.max", String(memory.limit), "--memory");
+      this.applySwap(memory.limit, memory.swap);
+    }
+    if (cpu?.quota !== undefined)
+      this.set("cpu", "cpu.max", `${cpu.quota} ${cpu.period ?? 100_000}`, "--cpus");
+    if (cpu?.cpus !== undefined) this.set("cpuset", "cpuset.cpus", cpu.cpus, "--cpuset-cpus");
+    if (cpu?.mems !== undefined) this.set("cpuset", "cpuset.mems", cpu.mems, "cpuset mems");
+    if (pids !== undefined) this.set("pids", "pids.max", String(pids.limit), "--pids-limit");
+  }
+
+  /** OCI's swap is memory plus swap, the kernel's is swap alone. Unasked, docker's rule: as much as memory. */
+  private applySwap(limit: number, swap: number | undefined): void {
+    const file = "memory.swap.max";
+    const value = swap === -1 ? "max" : String((swap ?? 2 * limit) - limit);
+    if (swap !== undefined) this.set("memory", file, value, "--memory-swap");
+    else if (tryReadFile(`${this.path}/${file}`) !== undefined) this.set("memory", file, value, "--memory");
+  }
+
+  private set(controller: string, file: string, value: string, flag: string): void {
+    this.enable(controller, flag);
+    step(`set ${file} to ${value}`, "the kernel holds the container to it");
+    try {
+      writeFile(`${this.path}/${file}`, value);
+    } catch (error) {
+      if (isErrno(error, ENOENT)) throw unavailable(`${controller} (${file})`, flag);
+      if (error instanceof SysError)
+        throw new RunError(
+          `${flag} cannot be enforced: writing ${value} to ${this.path}/${file}: ${errnoText(error.errno)}`,
+        );
+      throw error;
+    }
+  }
+
+  /** A controller is there below a directory only when each one above hands it down (cgroup.subtree_control). */
+  private enable(controller: string, flag: string): void {
+    for (const directory of [this.top, this.parent]) {
+      const enabled = readFile(`${directory}/cgroup.subtree_control`).trim().split(" ");
+      if (enabled.includes(controller)) continue;
+      if (!readFile(`${directory}/cgroup.controllers`).trim().split(" ").includes(controller))
+        throw unavailable(controller, flag);
+      this.handDown(directory, controller, flag);
+    }
+  }
+
+  private handDown(directory: string, controller: string, flag: string): void {
+    step(`hand the ${controller} controller down from ${directory}`);
+    try {
+      writeFile(`${directory}/cgroup.subtree_control`, `+${controller}`);
+    } catch (error) {
+      if (!(error instanceof SysError)) throw error;
+      const why =
+        error.errno === EBUSY
+          ? "processes live in that cgroup itself, so it cannot hand controllers down (cgroups(7), no internal processes)"
+          : errnoText(error.errno);
+      throw new RunError(`${flag} cannot be enforced: enabling ${controller} in ${directory}: ${why}`);
+    }
+  }
+
+  oomKills(): number {
+    const text = tryReadFile(`${this.path}/memory.events`) ?? "";
+    return Number(/^oom_kill (\d+)$/m.exec(text)?.[1] ?? 0);
+  }
+}
+
+const unavailable = (controller: string, flag: string): RunError =>
+  new RunError(`${flag} cannot be enforced: this host has no cgroup controller ${controller}`);

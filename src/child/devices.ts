@@ -1,0 +1,94 @@
+// Owns /dev: the nodes and links that every program expects (runtime-spec, config-linux.md "Default Devices").
+
+import type { Device, Spec } from "../spec/types.ts";
+import { AT, AT_FDCWD, MOUNT_ATTR, O, S_IFBLK, S_IFCHR, S_IFIFO } from "../sys/constants.ts";
+import { EEXIST, EPERM, SysError } from "../sys/errno.ts";
+import { close, openat, openInRoot, withFd } from "../sys/file.ts";
+import { attempt, call, step } from "../sys/libc.ts";
+import { moveMount, openTree, setMountAttributes } from "../sys/mount.ts";
+import { openDestination } from "./mounts.ts";
+
+const character = (path: string, major: number, minor: number): Device => ({
+  type: "c",
+  path,
+  major,
+  minor,
+  fileMode: 0o666,
+});
+
+const DEFAULT: readonly Device[] = [
+  character("/dev/null", 1, 3),
+  character("/dev/zero", 1, 5),
+  character("/dev/full", 1, 7),
+  character("/dev/random", 1, 8),
+  character("/dev/urandom", 1, 9),
+  character("/dev/tty", 5, 0),
+];
+
+const LINKS: readonly [name: string, target: string][] = [
+  ["fd", "/proc/self/fd"],
+  ["stdin", "/proc/self/fd/0"],
+  ["stdout", "/proc/self/fd/1"],
+  ["stderr", "/proc/self/fd/2"],
+  ["core", "/proc/kcore"],
+  ["ptmx", "pts/ptmx"],
+];
+
+/** Makes device nodes and links in the container's /dev, where the spec mounts a file system of its own there. */
+export function createDevices(root: number, spec: Spec): void {
+  const own = spec.mounts?.find((mount) => /^\/dev\/*$/.test(mount.destination));
+  // a bind of the host's /dev is the host's to fill: writing there would change the host
+  if (own === undefined || own.type !== "tmpfs") return;
+  step("create devices in /dev", "only those that hold no state of the host's");
+  withFd(openInRoot(root, "/dev", O.O_PATH | O.O_DIRECTORY), (dev) => {
+    const extra = spec.linux.devices ?? [];
+    const paths = new Set(extra.map((device) => device.path));
+    for (const device of DEFAULT) if (!paths.has(device.path)) createDevice(root, dev, device);
+    for (const device of extra) createDevice(root, undefined, device);
+    for (const [name, target] of LINKS) link(dev, name, target);
+  });
+}
+
+function link(dev: number, name: string, target: string): void {
+  const result = attempt("symlinkat", target, dev, name);
+  if (result < 0 && result !== -EEXIST)
+    throw new SysError("symlinkat", [target, name], -result, `link /dev/${name}`);
+}
+
+const TYPES = { c: S_IFCHR, u: S_IFCHR, b: S_IFBLK, p: S_IFIFO } as const;
+
+/** makedev(3) as the kernel's mknod takes it. */
+const deviceNumber = (major: number, minor: number): number =>
+  ((minor & 0xff) | ((major & 0xfff) << 8) | ((minor & ~0xff) << 12)) >>> 0;
+
+function createDevice(root: number, dev: number | undefined, device: Device): void {
+  const slash = device.path.lastIndexOf("/");
+  const name = device.path.slice(slash + 1);
+  const directory = dev ?? openDestination(root, device.path.slice(0, slash) || "/", "directory", false);
+  try {
+    const number = deviceNumber(device.major ?? 0, device.minor ?? 0);
+    const result = attempt("mknodat", directory, name, TYPES[device.type] | 0o600, number);
+    if (result === -EPERM) {
+      bindFromHost(directory, name, device.path);
+      return;
+    }
+    if (result < 0) throw new SysError("mknodat", [device.path], -result, `create ${device.path}`);
+    // after the fact, since the umask cuts mknod's mode
+    call("fchmodat", directory, name, device.fileMode ?? 0o666);
+    if (device.uid || device.gid)
+      call("fchownat", directory, name, device.uid ?? 0, device.gid ?? 0, AT.AT_SYMLINK_NOFOLLOW);
+  } finally {
+    if (dev === undefined) close(directory);
+  }
+}
+
+/** A user namespace may not make nodes; the host's own node, bound over an empty file, serves as well. */
+function bindFromHost(directory: number, name: string, path: string): void {
+  const place = openat(directory, name, O.O_CREAT | O.O_EXCL | O.O_NOFOLLOW, 0o600);
+  withFd(place, () =>
+    withFd(openTree(AT_FDCWD, path, 0), (tree) => {
+      setMountAttributes(tree, { set: MOUNT_ATTR.MOUNT_ATTR_NOSUID | MOUNT_ATTR.MOUNT_ATTR_NOEXEC });
+      moveMount(tree, place);
+    }),
+  );
+}

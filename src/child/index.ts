@@ -1,0 +1,99 @@
+// Owns the container's first process, from its start to the user's own program.
+//
+// Theory of operation. The parent (`run`) made a pid namespace and spawned this binary again as `child`: it is
+// PID 1 there. It knows nothing but the number of a socket. Over it comes one ChildRequest, an OCI object in which
+// everything is decided; here it only happens, call by call, in the order below, and ends in execve: then no line
+// of minibox is left inside. What goes wrong is sent over the socket (the parent words it); when execve succeeds,
+// the socket closes by itself, and that is how the parent knows.
+//
+//   parent ── spawn ──▶ child (PID 1)
+//          ── request ─▶        namespaces, root, mounts, limits, identity
+//          ◀── error, warning, trace, terminal ──
+//          ◀── end of stream ── execve
+//
+// Everything here is synchronous: Bun's asynchronous calls run on threads that keep the host's namespaces.
+
+import { type ChildRequest, read, send, type ToChild } from "../sync.ts";
+import { SIGNALS } from "../sys/constants.ts";
+import { SysError } from "../sys/errno.ts";
+import { setCloexec } from "../sys/file.ts";
+import { onStep, setTracer } from "../sys/libc.ts";
+import { exit, setParentDeathSignal } from "../sys/process.ts";
+import { joinCgroup } from "./cgroup.ts";
+import { createDevices } from "./devices.ts";
+import { runAsInit } from "./init.ts";
+import { mountAll } from "./mounts.ts";
+import { enterNamespaces, nameHost, unshareCgroupNamespace } from "./namespaces.ts";
+import { setSysctls } from "./paths.ts";
+import { becomeUser, changeDirectory, execute, leaveNothingOpen, limitResources } from "./process.ts";
+import { Refusal } from "./refusal.ts";
+import { changeRoot, prepareRoot, sealRoot } from "./rootfs.ts";
+import { attachTerminal } from "./terminal.ts";
+
+/** Everything between the request and the program, in order. */
+function confine(socket: number, request: ChildRequest): never {
+  const { spec } = request;
+  const process = spec.process;
+  enterNamespaces(spec); // first: whatever follows must not be seen by the host
+  nameHost(spec);
+  const root = prepareRoot(request, spec); // a mount of its own, that pivot_root can make the root
+  joinCgroup(request.cgroupProcs); // before the cgroup namespace, whose root is where we are now
+  unshareCgroupNamespace(spec);
+  mountAll(root, request); // on the host's side of the root still: sources of binds are host paths
+  createDevices(root, spec);
+  const terminal = process.terminal ? attachTerminal(socket, root, process) : undefined;
+  sealRoot(root, spec); // after the last mount point was made
+  changeRoot(root, request, (message) => send(socket, { type: "warning", message }));
+  setSysctls(spec);
+  limitResources(process, request.nofile);
+  changeDirectory(process, true); // as root, who may create it
+  becomeUser(process);
+  changeDirectory(process, false); // as the user, who may not be allowed in
+  leaveNothingOpen(terminal, request.ignored);
+  setParentDeathSignal(SIGNALS.KILL); // a change of identity has cleared it
+  send(socket, { type: "ready" });
+  if (request.init) runAsInit(socket, process);
+  execute(process);
+}
+
+function reportCalls(socket: number): void {
+  onStep((text, why) => send(socket, { type: "step", text, why }));
+  setTracer((name, args, result) => send(socket, { type: "call", name, args: [...args], result }));
+}
+
+/** Tells the parent, and waits until it has looked: it reads our /proc/PID/root to find the reason. */
+function fail(socket: number, error: unknown): never {
+  setTracer(undefined);
+  onStep(undefined);
+  if (error instanceof SysError)
+    send(socket, {
+      type: "error",
+      phase: error.phase,
+      call: error.syscall,
+      args: [...error.args],
+      errno: error.errno,
+    });
+  else
+    send(socket, {
+      type: "refused",
+      message: error instanceof Refusal ? error.message : `internal error: ${error}`,
+    });
+  read(socket);
+  exit(125);
+}
+
+/** The entry of `minibox child SOCKET`. */
+export function child(socket: number): never {
+  // set before the request is read: if the parent ended earlier than this, the read meets the end of the stream
+  setParentDeathSignal(SIGNALS.KILL);
+  const received = read<ToChild>(socket);
+  if (received?.message.type !== "request") exit(125);
+  const { request } = received.message;
+  try {
+    setCloexec(socket, true);
+    if (request.trace) reportCalls(socket);
+    confine(socket, request);
+  } catch (error) {
+    fail(socket, error);
+  }
+}

@@ -1,0 +1,54 @@
+// Owns init mode: PID 1 stays minibox, runs the command as its child, passes signals on and reaps orphans, as the
+// init of any system does (signal(7), signalfd(2), wait4(2)).
+
+import type { Process } from "../spec/types.ts";
+import { SIGNALS } from "../sys/constants.ts";
+import { ENOENT, SysError } from "../sys/errno.ts";
+import { close } from "../sys/file.ts";
+import { attempt, call, step } from "../sys/libc.ts";
+import { exit, kill, setSignalMask, signalSet, trySpawn, wait } from "../sys/process.ts";
+import { candidates } from "./process.ts";
+
+/** Runs the command as a child of PID 1 and serves it until it ends; then ends with its status. @throws SysError */
+export function runAsInit(socket: number, process: Process): never {
+  const main = start(process);
+  setSignalMask(signalSet());
+  const signals = call("signalfd4", -1, signalSet(), 8, 0);
+  // Only now: the parent passes no signal on before, so none was lost between the spawn and the mask.
+  close(socket);
+  // a descriptor held here would keep a pipe open that the command has closed
+  for (const fd of [0, 1, 2]) attempt("close", fd);
+  reap(main);
+  const info = new Uint8Array(128);
+  const view = new DataView(info.buffer);
+  for (;;) {
+    call("read", signals, info, info.length);
+    const signal = info[0]!;
+    if (signal === SIGNALS.CHLD) reap(main);
+    // what the terminal sends (^C) went to the command's whole process group already
+    else if (view.getInt32(8, true) !== SI_KERNEL) kill(main, signal);
+  }
+}
+
+/** siginfo's si_code for signals of the kernel's own (asm-generic/siginfo.h) */
+const SI_KERNEL = 0x80;
+
+function start(process: Process): number {
+  const env = process.env ?? [];
+  for (const path of candidates(process.args[0]!, env)) {
+    step(`spawn ${path}`, "PID 1 stays minibox: it passes signals on and reaps orphans");
+    const result = trySpawn(path, process.args, env);
+    if (result > 0) return result;
+    if (result !== -ENOENT) throw new SysError("execve", [path], -result, `execute ${path}`);
+  }
+  throw new SysError("execve", [process.args[0]!], ENOENT, `execute ${process.args[0]}`);
+}
+
+/** Collects every child that has ended; with the command itself, the container ends. */
+function reap(main: number): void {
+  for (;;) {
+    const ended = wait(-1, false);
+    if (!ended) return;
+    if (ended.pid === main) exit(ended.exit.status);
+  }
+}

@@ -1,0 +1,185 @@
+// Owns the spec's mounts: options to flags, destinations inside the root, and the mount itself by descriptor, so
+// that no symlink or swapped directory of the rootfs leads a mount elsewhere (openat2(2), move_mount(2)).
+
+import type { Mount } from "../spec/types.ts";
+import type { ChildRequest } from "../sync.ts";
+import { AT, AT_FDCWD, MOUNT_ATTR, MS, O, RESOLVE, S_IFDIR, S_IFMT } from "../sys/constants.ts";
+import { EEXIST, ELOOP, ENOENT, SysError } from "../sys/errno.ts";
+import { close, openInRoot, statx, tryOpenat2, withFd } from "../sys/file.ts";
+import { attempt, step } from "../sys/libc.ts";
+import { fdPath, mount, moveMount, openTree, setMountAttributes } from "../sys/mount.ts";
+import { Refusal } from "./refusal.ts";
+
+/** An option's mount(2) flag to set or clear, and the same as mount_setattr(2) wants it (runtime-spec "mounts"). */
+const OPTIONS: Record<string, { set?: number; clear?: number; attrSet?: number; attrClear?: number }> = {
+  ro: { set: MS.MS_RDONLY, attrSet: MOUNT_ATTR.MOUNT_ATTR_RDONLY },
+  rw: { clear: MS.MS_RDONLY, attrClear: MOUNT_ATTR.MOUNT_ATTR_RDONLY },
+  nosuid: { set: MS.MS_NOSUID, attrSet: MOUNT_ATTR.MOUNT_ATTR_NOSUID },
+  suid: { clear: MS.MS_NOSUID, attrClear: MOUNT_ATTR.MOUNT_ATTR_NOSUID },
+  nodev: { set: MS.MS_NODEV, attrSet: MOUNT_ATTR.MOUNT_ATTR_NODEV },
+  dev: { clear: MS.MS_NODEV, attrClear: MOUNT_ATTR.MOUNT_ATTR_NODEV },
+  noexec: { set: MS.MS_NOEXEC, attrSet: MOUNT_ATTR.MOUNT_ATTR_NOEXEC },
+  exec: { clear: MS.MS_NOEXEC, attrClear: MOUNT_ATTR.MOUNT_ATTR_NOEXEC },
+  nosymfollow: { set: MS.MS_NOSYMFOLLOW, attrSet: MOUNT_ATTR.MOUNT_ATTR_NOSYMFOLLOW },
+  symfollow: { clear: MS.MS_NOSYMFOLLOW, attrClear: MOUNT_ATTR.MOUNT_ATTR_NOSYMFOLLOW },
+  sync: { set: MS.MS_SYNCHRONOUS },
+  async: { clear: MS.MS_SYNCHRONOUS },
+  dirsync: { set: MS.MS_DIRSYNC },
+  mand: { set: MS.MS_MANDLOCK },
+  nomand: { clear: MS.MS_MANDLOCK },
+  lazytime: { set: MS.MS_LAZYTIME },
+  nolazytime: { clear: MS.MS_LAZYTIME },
+  relatime: { set: MS.MS_RELATIME, attrClear: MOUNT_ATTR.MOUNT_ATTR__ATIME },
+  strictatime: {
+    set: MS.MS_STRICTATIME,
+    attrSet: MOUNT_ATTR.MOUNT_ATTR_STRICTATIME,
+    attrClear: MOUNT_ATTR.MOUNT_ATTR__ATIME,
+  },
+  noatime: {
+    set: MS.MS_NOATIME,
+    attrSet: MOUNT_ATTR.MOUNT_ATTR_NOATIME,
+    attrClear: MOUNT_ATTR.MOUNT_ATTR__ATIME,
+  },
+  nodiratime: { set: MS.MS_NODIRATIME, attrSet: MOUNT_ATTR.MOUNT_ATTR_NODIRATIME },
+  diratime: { clear: MS.MS_NODIRATIME, attrClear: MOUNT_ATTR.MOUNT_ATTR_NODIRATIME },
+  bind: { set: MS.MS_BIND },
+  rbind: { set: MS.MS_BIND | MS.MS_REC },
+  defaults: {},
+};
+
+const PROPAGATION: Record<string, number> = {
+  private: MS.MS_PRIVATE,
+  rprivate: MS.MS_PRIVATE | MS.MS_REC,
+  slave: MS.MS_SLAVE,
+  rslave: MS.MS_SLAVE | MS.MS_REC,
+  shared: MS.MS_SHARED,
+  rshared: MS.MS_SHARED | MS.MS_REC,
+  unbindable: MS.MS_UNBINDABLE,
+  runbindable: MS.MS_UNBINDABLE | MS.MS_REC,
+};
+
+export interface ParsedOptions {
+  flags: number;
+  attrSet: number;
+  attrClear: number;
+  propagation: number;
+  /** what is left for the file system itself */
+  data: string;
+}
+
+/** Sorts an OCI option list into flags, attributes, propagation and the file system's own data. */
+export function parseOptions(options: readonly string[]): ParsedOptions {
+  const out: ParsedOptions = { flags: 0, attrSet: 0, attrClear: 0, propagation: 0, data: "" };
+  const data: string[] = [];
+  for (const option of options) {
+    const known = Object.hasOwn(OPTIONS, option) ? OPTIONS[option] : undefined;
+    if (known) {
+      out.flags = (out.flags & ~(known.clear ?? 0)) | (known.set ?? 0);
+      out.attrClear |= known.attrClear ?? 0;
+      out.attrSet = (out.attrSet & ~(known.attrClear ?? 0)) | (known.attrSet ?? 0);
+    } else if (Object.hasOwn(PROPAGATION, option)) out.propagation = PROPAGATION[option]!;
+    else data.push(option);
+  }
+  out.data = data.join(",");
+  return out;
+}
+
+/** Mounts everything that the spec lists, in its order. @throws SysError, Refusal */
+export function mountAll(root: number, request: ChildRequest): void {
+  for (const entry of request.spec.mounts ?? []) mountEntry(root, entry, request.bundle);
+}
+
+/** These show kernel state and are what everything else trusts: a rootfs must not redirect them. */
+const NEVER_THROUGH_SYMLINK = new Set(["proc", "sysfs", "cgroup", "cgroup2"]);
+const isVital = (entry: Mount): boolean =>
+  NEVER_THROUGH_SYMLINK.has(entry.type ?? "") || /^\/(dev|proc|sys)\/*$/.test(entry.destination);
+
+function mountEntry(root: number, entry: Mount, bundle: string): void {
+  const options = parseOptions(entry.options ?? []);
+  const shown = entry.options?.length ? ` (${entry.options.join(",")})` : "";
+  const what = entry.type === "bind" || options.flags & MS.MS_BIND ? `bind ${entry.source}` : entry.type;
+  step(`mount ${what} on ${entry.destination}${shown}`);
+  if (options.flags & MS.MS_BIND || entry.type === "bind") bind(root, entry, options, bundle);
+  else mountFileSystem(root, entry, options);
+}
+
+function mountFileSystem(root: number, entry: Mount, options: ParsedOptions): void {
+  withFd(openDestination(root, entry.destination, "directory", isVital(entry)), (place) =>
+    mount(
+      entry.source ?? entry.type ?? "none",
+      fdPath(place),
+      entry.type ?? null,
+      options.flags,
+      options.data || null,
+    ),
+  );
+  if (options.propagation)
+    withFd(openInRoot(root, entry.destination, O.O_PATH), (fd) =>
+      setMountAttributes(fd, propagationOf(options)),
+    );
+}
+
+const propagationOf = (options: ParsedOptions) => ({
+  propagation: options.propagation & ~MS.MS_REC,
+  recursive: (options.propagation & MS.MS_REC) !== 0,
+});
+
+function bind(root: number, entry: Mount, options: ParsedOptions, bundle: string): void {
+  const source = entry.source?.startsWith("/") ? entry.source : `${bundle}/${entry.source ?? ""}`;
+  withFd(openTree(AT_FDCWD, source, options.flags & MS.MS_REC ? AT.AT_RECURSIVE : 0), (tree) => {
+    // set while it is still detached: there is no moment at which the container could see it writable
+    if (options.attrSet || options.attrClear)
+      setMountAttributes(tree, { set: options.attrSet, clear: options.attrClear, recursive: true });
+    if (options.propagation) setMountAttributes(tree, propagationOf(options));
+    const kind = (statx(tree).mode & S_IFMT) === S_IFDIR ? "directory" : "file";
+    withFd(openDestination(root, entry.destination, kind, isVital(entry)), (place) => moveMount(tree, place));
+  });
+}
+
+/**
+ * Opens a mount's destination inside the root, creating what is missing. @throws SysError, Refusal
+ */
+export function openDestination(
+  root: number,
+  path: string,
+  kind: "directory" | "file",
+  vital: boolean,
+): number {
+  const resolve =
+    RESOLVE.RESOLVE_IN_ROOT | RESOLVE.RESOLVE_NO_MAGICLINKS | (vital ? RESOLVE.RESOLVE_NO_SYMLINKS : 0);
+  let fd = tryOpenat2(root, path, O.O_PATH, resolve);
+  if (fd === -ENOENT) {
+    create(root, path, kind);
+    fd = tryOpenat2(root, path, O.O_PATH, resolve);
+  }
+  if (fd === -ELOOP && vital)
+    throw new Refusal(`${path} in the rootfs is a symbolic link: it must be a directory`);
+  if (fd < 0) throw new SysError("openat2", [root, path, O.O_PATH], -fd, `open the mount point ${path}`);
+  const isDirectory = (statx(fd).mode & S_IFMT) === S_IFDIR;
+  if (isDirectory === (kind === "directory")) return fd;
+  close(fd);
+  throw new Refusal(
+    kind === "directory"
+      ? `${path} in the rootfs is not a directory: nothing can be mounted there`
+      : `${path} in the rootfs is a directory: a file cannot be mounted on it`,
+  );
+}
+
+/** Makes a path's last part below its parent, which is opened, and where need be made, inside the root first. */
+function create(root: number, path: string, kind: "directory" | "file"): void {
+  const trimmed = path.replace(/\/+$/, "");
+  const slash = trimmed.lastIndexOf("/");
+  const name = trimmed.slice(slash + 1);
+  withFd(openDestination(root, trimmed.slice(0, slash) || "/", "directory", false), (parent) => {
+    if (kind === "file") return makeFile(parent, name, path);
+    const made = attempt("mkdirat", parent, name, 0o755);
+    if (made < 0 && made !== -EEXIST)
+      throw new SysError("mkdirat", [name], -made, `create the mount point ${path}`);
+  });
+}
+
+function makeFile(parent: number, name: string, path: string): void {
+  const fd = attempt("openat", parent, name, O.O_CREAT | O.O_EXCL | O.O_NOFOLLOW | O.O_CLOEXEC, 0o644);
+  if (fd < 0 && fd !== -EEXIST) throw new SysError("openat", [name], -fd, `create the mount point ${path}`);
+  if (fd >= 0) close(fd);
+}

@@ -1,0 +1,81 @@
+// Owns the last steps before the user's program: limits, directory, identity, descriptors, signals, execve.
+
+import type { Process, Rlimit } from "../spec/types.ts";
+import { AT_FDCWD, F_SETFD, RLIMITS, SIG_SETMASK } from "../sys/constants.ts";
+import { EACCES, ENAMETOOLONG, ENOENT, ENOTDIR, EPERM, SysError } from "../sys/errno.ts";
+import { attempt, call, step } from "../sys/libc.ts";
+import { defaultSignal, execve, getRlimit, setIdentity, setRlimit } from "../sys/process.ts";
+
+/** Applies rlimits (setrlimit(2)); without one for open files, the caller's own soft limit comes back. */
+export function limitResources(process: Process, nofile: string | undefined): void {
+  const limits = process.rlimits ?? [];
+  for (const { type, soft, hard } of limits) {
+    step(`set ${type} to ${soft}:${hard}`);
+    setRlimit(RLIMITS.indexOf(type as (typeof RLIMITS)[number]), BigInt(soft), BigInt(hard));
+  }
+  if (nofile === undefined || limits.some((limit: Rlimit) => limit.type === "RLIMIT_NOFILE")) return;
+  // Bun raises the soft limit to the hard one when it starts
+  const resource = RLIMITS.indexOf("RLIMIT_NOFILE");
+  const now = getRlimit(0, resource);
+  const soft = BigInt(nofile);
+  step("restore the limit of open files", "the runtime had raised it for itself");
+  if (now && soft < now.soft) setRlimit(resource, soft, now.hard);
+}
+
+/** chdir(2) to the spec's directory; with `create`, makes what is missing of it first. @throws SysError */
+export function changeDirectory(process: Process, create: boolean): void {
+  step(`change to the directory ${process.cwd}`);
+  const result = attempt("chdir", process.cwd);
+  if (result >= 0) return;
+  if (!create) throw new SysError("chdir", [process.cwd], -result, `change to the directory ${process.cwd}`);
+  if (result !== -ENOENT) return; // the second try, as the user, decides
+  const parts = process.cwd.split("/").filter((part) => part !== "");
+  for (let i = 1; i <= parts.length; i++)
+    attempt("mkdirat", AT_FDCWD, `/${parts.slice(0, i).join("/")}`, 0o755);
+}
+
+/** Takes on the user's ids, groups and umask. @throws SysError */
+export function becomeUser(process: Process): void {
+  const { uid, gid, additionalGids, umask } = process.user;
+  attempt("umask", umask ?? 0o022);
+  step(`become user ${uid}, group ${gid}`, "with the supplementary groups of the container's own /etc/group");
+  setIdentity(uid, gid, additionalGids ?? []);
+}
+
+/** Puts right what Bun and the caller did to descriptors and signals; what remains open is 0, 1, 2. */
+export function leaveNothingOpen(terminal: number | undefined, ignored: readonly number[]): void {
+  step("leave nothing of the host's behind", "only stdin, stdout and stderr pass; signals are as after boot");
+  if (terminal !== undefined) for (const fd of [0, 1, 2]) call("dup3", terminal, fd, 0);
+  // a standard descriptor that the caller had closed is Bun's own, close-on-exec
+  else for (const fd of [0, 1, 2]) attempt("fcntl", fd, F_SETFD, 0);
+  const CLOSE_RANGE_CLOEXEC = 4;
+  call("close_range", 3, 0xffffffff, CLOSE_RANGE_CLOEXEC);
+  // an ignored signal stays so over execve
+  for (const signal of ignored) defaultSignal(signal);
+  call("rt_sigprocmask", SIG_SETMASK, new Uint8Array(8), null, 8);
+}
+
+/** execve(2), along the PATH of the container for a name without a slash. @throws SysError; never returns */
+export function execute(process: Process): never {
+  const command = process.args[0]!;
+  const env = process.env ?? [];
+  let worst = ENOENT;
+  for (const path of candidates(command, env)) {
+    step(`execute ${path}`, "minibox ends here: PID 1 is the program itself");
+    const errno = -execve(path, process.args, env);
+    if (!TRY_NEXT.has(errno)) throw new SysError("execve", [path], errno, `execute ${path}`);
+    // a file that is there and may not be run says more than the directories where there is none
+    if (errno === EACCES || errno === EPERM) worst = errno;
+  }
+  throw new SysError("execve", [command], worst, `execute ${command}`);
+}
+
+const TRY_NEXT = new Set([ENOENT, ENOTDIR, EACCES, EPERM, ENAMETOOLONG]);
+
+/** The files that a command name may mean, as execvp(3) tries them. */
+export function candidates(command: string, env: readonly string[]): string[] {
+  if (command.includes("/")) return [command];
+  if (command === "") return [];
+  const path = env.findLast((entry) => entry.startsWith("PATH="))?.slice(5) ?? "/usr/local/bin:/usr/bin:/bin";
+  return path.split(":").map((directory) => `${directory || "."}/${command}`);
+}

@@ -1,0 +1,26 @@
+// Owns what the caller hands us: words, environment, directory. Bun shows argv and environment as text, in which a
+// byte that is not UTF-8 has become U+FFFD; where that shows, the kernel's own copy is read.
+
+import { splitNul } from "../sys/bytes.ts";
+import { readFileBytes, readlink } from "../sys/file.ts";
+
+const REPLACEMENT = "\ufffd";
+const NO_LIMIT = 1 << 30;
+
+/** The words after the program's name, byte for byte (bytes.ts says how). */
+export function callerWords(): string[] {
+  const words = process.argv.slice(2);
+  if (!words.some((word) => word.includes(REPLACEMENT))) return words;
+  return splitNul(readFileBytes("/proc/self/cmdline", NO_LIMIT)).slice(1);
+}
+
+/** A variable of the caller's, byte for byte; undefined where it is not set. */
+export function environmentVariable(name: string): string | undefined {
+  const value = process.env[name];
+  if (!value?.includes(REPLACEMENT)) return value;
+  const entries = splitNul(readFileBytes("/proc/self/environ", NO_LIMIT));
+  return entries.find((entry) => entry.startsWith(`${name}=`))?.slice(name.length + 1);
+}
+
+/** The caller's working directory, as the kernel has it: PWD could say anything. */
+export const workingDirectory = (): string => readlink("/proc/self/cwd");

@@ -1,0 +1,98 @@
+// Owns the `run` command: words to a request, outcome to an exit code.
+
+import { explainExec } from "../container/explain.ts";
+import { checkRootfs } from "../container/rootfs.ts";
+import { begin, type RunRequest, run, type Starting } from "../container/run.ts";
+import { resolveUser } from "../container/user.ts";
+import { UsageError } from "../errors.ts";
+import { type Given, type Host, specFromFlags, withUser } from "../spec/from-flags.ts";
+import { parseDuration, parseName } from "../spec/values.ts";
+import { close, readFile } from "../sys/file.ts";
+import { wait } from "../sys/process.ts";
+import { getTermios, windowSize } from "../sys/terminal.ts";
+import { type Parsed, parseFlags } from "./argv.ts";
+import { environmentVariable, workingDirectory } from "./caller.ts";
+import { note } from "./report.ts";
+import { RUN_FLAGS } from "./run-flags.ts";
+
+const DEFAULT_STOP_TIMEOUT = 10_000;
+
+/** Runs `minibox run WORDS…`; returns the exit code. @throws UsageError, RunError, SysError */
+export async function runCommand(words: readonly string[]): Promise<number> {
+  const parsed = parseFlags(words, RUN_FLAGS);
+  const given = givenBy(parsed);
+  if (given.is("help")) return (await import("./help.ts")).runHelp();
+  const [rootfs, ...command] = parsed.rest;
+  if (rootfs === undefined)
+    throw new UsageError("run needs a root directory and a command: minibox run ROOTFS COMMAND");
+  if (command[0] === "--") command.shift();
+  if (command.length === 0) throw new UsageError(`run needs a command: minibox run ${rootfs} /bin/sh`);
+  if (given.is("trace")) (await import("./trace.ts")).traceParent();
+  const onTrace = given.is("trace") ? (await import("./trace.ts")).traceChild : () => {};
+  const starting = begin();
+  return settle(starting, () => {
+    const request = { ...requestOf(rootfs, command, given), onTrace };
+    const outcome = run(starting, request);
+    if (outcome.timedOut) request.warn(`the time limit of ${given.one("timeout")} was reached`);
+    return outcome.status;
+  });
+}
+
+/** A child whose request never came must not outlive us. */
+function settle(starting: Starting, work: () => number): number {
+  try {
+    return work();
+  } finally {
+    close(starting.child.socket);
+    wait(starting.child.pid);
+  }
+}
+
+function givenBy({ given }: Parsed): Given {
+  return {
+    one: (flag) => given.get(flag)?.[0],
+    many: (flag) => given.get(flag) ?? [],
+    is: (flag) => given.get(flag)?.[0] === "true",
+  };
+}
+
+function requestOf(rootfs: string, command: string[], given: Given): Omit<RunRequest, "onTrace"> {
+  const root = checkRootfs(rootfs);
+  const spec = specFromFlags(root, command, given, hostOf(given));
+  withUser(spec, resolveUser(root, given.one("user")));
+  const timeout = given.one("timeout");
+  const stopTimeout = given.one("stop-timeout");
+  return {
+    id: parseName("--name", given.one("name") ?? randomName()),
+    bundle: "/",
+    spec,
+    init: given.is("init"),
+    chroot: given.is("chroot"),
+    overlay: given.is("overlay"),
+    trace: given.is("trace"),
+    timeout: timeout === undefined ? Number.POSITIVE_INFINITY : parseDuration("--timeout", timeout),
+    stopTimeout:
+      stopTimeout === undefined ? DEFAULT_STOP_TIMEOUT : parseDuration("--stop-timeout", stopTimeout),
+    warn: given.is("quiet") ? () => {} : note,
+    explain: explainExec,
+  };
+}
+
+/** Twelve hex digits, as docker shows them. */
+const randomName = (): string =>
+  Array.from(crypto.getRandomValues(new Uint8Array(6)), (byte) => byte.toString(16).padStart(2, "0")).join(
+    "",
+  );
+
+function hostOf(given: Given): Host {
+  if (given.is("tty") && given.is("no-tty")) throw new UsageError("--tty and --no-tty contradict each other");
+  const isInteractive = () => getTermios(0) !== undefined && getTermios(1) !== undefined;
+  const terminal = given.is("tty") || (!given.is("no-tty") && isInteractive());
+  return {
+    cwd: workingDirectory(),
+    env: environmentVariable,
+    readFile: (path) => readFile(path),
+    terminal,
+    consoleSize: terminal ? windowSize(0) : undefined,
+  };
+}

@@ -1,0 +1,23 @@
+// Owns printing a trace: every call through sys/libc.ts, of parent and child, one line each.
+
+import type { FromChild } from "../sync.ts";
+import { onStep, setTracer } from "../sys/libc.ts";
+import { formatCall } from "../sys/trace.ts";
+import { print } from "./report.ts";
+
+const heading = (who: string, text: string, why: string): void =>
+  print(2, `${who} # ${text}${why ? `: ${why}` : ""}\n`);
+
+const line = (who: string, text: string): void => print(2, `${who}   ${text}\n`);
+
+/** From now on prints each call of this process. */
+export function traceParent(): void {
+  onStep((text, why) => heading("parent", text, why));
+  setTracer((name, args, result) => line("parent", formatCall(name, args, result)));
+}
+
+/** Prints what the child reports of itself. */
+export function traceChild(message: FromChild): void {
+  if (message.type === "step") heading("child ", message.text, message.why);
+  else if (message.type === "call") line("child ", formatCall(message.name, message.args, message.result));
+}

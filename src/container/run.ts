@@ -1,0 +1,180 @@
+// Owns a container's life as `run` knows it: made, served to its end, and removed without a trace.
+
+import { openCgroup } from "../cgroup/index.ts";
+import { removeCgroups } from "../cgroup/remove.ts";
+import { RunError } from "../errors.ts";
+import type { Spec } from "../spec/types.ts";
+import { type ChildRequest, type FromChild, send } from "../sync.ts";
+import { RLIMITS } from "../sys/constants.ts";
+import { SysError } from "../sys/errno.ts";
+import { close } from "../sys/file.ts";
+import { getppid, getRlimit } from "../sys/process.ts";
+import { ignoredSignals, takeSignals } from "./signals.ts";
+import { type Child, spawnChild } from "./spawn.ts";
+import { createState, prune, removeState, type StateDirectory } from "./state.ts";
+import { type Outcome, Supervisor } from "./supervise.ts";
+
+/** What `run` is asked for beside the OCI object. */
+export interface RunRequest {
+  id: string;
+  bundle: string;
+  spec: Spec;
+  init: boolean;
+  chroot: boolean;
+  overlay: boolean;
+  trace: boolean;
+  timeout: number;
+  stopTimeout: number;
+  /** notes for the person */
+  warn(message: string): void;
+  /** a message of the child's when tracing */
+  onTrace(message: FromChild): void;
+  /** the child could not execute the command: words for it, found by looking into its root */
+  explain(error: Extract<FromChild, { type: "error" }>, pid: number, spec: Spec): Error;
+}
+
+/** A container that is starting: its first process waits for the request, in a pid namespace of its own. */
+export interface Starting {
+  child: Child;
+  signals: number;
+}
+
+/** First of all: while the child's runtime starts (some 4 ms), the parent has time for everything else. */
+export function begin(): Starting {
+  const signals = takeSignals();
+  return { child: spawnChild(), signals };
+}
+
+/** Runs the container to its end and removes it. @throws RunError, SysError; nothing is left behind either way */
+export function run({ child, signals }: Starting, request: RunRequest): Outcome {
+  const undo: (() => void)[] = [];
+  let supervisor: Supervisor | undefined;
+  let failure: Error | undefined;
+  try {
+    const { directory, limits } = prepare(child, request, undo);
+    supervisor = new Supervisor(child, signals, {
+      timeout: request.timeout,
+      stopTimeout: request.stopTimeout,
+      onStarted: () => {},
+      onMessage: (message) => {
+        failure ??= heed(message, child, request);
+        // it was waiting for us to look
+        if (failure) close(child.socket);
+      },
+    });
+    send(child.socket, { type: "request", request: childRequest(request, directory, limits.procs) });
+    const outcome = supervisor.run();
+    if (failure) throw failure;
+    if (!outcome.started)
+      throw new RunError("the container's first process ended before it could run the command");
+    tellOutOfMemory(limits.oomKills(), outcome, request);
+    return outcome;
+  } catch (error) {
+    supervisor?.abort();
+    throw error;
+  } finally {
+    close(child.socket);
+    for (const step of undo.reverse()) step();
+  }
+}
+
+interface Limits {
+  procs: readonly string[];
+  oomKills(): number;
+}
+
+/** What the host keeps for a container, recorded before it is made. */
+function prepare(
+  child: Child,
+  request: RunRequest,
+  undo: (() => void)[],
+): { directory: StateDirectory; limits: Limits } {
+  const cgroup = openCgroup(request.id, request.spec.linux.resources ?? {});
+  const directories = cgroup?.directories ?? [];
+  const directory = createState({
+    ociVersion: request.spec.ociVersion,
+    id: request.id,
+    pid: child.pid,
+    bundle: request.bundle,
+    created: Math.floor(Date.now() / 1000),
+    cgroups: directories,
+  });
+  undo.push(() => removeState(directory));
+  const limits = openLimits(cgroup, request, undo);
+  prune();
+  return { directory, limits };
+}
+
+/** Makes the cgroup; without permission to, a container that asked for no limit runs without one. */
+function openLimits(
+  cgroup: ReturnType<typeof openCgroup>,
+  request: RunRequest,
+  undo: (() => void)[],
+): Limits {
+  const resources = request.spec.linux.resources ?? {};
+  const isLimited = [resources.memory, resources.cpu, resources.pids].some((limit) => limit !== undefined);
+  if (!cgroup) {
+    if (isLimited) throw new RunError("limits cannot be enforced: this host has no cgroups mounted");
+    return { procs: [], oomKills: () => 0 };
+  }
+  undo.push(() => {
+    for (const path of removeCgroups(cgroup.directories))
+      request.warn(`the cgroup ${path} could not be removed`);
+  });
+  try {
+    cgroup.create();
+    cgroup.apply(resources);
+  } catch (error) {
+    if (isLimited || !(error instanceof SysError)) throw error;
+    return { procs: [], oomKills: () => 0 };
+  }
+  return { procs: cgroup.procs, oomKills: () => (resources.memory ? cgroup.oomKills() : 0) };
+}
+
+function childRequest(
+  request: RunRequest,
+  directory: StateDirectory,
+  procs: readonly string[],
+): ChildRequest {
+  const { id, bundle, spec, init, chroot, overlay, trace } = request;
+  // Bun has raised ours already; the process that started us still has what we were given
+  const nofile = getRlimit(getppid(), RLIMITS.indexOf("RLIMIT_NOFILE"))?.soft.toString();
+  return {
+    id,
+    bundle,
+    spec,
+    init,
+    chroot,
+    overlay,
+    trace,
+    nofile,
+    ignored: ignoredSignals(),
+    cgroupProcs: [...procs],
+    stateDir: directory.path,
+  };
+}
+
+/** Takes in what the child says; an Error is what the run fails with. */
+function heed(message: FromChild, child: Child, request: RunRequest): Error | undefined {
+  switch (message.type) {
+    case "error":
+      if (message.call === "execve") return request.explain(message, child.pid, request.spec);
+      return new SysError(message.call, message.args, message.errno, message.phase);
+    case "refused":
+      return new RunError(message.message);
+    case "warning":
+      request.warn(message.message);
+      return undefined;
+    default:
+      request.onTrace(message);
+      return undefined;
+  }
+}
+
+function tellOutOfMemory(kills: number, outcome: Outcome, request: RunRequest): void {
+  const limit = request.spec.linux.resources?.memory?.limit;
+  if (kills === 0 || limit === undefined) return;
+  const who =
+    outcome.status === 137 ? "the container" : `${kills === 1 ? "a process" : `${kills} processes`} in it`;
+  request.warn(`out of memory: ${who} reached the limit of ${limit} bytes (--memory) and was killed`);
+}

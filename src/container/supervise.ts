@@ -1,0 +1,162 @@
+// Owns the wait: one poll(2) loop over the child's socket, its pidfd, our signals and, with a terminal, the bytes.
+
+import { type FromChild, read } from "../sync.ts";
+import { POLLIN, SIGNALS } from "../sys/constants.ts";
+import { attempt, untraced } from "../sys/libc.ts";
+import { type Exit, kill, wait } from "../sys/process.ts";
+import { Relay } from "./relay.ts";
+import { deliver, suspend } from "./signals.ts";
+import type { Child } from "./spawn.ts";
+
+export interface Wishes {
+  /** milliseconds until TERM; Infinity for none */
+  timeout: number;
+  /** milliseconds between TERM and KILL */
+  stopTimeout: number;
+  /** what the child says on its way */
+  onMessage(message: FromChild): void;
+  /** called once, when the command runs */
+  onStarted(): void;
+}
+
+export interface Outcome {
+  status: number;
+  /** false when the child ended before it had become the command */
+  started: boolean;
+  timedOut: boolean;
+}
+
+/** Serves a child until it ends. */
+export class Supervisor {
+  private relay: Relay | undefined;
+  private ready = false;
+  private started = false;
+  /** the signal that ended the container in the command's stead */
+  private endedBy = 0;
+  private timedOut = false;
+  private deadline: number;
+
+  constructor(
+    private readonly child: Child,
+    private readonly signals: number,
+    private readonly wishes: Wishes,
+  ) {
+    this.deadline = performance.now() + wishes.timeout;
+  }
+
+  /** Polls until the child has ended and everything it wrote was carried. */
+  run(): Outcome {
+    let socket = this.child.socket;
+    for (;;) {
+      const interest: [number, number][] = [
+        [this.child.pidfd, POLLIN],
+        [this.signals, POLLIN],
+        [socket, POLLIN],
+        ...(this.relay?.interest() ?? []),
+      ];
+      const [ended, signal, message, stdin = 0, master = 0] = poll(
+        interest,
+        this.deadline - performance.now(),
+      );
+      if (message) socket = this.receive(socket);
+      if (signal) this.takeSignals();
+      this.relay?.carry(stdin, master);
+      if (ended) {
+        if (socket >= 0 && !message) socket = this.receive(socket); // the end of the stream, or the word before it
+        if (socket >= 0) continue;
+        return this.finish();
+      }
+      if (performance.now() >= this.deadline) this.expire();
+    }
+  }
+
+  /** Ends the container, and whatever it holds of the caller's, at once. */
+  abort(): void {
+    kill(this.child.pid, SIGNALS.KILL);
+    wait(this.child.pid);
+    this.relay?.finish();
+  }
+
+  private receive(socket: number): number {
+    const received = read<FromChild>(socket);
+    if (!received) {
+      // the stream also ends when the child crashes; only what said "ready" has become the command
+      this.started = this.ready;
+      if (this.started) this.wishes.onStarted();
+      return -1;
+    }
+    if (received.message.type === "ready") this.ready = true;
+    if (received.message.type === "terminal" && received.fd !== undefined)
+      this.relay = new Relay(received.fd);
+    else this.wishes.onMessage(received.message);
+    return socket;
+  }
+
+  private takeSignals(): void {
+    const info = new Uint8Array(128); // struct signalfd_siginfo
+    while (attempt("read", this.signals, info, info.length) === info.length) {
+      const signal = info[0]!;
+      if (signal === SIGNALS.CHLD) continue;
+      if (signal === SIGNALS.WINCH && this.relay) this.relay.resize();
+      else if (signal === SIGNALS.TSTP) this.pause();
+      else this.send(signal);
+    }
+  }
+
+  private pause(): void {
+    this.relay?.restore();
+    suspend(this.child.pid);
+    this.relay?.enterRaw();
+  }
+
+  private send(signal: number): void {
+    // before execve the child is still minibox, and what it has blocked would be lost
+    if (!this.started) kill(this.child.pid, SIGNALS.KILL);
+    else if (!deliver(this.child.pid, signal)) return;
+    this.endedBy ||= signal;
+  }
+
+  private expire(): void {
+    if (this.timedOut) {
+      kill(this.child.pid, SIGNALS.KILL);
+      this.deadline = Number.POSITIVE_INFINITY;
+      return;
+    }
+    this.timedOut = true;
+    this.deadline = performance.now() + this.wishes.stopTimeout;
+    this.send(SIGNALS.TERM);
+  }
+
+  private finish(): Outcome {
+    // PID 1 cannot outlive its namespace, nor the namespace PID 1: all of the container is gone now
+    const ended = wait(this.child.pid)?.exit ?? { status: 125, signal: 0 };
+    this.relay?.finish();
+    return {
+      status: this.statusOf(ended),
+      started: this.started || this.endedBy > 0,
+      timedOut: this.timedOut,
+    };
+  }
+
+  private statusOf(ended: Exit): number {
+    if (this.timedOut) return 124;
+    return ended.signal === SIGNALS.KILL && this.endedBy ? 128 + this.endedBy : ended.status;
+  }
+}
+
+/** ppoll(2): what was found for each, 0 for nothing. Waits without end for Infinity. */
+function poll(interest: readonly [number, number][], milliseconds: number): number[] {
+  const bytes = new Uint8Array(interest.length * 8);
+  const view = new DataView(bytes.buffer);
+  for (const [i, [fd, events]] of interest.entries()) {
+    view.setInt32(i * 8, fd, true);
+    view.setInt16(i * 8 + 4, events, true);
+  }
+  const nanoseconds = BigInt(
+    Math.max(0, Math.ceil(milliseconds === Number.POSITIVE_INFINITY ? 0 : milliseconds * 1e6)),
+  );
+  const timeout = new BigInt64Array([nanoseconds / 1_000_000_000n, nanoseconds % 1_000_000_000n]);
+  const limit = milliseconds === Number.POSITIVE_INFINITY ? null : new Uint8Array(timeout.buffer);
+  untraced(() => attempt("ppoll", bytes, interest.length, limit, null, 8));
+  return interest.map((_, i) => view.getInt16(i * 8 + 6, true));
+}

@@ -1,0 +1,158 @@
+// Owns --volume, --mount and --tmpfs: text to an OCI mount. Pure.
+
+import { UsageError } from "../errors.ts";
+import type { Mount } from "./types.ts";
+import { parseSize } from "./values.ts";
+
+const VOLUME_OPTIONS = new Set([
+  "ro",
+  "rw",
+  "nosuid",
+  "nodev",
+  "noexec",
+  "suid",
+  "dev",
+  "exec",
+  "bind",
+  "rbind",
+  "nosymfollow",
+  "private",
+  "rprivate",
+  "slave",
+  "rslave",
+  "shared",
+  "rshared",
+]);
+
+const absolute = (path: string, cwd: string): string =>
+  path.startsWith("/") ? path : `${cwd.replace(/\/$/, "")}/${path}`;
+
+function destination(flag: string, path: string): string {
+  if (!path.startsWith("/"))
+    throw new UsageError(`${flag}: the destination "${path}" must be an absolute path`);
+  if (/^\/+(\.?\/*)*$/.test(path)) throw new UsageError(`${flag}: the destination cannot be / itself`);
+  return path;
+}
+
+/** "SRC:DST[:OPTION,…]"; a relative SRC starts at the caller's directory. @throws UsageError */
+export function parseVolume(text: string, cwd: string): Mount {
+  const [source, target, options, ...more] = text.split(":");
+  if (!source || !target || more.length > 0)
+    throw new UsageError(
+      `--volume: "${text}" must be SRC:DST[:OPTION,…] (a path with ":" in it: use --mount)`,
+    );
+  const list = options ? options.split(",") : [];
+  // z and Z relabel for SELinux and are part of many a script; without SELinux they mean nothing
+  for (const option of list)
+    if (!VOLUME_OPTIONS.has(option) && option !== "z" && option !== "Z")
+      throw new UsageError(`--volume: unknown option "${option}" in "${text}"`);
+  const kept = list.filter((option) => VOLUME_OPTIONS.has(option) && option !== "bind" && option !== "rbind");
+  const recursion = list.includes("bind") ? "bind" : "rbind";
+  return {
+    destination: destination("--volume", target),
+    type: "bind",
+    source: absolute(source, cwd),
+    options: [recursion, ...kept],
+  };
+}
+
+/** "DST[:OPTION,…]", with docker's defaults. @throws UsageError */
+export function parseTmpfs(text: string): Mount {
+  const colon = text.indexOf(":");
+  const target = colon < 0 ? text : text.slice(0, colon);
+  const options =
+    colon < 0
+      ? []
+      : text
+          .slice(colon + 1)
+          .split(",")
+          .filter((option) => option !== "");
+  for (const option of options)
+    if (
+      !/^(ro|rw|(no)?(suid|dev|exec|atime|diratime)|relatime|strictatime|sync|(size|mode|uid|gid|nr_inodes|nr_blocks)=\w+%?)$/.test(
+        option,
+      )
+    )
+      throw new UsageError(`--tmpfs: unknown option "${option}" in "${text}"`);
+  return {
+    destination: destination("--tmpfs", target),
+    type: "tmpfs",
+    source: "tmpfs",
+    options: ["nosuid", "nodev", "noexec", ...options],
+  };
+}
+
+/** Splits at commas, but not inside double quotes, which stand for a value with a comma in it (CSV). */
+function fields(text: string): string[] {
+  const out: string[] = [];
+  for (const match of text.matchAll(/(?:^|,)("(?:[^"]|"")*"|[^,]*)/g)) {
+    const field = match[1]!;
+    out.push(field.startsWith('"') ? field.slice(1, -1).replaceAll('""', '"') : field);
+  }
+  return out;
+}
+
+/** "type=bind,src=…,dst=…[,ro]" or "type=tmpfs,dst=…[,tmpfs-size=…][,tmpfs-mode=…]" (docker's keys). @throws UsageError */
+export function parseMount(text: string, cwd: string): Mount {
+  const values = new Map<string, string>();
+  for (const field of fields(text)) {
+    const equals = field.indexOf("=");
+    const key = equals < 0 ? field : field.slice(0, equals);
+    values.set(ALIASES[key] ?? key, equals < 0 ? "true" : field.slice(equals + 1));
+  }
+  const type = values.get("type") ?? "bind";
+  const allowed = KEYS[type];
+  if (!allowed) throw new UsageError(`--mount: type "${type}" is not one of ${Object.keys(KEYS).join(", ")}`);
+  for (const key of values.keys())
+    if (!allowed.includes(key))
+      throw new UsageError(`--mount: unknown key "${key}" for type=${type} in "${text}"`);
+  const target = values.get("target");
+  if (!target) throw new UsageError(`--mount: "${text}" needs a target (dst=/path)`);
+  const readonly = isTrue(values.get("readonly"), text) ? ["ro"] : [];
+  const destinationPath = destination("--mount", target);
+  if (type === "tmpfs")
+    return { destination: destinationPath, type, source: "tmpfs", options: tmpfsOptions(values, readonly) };
+  const source = values.get("source");
+  if (!source) throw new UsageError(`--mount: "${text}" needs a source (src=/path)`);
+  const propagation = values.get("bind-propagation");
+  if (propagation && !/^r?(private|slave|shared)$/.test(propagation))
+    throw new UsageError(`--mount: unknown bind-propagation "${propagation}"`);
+  const recursion = isTrue(values.get("bind-nonrecursive"), text) ? "bind" : "rbind";
+  return {
+    destination: destinationPath,
+    type,
+    source: absolute(source, cwd),
+    options: [recursion, ...readonly, ...(propagation ? [propagation] : [])],
+  };
+}
+
+function tmpfsOptions(values: Map<string, string>, readonly: string[]): string[] {
+  const size = values.get("tmpfs-size");
+  const mode = values.get("tmpfs-mode");
+  if (mode && !/^[0-7]{1,4}$/.test(mode)) throw new UsageError(`--mount: tmpfs-mode "${mode}" is not octal`);
+  return [
+    "nosuid",
+    "nodev",
+    "noexec",
+    ...readonly,
+    ...(size ? [`size=${parseSize("--mount: tmpfs-size", size)}`] : []),
+    ...(mode ? [`mode=${mode}`] : []),
+  ];
+}
+
+const ALIASES: Record<string, string> = {
+  src: "source",
+  dst: "target",
+  destination: "target",
+  ro: "readonly",
+};
+const KEYS: Record<string, readonly string[]> = {
+  bind: ["type", "source", "target", "readonly", "bind-propagation", "bind-nonrecursive"],
+  tmpfs: ["type", "target", "readonly", "tmpfs-size", "tmpfs-mode"],
+};
+
+function isTrue(value: string | undefined, text: string): boolean {
+  if (value === undefined || value === "false" || value === "0") return false;
+  if (value === "true" || value === "1") return true;
+  throw new UsageError(`--mount: "${value}" must be true or false in "${text}"`);
+}

@@ -1,0 +1,65 @@
+// Owns the values of flags and fields: sizes, durations, numbers, identifiers. Each function takes the flag's name for the error.
+
+import { UsageError } from "../errors.ts";
+
+const SIZE_UNITS: Record<string, number> = { "": 1, b: 1, k: 2 ** 10, m: 2 ** 20, g: 2 ** 30, t: 2 ** 40 };
+
+/** Bytes of "64m", "1.5g", "512" (docker's units, powers of 1024; "64MiB" and "64mb" too). @throws UsageError */
+export function parseSize(flag: string, text: string): number {
+  const match = /^(\d+(?:\.\d+)?)([bkmgt]?)(?:i?b)?$/i.exec(text);
+  const unit = match ? SIZE_UNITS[match[2]!.toLowerCase()] : undefined;
+  if (!match || unit === undefined) throw new UsageError(`${flag}: "${text}" is no size (64m, 1.5g, 512k)`);
+  const bytes = Math.floor(Number(match[1]) * unit);
+  if (!Number.isSafeInteger(bytes)) throw new UsageError(`${flag}: "${text}" is too large`);
+  return bytes;
+}
+
+const DURATION_UNITS: Record<string, number> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+
+/** Milliseconds of "5s", "1m30s", "250ms", "1.5h"; a plain number is seconds. @throws UsageError */
+export function parseDuration(flag: string, text: string): number {
+  if (/^\d+(\.\d+)?$/.test(text)) return Math.round(Number(text) * 1000);
+  if (!/^(\d+(\.\d+)?(ms|s|m|h|d))+$/.test(text))
+    throw new UsageError(`${flag}: "${text}" is no duration (5s, 1m30s, 250ms)`);
+  let total = 0;
+  for (const [, number, unit] of text.matchAll(/(\d+(?:\.\d+)?)(ms|s|m|h|d)/g))
+    total += Number(number) * DURATION_UNITS[unit!]!;
+  return Math.round(total);
+}
+
+/** A whole number, -1 where `unlimited` allows it. @throws UsageError */
+export function parseCount(flag: string, text: string, unlimited = false): number {
+  if (unlimited && text === "-1") return -1;
+  if (!/^\d{1,15}$/.test(text)) throw new UsageError(`${flag}: "${text}" is no whole number`);
+  return Number(text);
+}
+
+/** CPUs as a decimal number above 0 ("1.5"). @throws UsageError */
+export function parseCpus(flag: string, text: string): number {
+  if (!/^(\d+\.?\d*|\.\d+)$/.test(text) || Number(text) < 0.01)
+    throw new UsageError(`${flag}: "${text}" is no number of CPUs (0.5, 2), at least 0.01`);
+  return Number(text);
+}
+
+/** A list of CPUs such as "0-2,7", as cpuset(7) writes it. @throws UsageError */
+export function parseCpuList(flag: string, text: string): string {
+  if (!/^\d+(-\d+)?(,\d+(-\d+)?)*$/.test(text))
+    throw new UsageError(`${flag}: "${text}" is no list of CPUs (0-2,7)`);
+  return text;
+}
+
+/** A container's name: what is safe as a file name everywhere. @throws UsageError */
+export function parseName(flag: string, text: string): string {
+  if (!/^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,63}$/.test(text))
+    throw new UsageError(
+      `${flag}: "${text}" must be 1 to 64 letters, digits, "_", ".", "-", starting with a letter or digit`,
+    );
+  return text;
+}
+
+/** One of a few words. @throws UsageError */
+export function parseChoice<T extends string>(flag: string, text: string, choices: readonly T[]): T {
+  const found = choices.find((choice) => choice === text);
+  if (found === undefined) throw new UsageError(`${flag}: "${text}" is not one of ${choices.join(", ")}`);
+  return found;
+}

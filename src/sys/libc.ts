@@ -1,0 +1,180 @@
+// Owns the one door to the kernel: every libc call of parent and child goes through call() or attempt(), so one
+// place binds, traces, and turns errno into an error. Nothing else in the project may import bun:ffi's dlopen.
+//
+// Two ways in. Calls that define a container, and those that are no system call, are bound by name. The rest goes
+// through libc's syscall(2): each bound name costs every start about 10 µs, and the kernel's own structures are
+// the same under glibc and musl.
+
+import { dlopen, FFIType, type Pointer, ptr, read } from "bun:ffi";
+import { cstring } from "./bytes.ts";
+import { type Arg, SysError } from "./errno.ts";
+
+const word = FFIType.i64;
+const int = FFIType.i32;
+
+const { symbols: libc } = dlopen("libc.so.6", {
+  unshare: { args: [word], returns: int },
+  setns: { args: [word, word], returns: int },
+  mount: { args: [word, word, word, word, word], returns: int },
+  umount2: { args: [word, word], returns: int },
+  chroot: { args: [word], returns: int },
+  sethostname: { args: [word, word], returns: int },
+  execve: { args: [word, word, word], returns: int },
+  posix_spawn: { args: [word, word, word, word, word, word], returns: int },
+  syscall: { args: [word, word, word, word, word, word, word], returns: FFIType.i64_fast },
+  __errno_location: { args: [], returns: FFIType.ptr },
+});
+
+// The address is this thread's own and never changes; reading it later costs no call that could disturb errno.
+const errnoAddress = libc.__errno_location() as Pointer;
+
+/** System call numbers [x86-64, arm64] (asm/unistd_64.h, asm-generic/unistd.h). */
+const NUMBERS = {
+  accept4: [288, 242],
+  bpf: [321, 280],
+  capset: [126, 91],
+  chdir: [80, 49],
+  close: [3, 57],
+  close_range: [436, 436],
+  connect: [42, 203],
+  dup3: [292, 24],
+  exit_group: [231, 94],
+  faccessat: [269, 48],
+  fchdir: [81, 50],
+  fchmod: [91, 52],
+  fchmodat: [268, 53],
+  fchownat: [260, 54],
+  fcntl: [72, 25],
+  flock: [73, 32],
+  getdents64: [217, 61],
+  getegid: [108, 177],
+  geteuid: [107, 175],
+  getpid: [39, 172],
+  getppid: [110, 173],
+  ioctl: [16, 29],
+  keyctl: [250, 219],
+  kill: [62, 129],
+  lseek: [8, 62],
+  madvise: [28, 233],
+  mkdirat: [258, 34],
+  mknodat: [259, 33],
+  mount_setattr: [442, 442],
+  move_mount: [429, 429],
+  open_tree: [428, 428],
+  openat: [257, 56],
+  openat2: [437, 437],
+  pidfd_open: [434, 434],
+  pidfd_send_signal: [424, 424],
+  pipe2: [293, 59],
+  pivot_root: [155, 41],
+  ppoll: [271, 73],
+  prctl: [157, 167],
+  prlimit64: [302, 261],
+  read: [0, 63],
+  readlinkat: [267, 78],
+  recvmsg: [47, 212],
+  renameat2: [316, 276],
+  rt_sigaction: [13, 134],
+  rt_sigprocmask: [14, 135],
+  seccomp: [317, 277],
+  sendmsg: [46, 211],
+  setdomainname: [171, 162],
+  setgroups: [116, 159],
+  setpgid: [109, 154],
+  setresgid: [119, 149],
+  setresuid: [117, 147],
+  setsid: [112, 157],
+  signalfd4: [289, 74],
+  socket: [41, 198],
+  socketpair: [53, 199],
+  statfs: [137, 43],
+  statx: [332, 291],
+  symlinkat: [266, 36],
+  umask: [95, 166],
+  unlinkat: [263, 35],
+  wait4: [61, 260],
+  waitid: [247, 95],
+  write: [1, 64],
+} as const satisfies Record<string, readonly [number, number]>;
+
+const COLUMN = process.arch === "arm64" ? 1 : 0;
+
+type Bound = Exclude<keyof typeof libc, "syscall" | "__errno_location">;
+export type CallName = Bound | keyof typeof NUMBERS;
+
+/** Sees each call after it returned; `result` is -errno for a failure. */
+export type Tracer = (name: CallName, args: readonly Arg[], result: number) => void;
+let tracer: Tracer | undefined;
+export function setTracer(next: Tracer | undefined): void {
+  tracer = next;
+}
+
+let untracedDepth = 0;
+/** Runs without a trace: what minibox needs for itself (its protocol, its wait, its own messages) makes no container. */
+export function untraced<T>(work: () => T): T {
+  untracedDepth++;
+  try {
+    return work();
+  } finally {
+    untracedDepth--;
+  }
+}
+
+type Native = (...args: number[]) => number;
+
+/** Turns an argument into a machine word. `keep` holds the C strings alive until the call has returned. */
+function native(arg: Arg, keep: Uint8Array[]): number {
+  if (typeof arg === "number") return arg;
+  if (arg === null) return 0;
+  const bytes = typeof arg === "string" ? cstring(arg) : arg;
+  if (bytes.length === 0) return 0;
+  keep.push(bytes);
+  return ptr(bytes);
+}
+
+function dispatch(name: CallName, words: number[]): number {
+  const [a = 0, b = 0, c = 0, d = 0, e = 0, f = 0] = words;
+  if (name in libc) return (libc[name as Bound] as unknown as Native)(a, b, c, d, e, f);
+  const number = NUMBERS[name as keyof typeof NUMBERS][COLUMN];
+  return Number(libc.syscall(number, a, b, c, d, e, f));
+}
+
+/** Makes the call; returns its result, or -errno as the kernel itself does. For failures that are answers. */
+export function attempt(name: CallName, ...args: Arg[]): number {
+  const keep: Uint8Array[] = [];
+  let result = dispatch(
+    name,
+    args.map((arg) => native(arg, keep)),
+  );
+  // posix_spawn(3) returns the error number itself.
+  if (name === "posix_spawn") result = -result;
+  else if (result === -1) result = -read.i32(errnoAddress);
+  if (tracer && untracedDepth === 0) untraced(() => tracer?.(name, args, result));
+  return result;
+}
+
+let phase: string | undefined;
+let phaseListener: ((text: string, why: string) => void) | undefined;
+
+/**
+ * Names what the next calls are for: an error says it (`mount proc on /proc: EPERM…`), a trace prints it with the
+ * reason as a heading.
+ */
+export function step(text: string, why = ""): void {
+  phase = text;
+  if (phaseListener) untraced(() => phaseListener?.(text, why));
+}
+
+export function onStep(listener: ((text: string, why: string) => void) | undefined): void {
+  phaseListener = listener;
+}
+
+/** Makes the call; throws SysError, naming the current step, where it fails. */
+export function call(name: CallName, ...args: Arg[]): number {
+  const result = attempt(name, ...args);
+  if (result < 0) throw new SysError(name, args, -result, phase);
+  return result;
+}
+
+/** The address of a byte array, for structures that hold pointers. The caller keeps the array alive. */
+export const addressOf = (bytes: Uint8Array): number => ptr(bytes);

@@ -1,0 +1,58 @@
+// Owns the mount calls of mount(2), umount2(2), pivot_root(2), chroot(2).
+
+import { AT, MOVE_MOUNT_F_EMPTY_PATH, OPEN_TREE_CLONE, UMOUNT } from "./constants.ts";
+import { call } from "./libc.ts";
+
+/** mount(2). @throws SysError */
+export const mount = (
+  source: string | null,
+  target: string,
+  fstype: string | null,
+  flags: number,
+  data: string | null,
+) => call("mount", source, target, fstype, flags, data);
+
+/** Detaches a mount from the tree now; it ends when its last user does. @throws SysError */
+export const detach = (target: string): number => call("umount2", target, UMOUNT.MNT_DETACH);
+
+/** pivot_root(2). @throws SysError */
+export const pivotRoot = (newRoot: string, putOld: string): number => call("pivot_root", newRoot, putOld);
+
+/** chroot(2). @throws SysError */
+export const chroot = (path: string): number => call("chroot", path);
+
+/** A name for an open descriptor that a path-based call takes: the kernel follows it to exactly this inode. */
+export const fdPath = (fd: number): string => `/proc/self/fd/${fd}`;
+
+const OPEN_TREE_CLOEXEC = 0o2000000;
+
+/** open_tree(2): a detached copy of the mount at a path (`flags`: AT_RECURSIVE, AT_EMPTY_PATH). @throws SysError */
+export const openTree = (dirfd: number, path: string, flags: number): number =>
+  call("open_tree", dirfd, path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | flags);
+
+const MOVE_MOUNT_T_EMPTY_PATH = 0x40;
+
+/** move_mount(2): attaches a detached mount on an open file or directory. @throws SysError */
+export const moveMount = (tree: number, target: number): number =>
+  call("move_mount", tree, "", target, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH);
+
+export interface MountAttributes {
+  /** MOUNT_ATTR_* to set and to clear */
+  set?: number;
+  clear?: number;
+  /** MS_PRIVATE, MS_SLAVE, MS_SHARED or MS_UNBINDABLE */
+  propagation?: number;
+  /** all mounts below too */
+  recursive?: boolean;
+}
+
+/** mount_setattr(2) on the mount that a descriptor is the root of. @throws SysError */
+export function setMountAttributes(fd: number, attributes: MountAttributes): void {
+  // struct mount_attr { __u64 attr_set, attr_clr, propagation, userns_fd; }
+  const { set = 0, clear = 0, propagation = 0, recursive = false } = attributes;
+  const attr = new Uint8Array(
+    new BigUint64Array([BigInt(set), BigInt(clear), BigInt(propagation), 0n]).buffer,
+  );
+  const flags = AT.AT_EMPTY_PATH | (recursive ? AT.AT_RECURSIVE : 0);
+  call("mount_setattr", fd, "", flags, attr, attr.length);
+}

@@ -1,0 +1,150 @@
+// Owns processes, signals and identity: the calls of signal(7), credentials(7), prctl(2), wait4(2), execve(2).
+
+import { cstring, decode } from "./bytes.ts";
+import { AT_FDCWD, O, PR, SIG_SETMASK, SIGNALS, WNOHANG } from "./constants.ts";
+import { EINTR, ESRCH } from "./errno.ts";
+import { close, readAll } from "./file.ts";
+import { addressOf, attempt, call } from "./libc.ts";
+
+/** A C vector (argv, envp): the strings one after the other, and the table of pointers to them, NULL at the end. */
+export function vector(words: readonly string[]): { table: Uint8Array; keep: Uint8Array } {
+  const encoded = words.map(cstring);
+  const keep = new Uint8Array(encoded.reduce((sum, bytes) => sum + bytes.length, 0) || 1);
+  const base = addressOf(keep);
+  const table = new BigUint64Array(words.length + 1);
+  let at = 0;
+  for (const [i, bytes] of encoded.entries()) {
+    keep.set(bytes, at);
+    table[i] = BigInt(base + at);
+    at += bytes.length;
+  }
+  return { table: new Uint8Array(table.buffer), keep };
+}
+
+/** execve(2): returns only on failure, with -errno. */
+export function execve(path: string, argv: readonly string[], envp: readonly string[]): number {
+  const args = vector(argv);
+  const env = vector(envp);
+  const result = attempt("execve", path, args.table, env.table);
+  keepAlive(args.keep, env.keep);
+  return result;
+}
+
+/**
+ * posix_spawn(3) without attributes: the child inherits descriptors, mask and namespaces as they are. Returns the
+ * pid, or -errno also where the program could not be executed.
+ */
+export function trySpawn(path: string, argv: readonly string[], envp: readonly string[]): number {
+  const pid = new Int32Array(1);
+  const args = vector(argv);
+  const env = vector(envp);
+  const result = attempt("posix_spawn", new Uint8Array(pid.buffer), path, null, null, args.table, env.table);
+  keepAlive(args.keep, env.keep);
+  return result < 0 ? result : pid[0]!;
+}
+
+/** Names what must not be collected before this point: the kernel was given its address. */
+function keepAlive(..._values: Uint8Array[]): void {}
+
+/** A kernel signal set of these signals; all 64 without an argument. */
+export function signalSet(signals?: readonly number[]): Uint8Array {
+  if (!signals) return new Uint8Array(8).fill(0xff);
+  const set = new Uint8Array(8);
+  for (const signal of signals) set[(signal - 1) >> 3]! |= 1 << ((signal - 1) & 7);
+  return set;
+}
+
+/** Replaces the signal mask of this thread. @throws SysError */
+export const setSignalMask = (set: Uint8Array): number => call("rt_sigprocmask", SIG_SETMASK, set, null, 8);
+
+/** Puts a signal's disposition back to the default (rt_sigaction(2) with a zeroed struct). */
+export const defaultSignal = (signal: number): number =>
+  attempt("rt_sigaction", signal, new Uint8Array(32), null, 8);
+
+/** kill(2). Returns -errno on failure. */
+export const kill = (pid: number, signal: number): number => attempt("kill", pid, signal);
+
+/** How a process ended: `status` as a shell would say it (128+N for signal N). */
+export interface Exit {
+  status: number;
+  signal: number;
+}
+
+/** wait4(2) for one child. Undefined where it has not ended and `block` is false, or is no child of ours. */
+export function wait(pid: number, block = true): { pid: number; exit: Exit } | undefined {
+  const status = new Int32Array(1);
+  for (;;) {
+    const ended = attempt("wait4", pid, new Uint8Array(status.buffer), block ? 0 : WNOHANG, null);
+    if (ended === -EINTR) continue;
+    if (ended <= 0) return undefined;
+    const signal = status[0]! & 0x7f;
+    return { pid: ended, exit: { status: signal ? 128 + signal : (status[0]! >> 8) & 0xff, signal } };
+  }
+}
+
+/** Ends this process at once; no JS exit work, no atexit. */
+export function exit(status: number): never {
+  attempt("exit_group", status);
+  throw new Error("unreachable");
+}
+
+export const getpid = (): number => attempt("getpid");
+export const getppid = (): number => attempt("getppid");
+export const geteuid = (): number => attempt("geteuid");
+export const getegid = (): number => attempt("getegid");
+
+/** pidfd_open(2). @throws SysError */
+export const pidfdOpen = (pid: number): number => call("pidfd_open", pid, 0);
+
+/** A signal to this process when its parent thread ends; only as good as the check that the parent still lived. */
+export const setParentDeathSignal = (signal: number): number =>
+  call("prctl", PR.PR_SET_PDEATHSIG, signal, 0, 0, 0);
+
+/** Soft and hard limit of a process (0 is this one), prlimit(2). */
+export function getRlimit(pid: number, resource: number): { soft: bigint; hard: bigint } | undefined {
+  const old = new BigUint64Array(2);
+  if (attempt("prlimit64", pid, resource, null, new Uint8Array(old.buffer)) < 0) return undefined;
+  return { soft: old[0]!, hard: old[1]! };
+}
+
+/** prlimit(2) on this process. @throws SysError */
+export function setRlimit(resource: number, soft: bigint, hard: bigint): void {
+  const limits = new BigUint64Array([soft, hard]);
+  call("prlimit64", 0, resource, new Uint8Array(limits.buffer), null);
+}
+
+/** Sets real, effective and saved ids and the supplementary groups, groups first while we may. @throws SysError */
+export function setIdentity(uid: number, gid: number, groups: readonly number[] | undefined): void {
+  if (groups) {
+    const list = new Uint32Array(groups);
+    call("setgroups", groups.length, groups.length ? new Uint8Array(list.buffer) : null);
+  }
+  call("setresgid", gid, gid, gid);
+  call("setresuid", uid, uid, uid);
+}
+
+/** What /proc/PID/status says of a process, field by field; undefined when it is gone. */
+export function procStatus(pid: number): Map<string, string> | undefined {
+  const fd = attempt("openat", AT_FDCWD, `/proc/${pid}/status`, O.O_CLOEXEC, 0);
+  if (fd < 0) return undefined;
+  try {
+    const lines = decode(readAll(fd)).split("\n");
+    return new Map(
+      lines.map((line) => [line.slice(0, line.indexOf(":")), line.slice(line.indexOf(":") + 1).trim()]),
+    );
+  } catch {
+    return undefined; // it ended between open and read
+  } finally {
+    close(fd);
+  }
+}
+
+/** True while a process exists, zombie or not. */
+export const exists = (pid: number): boolean => kill(pid, 0) !== -ESRCH;
+
+/** SIGTERM for "TERM", "SIGTERM", "term" or "15"; undefined for what is no signal. */
+export function signalNumber(name: string): number | undefined {
+  const upper = name.toUpperCase().replace(/^SIG/, "");
+  if (/^\d+$/.test(upper)) return Number(upper) >= 1 && Number(upper) <= 64 ? Number(upper) : undefined;
+  return (SIGNALS as Record<string, number>)[upper];
+}

@@ -1,0 +1,64 @@
+// Owns terminals: termios, window size, pseudo-terminals (ioctl_tty(2), pts(4)).
+
+import { IOCTL, O } from "./constants.ts";
+import { openat } from "./file.ts";
+import { attempt, call } from "./libc.ts";
+
+/** The kernel's struct termios as bytes: saved and restored whole. */
+export type Termios = Uint8Array;
+
+const TERMIOS_SIZE = 36;
+
+/** The terminal's settings; undefined where the descriptor is no terminal. */
+export function getTermios(fd: number): Termios | undefined {
+  const termios = new Uint8Array(TERMIOS_SIZE);
+  return attempt("ioctl", fd, IOCTL.TCGETS, termios) < 0 ? undefined : termios;
+}
+
+export const isTerminal = (fd: number): boolean => getTermios(fd) !== undefined;
+
+/** Applies settings after pending output was written. Returns -errno on failure. */
+export const setTermios = (fd: number, termios: Termios): number =>
+  attempt("ioctl", fd, IOCTL.TCSETSW, termios);
+
+/** A copy of the settings in raw mode, as cfmakeraw(3) makes it. */
+export function rawMode(termios: Termios): Termios {
+  const raw = termios.slice();
+  const view = new DataView(raw.buffer);
+  // asm-generic/termbits.h: c_iflag, c_oflag, c_cflag, c_lflag, c_line, c_cc[19]
+  view.setUint32(0, view.getUint32(0, true) & ~0o2753, true); // IGNBRK BRKINT PARMRK ISTRIP INLCR IGNCR ICRNL IXON
+  view.setUint32(4, view.getUint32(4, true) & ~0o1, true); // OPOST
+  view.setUint32(8, (view.getUint32(8, true) & ~0o460) | 0o60, true); // CSIZE PARENB, CS8
+  view.setUint32(12, view.getUint32(12, true) & ~0o100113, true); // ECHO ECHONL ICANON ISIG IEXTEN
+  raw[17 + 6] = 1; // VMIN
+  raw[17 + 5] = 0; // VTIME
+  return raw;
+}
+
+/** Gives `to` the window size of `from`; nothing where `from` is no terminal. */
+export function copyWindowSize(from: number, to: number): void {
+  const size = new Uint8Array(8);
+  if (attempt("ioctl", from, IOCTL.TIOCGWINSZ, size) >= 0) attempt("ioctl", to, IOCTL.TIOCSWINSZ, size);
+}
+
+/** Opens a new pseudo-terminal of a devpts instance, given its open directory. @throws SysError */
+export function openPty(devpts: number): { master: number; slave: number; number: number } {
+  const master = openat(devpts, "ptmx", O.O_RDWR | O.O_NOCTTY | O.O_NOFOLLOW);
+  call("ioctl", master, IOCTL.TIOCSPTLCK, new Uint8Array(4));
+  // by descriptor, not by the name /dev/pts/N, which the container could have put something else under
+  const slave = call("ioctl", master, IOCTL.TIOCGPTPEER, O.O_RDWR | O.O_NOCTTY | O.O_CLOEXEC);
+  const number = new Int32Array(1);
+  call("ioctl", master, IOCTL.TIOCGPTN, new Uint8Array(number.buffer));
+  return { master, slave, number: number[0]! };
+}
+
+/** Makes a terminal the controlling one of this session leader. @throws SysError */
+export const setControllingTerminal = (fd: number): number => call("ioctl", fd, IOCTL.TIOCSCTTY, 0);
+
+/** Rows and columns of a terminal; undefined for what is none, or has no size. */
+export function windowSize(fd: number): { height: number; width: number } | undefined {
+  const size = new Uint16Array(4); // struct winsize
+  if (attempt("ioctl", fd, IOCTL.TIOCGWINSZ, new Uint8Array(size.buffer)) < 0 || size[0] === 0)
+    return undefined;
+  return { height: size[0]!, width: size[1]! };
+}
