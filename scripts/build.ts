@@ -1,9 +1,26 @@
-// Owns the build: src/main.ts to the one executable ./minibox.
+// Owns the build: src/main.ts to the one executable ./minibox (or the path given, for the --target given).
 
+import { closeSync, openSync, renameSync, unlinkSync, writeSync } from "node:fs";
 import { $ } from "bun";
+import { alignSegments } from "./align-elf.ts";
 
 const outfile = process.argv[2] ?? "minibox";
+const target = process.argv[3] ? [`--target=${process.argv[3]}`] : [];
+const made = `${outfile}.new`;
+
 // --splitting with ESM: what a run does not need is not loaded. No JIT: a container's start is over before it would
 // pay, and without its thread the process is single-threaded. No autoload: a bunfig.toml or .env in the caller's
 // directory would otherwise run code as root.
-await $`${process.execPath} build src/main.ts --compile --bytecode --minify --format=esm --splitting --compile-jit-policy=1000000 --no-compile-autoload-bunfig --no-compile-autoload-dotenv --outfile ${outfile}`.quiet();
+const flags =
+  "--compile --bytecode --minify --format=esm --splitting --compile-jit-policy=1000000 --no-compile-autoload-bunfig --no-compile-autoload-dotenv".split(
+    " ",
+  );
+await $`${process.execPath} build src/main.ts ${flags} ${target} --outfile ${made}`.quiet();
+const aligned = alignSegments(await Bun.file(made).bytes());
+unlinkSync(made);
+// in one write: that is how the page cache comes to hold it in large pieces
+const fd = openSync(made, "w", 0o755);
+writeSync(fd, aligned);
+closeSync(fd);
+// renamed into place: a container that runs from the old one keeps it
+renameSync(made, outfile);

@@ -1,6 +1,9 @@
 // Owns the choice between the two programs in this one file: the command line, and the container's first process.
+// Both are imported statically: a first import() costs every start 0.9 ms, their code together 0.1 ms. What a plain
+// run does not need (help, trace, explanations) is imported where it is used.
 
-if (process.argv[2] === "child") (await import("./child/index.ts")).child(Number(process.argv[3]));
-else await (await import("./cli/index.ts")).main();
+import { child } from "./child/index.ts";
+import { main } from "./cli/index.ts";
 
-export {};
+if (process.argv[2] === "child") child(Number(process.argv[3]));
+else main();

@@ -14,7 +14,7 @@ export interface Cgroup {
   /** Puts limits in force. @throws SysError, RunError where one cannot be enforced */
   apply(resources: Resources): void;
   /** the files a process writes "0" into to join */
-  readonly procs: readonly string[];
+  readonly joinFiles: readonly string[];
   /** How many processes were killed for want of memory. */
   oomKills(): number;
 }

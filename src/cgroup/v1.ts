@@ -33,8 +33,12 @@ export class V1Cgroup implements Cgroup {
     return [...new Set(this.path.values())];
   }
 
-  get procs(): string[] {
-    return this.directories.map((directory) => `${directory}/cgroup.procs`);
+  /**
+   * `tasks` takes one thread, cgroup.procs a process. The thread that calls execve is all that is left of a process,
+   * and moving just oneself needs no system-wide lock: that one waits 5 to 13 ms for an RCU grace period.
+   */
+  get joinFiles(): string[] {
+    return this.directories.map((directory) => `${directory}/tasks`);
   }
 
   create(): void {

@@ -24,7 +24,7 @@ export class V2Cgroup implements Cgroup {
     return [this.path];
   }
 
-  get procs(): string[] {
+  get joinFiles(): string[] {
     return [`${this.path}/cgroup.procs`];
   }
 

@@ -4,7 +4,7 @@ import { O } from "../sys/constants.ts";
 import { open, withFd } from "../sys/file.ts";
 import { call, step } from "../sys/libc.ts";
 
-/** Writes "0", which means oneself, into each cgroup.procs (cgroups(7)). @throws SysError */
+/** Writes "0", which means oneself, into each file (cgroups(7)). @throws SysError */
 export function joinCgroup(files: readonly string[]): void {
   if (files.length === 0) return;
   step("join the cgroup", "from here on the limits hold, for whatever this process becomes or starts");

@@ -37,7 +37,7 @@ function confine(socket: number, request: ChildRequest): never {
   enterNamespaces(spec); // first: whatever follows must not be seen by the host
   nameHost(spec);
   const root = prepareRoot(request, spec); // a mount of its own, that pivot_root can make the root
-  joinCgroup(request.cgroupProcs); // before the cgroup namespace, whose root is where we are now
+  joinCgroup(request.cgroupFiles); // before the cgroup namespace, whose root is where we are now
   unshareCgroupNamespace(spec);
   mountAll(root, request); // on the host's side of the root still: sources of binds are host paths
   createDevices(root, spec);

@@ -4,33 +4,35 @@ import { nearest, UsageError } from "../errors.ts";
 import { exit } from "../sys/process.ts";
 import { callerWords } from "./caller.ts";
 import { report } from "./report.ts";
+import { runCommand } from "./run.ts";
 
 const COMMANDS = ["run", "help", "version"] as const;
 
 /** Runs the command line and ends the process with its exit code. */
-export async function main(): Promise<never> {
-  let status: number;
+export function main(): void {
   try {
-    status = await dispatch(callerWords());
+    const status = dispatch(callerWords());
+    if (typeof status === "number") exit(status);
+    else status.then(exit, (error) => exit(report(error)));
   } catch (error) {
-    status = report(error);
+    exit(report(error));
   }
-  exit(status);
 }
 
-async function dispatch([command, ...words]: string[]): Promise<number> {
+/** The exit code; a promise of it only where something had to be loaded first. */
+function dispatch([command, ...words]: string[]): number | Promise<number> {
   switch (command) {
     case "run":
-      return (await import("./run.ts")).runCommand(words);
+      return runCommand(words);
     case undefined:
     case "help":
     case "--help":
     case "-h":
-      return (await import("./help.ts")).mainHelp(words);
+      return import("./help.ts").then(({ mainHelp }) => mainHelp(words));
     case "version":
     case "--version":
     case "-V":
-      return (await import("./help.ts")).version();
+      return import("./help.ts").then(({ version }) => version());
     default: {
       const near = nearest(command, COMMANDS);
       throw new UsageError(`unknown command "${command}"${near ? `, did you mean "${near}"?` : ""}`);

@@ -18,17 +18,24 @@ import { RUN_FLAGS } from "./run-flags.ts";
 const DEFAULT_STOP_TIMEOUT = 10_000;
 
 /** Runs `minibox run WORDS…`; returns the exit code. @throws UsageError, RunError, SysError */
-export async function runCommand(words: readonly string[]): Promise<number> {
+export function runCommand(words: readonly string[]): number | Promise<number> {
   const parsed = parseFlags(words, RUN_FLAGS);
   const given = givenBy(parsed);
-  if (given.is("help")) return (await import("./help.ts")).runHelp();
+  if (given.is("help")) return import("./help.ts").then(({ runHelp }) => runHelp());
   const [rootfs, ...command] = parsed.rest;
   if (rootfs === undefined)
     throw new UsageError("run needs a root directory and a command: minibox run ROOTFS COMMAND");
   if (command[0] === "--") command.shift();
   if (command.length === 0) throw new UsageError(`run needs a command: minibox run ${rootfs} /bin/sh`);
-  if (given.is("trace")) (await import("./trace.ts")).traceParent();
-  const onTrace = given.is("trace") ? (await import("./trace.ts")).traceChild : () => {};
+  if (!given.is("trace")) return start(rootfs, command, given, () => {});
+  return import("./trace.ts").then(({ traceChild, traceParent }) => {
+    traceParent();
+    return start(rootfs, command, given, traceChild);
+  });
+}
+
+function start(rootfs: string, command: string[], given: Given, onTrace: RunRequest["onTrace"]): number {
+  // the child's runtime starts while the flags are read
   const starting = begin();
   return settle(starting, () => {
     const request = { ...requestOf(rootfs, command, given), onTrace };

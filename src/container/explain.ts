@@ -1,13 +1,125 @@
-// Owns finding out why execve failed: the kernel says ENOENT, a person needs to know what is missing.
+// Owns finding out why execve failed: the kernel says ENOENT, a person needs to know what is missing. The child is
+// still there, waiting: its root, its mounts and its user are looked at as they are.
+//
+// The exit status is POSIX's for a command that cannot be executed, as dash gives it. 127: no file was reached by the
+// command's name (nothing there, a link that leads nowhere, a file where a directory should be). 126: a file is
+// there and cannot be executed, for whatever reason, a missing interpreter or loader included; or we may not look.
 
 import { RunError } from "../errors.ts";
 import type { Spec } from "../spec/types.ts";
 import type { FromChild } from "../sync.ts";
-import { EACCES, ENOENT, errnoText } from "../sys/errno.ts";
+import { O, RLIMITS } from "../sys/constants.ts";
+import {
+  E2BIG,
+  EACCES,
+  EAGAIN,
+  ELOOP,
+  ENAMETOOLONG,
+  ENOENT,
+  ENOMEM,
+  ENOTDIR,
+  EPERM,
+  ETXTBSY,
+  errnoText,
+} from "../sys/errno.ts";
+import { open, readFile, readFileBytes, tryReadFile, withFd } from "../sys/file.ts";
+import { untraced } from "../sys/libc.ts";
+import { getRlimit } from "../sys/process.ts";
+import { hasFileCapabilities } from "../sys/statfs.ts";
+import { noMemory, tooBig, tooManyProcesses } from "./explain/limits.ts";
+import { hostPath } from "./explain/mounts.ts";
+import { identityOf, NOT_EXECUTABLE, NOT_FOUND, type Place, type Reason, shown } from "./explain/place.ts";
+import { reasonFor } from "./explain/program.ts";
+import { overlong } from "./explain/reach.ts";
+import { foundOnPath, notOnPath } from "./explain/search.ts";
+import { openFound, walk } from "./explain/walk.ts";
 
 /** Words for a failed execve. `pid` still waits with its root in place: /proc/PID/root is where the command was sought. */
-export function explainExec(error: Extract<FromChild, { type: "error" }>, _pid: number, spec: Spec): Error {
-  const command = spec.process.args[0]!;
-  const status = error.errno === ENOENT ? 127 : 126;
-  return new RunError(`${command}: ${errnoText(error.errno)}`, error.errno === EACCES ? 126 : status);
+export function explainExec(error: Extract<FromChild, { type: "error" }>, pid: number, spec: Spec): Error {
+  const { errno } = error;
+  const path = typeof error.args[0] === "string" ? error.args[0] : spec.process.args[0]!;
+  try {
+    return untraced(() => worded(path, errno, pid, spec));
+  } catch {
+    // an explanation that fails must not take the place of what it was to explain
+    return runError(path, plain(errno));
+  }
+}
+
+const runError = (path: string, { what, status, hint }: Reason): RunError =>
+  new RunError(path === "" ? what : `${shown(path)}: ${what}`, status, hint);
+
+/** The kernel's own words. */
+const plain = (errno: number): Reason => ({
+  what: errnoText(errno),
+  status: [ENOENT, ENOTDIR, ELOOP, ENAMETOOLONG].includes(errno) ? NOT_FOUND : NOT_EXECUTABLE,
+});
+
+function worded(command: string, errno: number, pid: number, spec: Spec): RunError {
+  const general = generalReason(command, errno, pid, spec);
+  if (general) return runError(command, general);
+  return withFd(open(`/proc/${pid}/root`, O.O_PATH | O.O_DIRECTORY), (root) => {
+    const mountinfo = readFile(`/proc/${pid}/mountinfo`);
+    const place = { root, spec, who: identityOf(pid, spec), mountinfo };
+    const path = command.includes("/") ? command : foundOnPath(place, command);
+    if (path === undefined) return runError(command, notOnPath(place, command));
+    const reason = reasonFor(place, path, errno) ?? lastReason(place, path, errno) ?? plain(errno);
+    return runError(path, reason);
+  });
+}
+
+/** What needs no look at the file. */
+function generalReason(path: string, errno: number, pid: number, spec: Spec): Reason | undefined {
+  switch (errno) {
+    case E2BIG: {
+      const stack = getRlimit(pid, RLIMITS.indexOf("RLIMIT_STACK"))?.soft ?? 0n;
+      return tooBig(path, spec.process, stack, pageSize());
+    }
+    case ENOMEM:
+      return noMemory(spec);
+    case EAGAIN:
+      return tooManyProcesses(spec);
+    case ETXTBSY:
+      return {
+        what: "it is open for writing: a program cannot be executed while it is written",
+        status: NOT_EXECUTABLE,
+        hint: "wait until the copy or the download has ended; fuser -v FILE on the host names who writes it",
+      };
+    case ENAMETOOLONG:
+      return overlong(path);
+    default:
+      return undefined;
+  }
+}
+
+/** The file looks well in every way that we know of, and the kernel refuses it all the same. */
+function lastReason(place: Place, path: string, errno: number): Reason | undefined {
+  if (errno !== EACCES && errno !== EPERM) return undefined;
+  const { at } = walk(place, path);
+  const [capable, host] = withFd(openFound(place, at), (fd) => [
+    hasFileCapabilities(fd),
+    hostPath(place, at, fd),
+  ]);
+  if (errno === EPERM && capable)
+    return {
+      what: "it has file capabilities (setcap) that the container is not allowed",
+      status: NOT_EXECUTABLE,
+      hint: host && `getcap ${host} shows them, setcap -r ${host} removes them`,
+    };
+  const modules = tryReadFile("/sys/kernel/security/lsm")?.trim();
+  return {
+    what: `${errnoText(errno)}, though its mode and its mount allow it`,
+    status: NOT_EXECUTABLE,
+    hint: `an access control list (getfacl) or a security module forbids it${modules ? ` (active: ${modules})` : ""}: see dmesg`,
+  };
+}
+
+/** AT_PAGESZ of the auxiliary vector (getauxval(3)): pairs of words. */
+function pageSize(): number {
+  const bytes = readFileBytes("/proc/self/auxv", 4096);
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  const AT_PAGESZ = 6n;
+  for (let at = 0; at + 16 <= bytes.length; at += 16)
+    if (view.getBigUint64(at, true) === AT_PAGESZ) return Number(view.getBigUint64(at + 8, true));
+  return 4096;
 }

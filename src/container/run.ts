@@ -62,7 +62,7 @@ export function run({ child, signals }: Starting, request: RunRequest): Outcome 
         if (failure) close(child.socket);
       },
     });
-    send(child.socket, { type: "request", request: childRequest(request, directory, limits.procs) });
+    send(child.socket, { type: "request", request: childRequest(request, directory, limits.joinFiles) });
     const outcome = supervisor.run();
     if (failure) throw failure;
     if (!outcome.started)
@@ -79,7 +79,7 @@ export function run({ child, signals }: Starting, request: RunRequest): Outcome 
 }
 
 interface Limits {
-  procs: readonly string[];
+  joinFiles: readonly string[];
   oomKills(): number;
 }
 
@@ -115,7 +115,7 @@ function openLimits(
   const isLimited = [resources.memory, resources.cpu, resources.pids].some((limit) => limit !== undefined);
   if (!cgroup) {
     if (isLimited) throw new RunError("limits cannot be enforced: this host has no cgroups mounted");
-    return { procs: [], oomKills: () => 0 };
+    return { joinFiles: [], oomKills: () => 0 };
   }
   undo.push(() => {
     for (const path of removeCgroups(cgroup.directories))
@@ -126,15 +126,15 @@ function openLimits(
     cgroup.apply(resources);
   } catch (error) {
     if (isLimited || !(error instanceof SysError)) throw error;
-    return { procs: [], oomKills: () => 0 };
+    return { joinFiles: [], oomKills: () => 0 };
   }
-  return { procs: cgroup.procs, oomKills: () => (resources.memory ? cgroup.oomKills() : 0) };
+  return { joinFiles: cgroup.joinFiles, oomKills: () => (resources.memory ? cgroup.oomKills() : 0) };
 }
 
 function childRequest(
   request: RunRequest,
   directory: StateDirectory,
-  procs: readonly string[],
+  cgroupFiles: readonly string[],
 ): ChildRequest {
   const { id, bundle, spec, init, chroot, overlay, trace } = request;
   // Bun has raised ours already; the process that started us still has what we were given
@@ -149,7 +149,7 @@ function childRequest(
     trace,
     nofile,
     ignored: ignoredSignals(),
-    cgroupProcs: [...procs],
+    cgroupFiles: [...cgroupFiles],
     stateDir: directory.path,
   };
 }

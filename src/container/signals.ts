@@ -3,7 +3,7 @@
 
 import { SIGNALS } from "../sys/constants.ts";
 import { call } from "../sys/libc.ts";
-import { getpid, kill, procStatus, setSignalMask, signalSet } from "../sys/process.ts";
+import { getpid, kill, procStatus, setSignalMask } from "../sys/process.ts";
 
 /**
  * Left alone: two that cannot be taken, two by which the terminal stops a background reader or writer, and SIGPIPE,
@@ -13,11 +13,12 @@ const NOT_TAKEN: readonly number[] = [SIGNALS.KILL, SIGNALS.STOP, SIGNALS.TTIN, 
 
 /** Blocks every signal that we pass on and returns a descriptor that they are read from. @throws SysError */
 export function takeSignals(): number {
-  const taken = Array.from({ length: 64 }, (_, i) => i + 1).filter((signal) => !NOT_TAKEN.includes(signal));
-  setSignalMask(signalSet(taken));
+  const taken = new Uint8Array(8).fill(0xff);
+  for (const signal of NOT_TAKEN) taken[(signal - 1) >> 3]! &= ~(1 << ((signal - 1) & 7));
+  setSignalMask(taken);
   const SFD_NONBLOCK = 0o4000;
   const SFD_CLOEXEC = 0o2000000;
-  return call("signalfd4", -1, signalSet(taken), 8, SFD_NONBLOCK | SFD_CLOEXEC);
+  return call("signalfd4", -1, taken, taken.length, SFD_NONBLOCK | SFD_CLOEXEC);
 }
 
 /** Default action: nothing, or go on (signal(7)); and the one that says a child of our own ended. */
@@ -38,19 +39,27 @@ export function deliver(pid: number, signal: number): boolean {
 }
 
 /** The signals of a mask in /proc/PID/status (SigCgt, SigIgn, SigBlk: proc_pid_status(5)). */
-function signalsIn(status: Map<string, string> | undefined, field: string): number[] {
-  const mask = BigInt(`0x${status?.get(field) ?? "0"}`);
-  return Array.from({ length: 64 }, (_, i) => i + 1).filter((signal) => (mask >> BigInt(signal - 1)) & 1n);
+function signalsIn(status: string, field: string): number[] {
+  const at = status.indexOf(`${field}:`) + field.length + 1;
+  const hex = status.slice(at, status.indexOf("\n", at)).trim();
+  const signals: number[] = [];
+  for (let signal = 1; signal <= 64; signal++)
+    if ((Number.parseInt(hex[hex.length - 1 - ((signal - 1) >> 2)] ?? "0", 16) >> ((signal - 1) & 3)) & 1)
+      signals.push(signal);
+  return signals;
 }
 
 /** True when a process catches, ignores, or has blocked (to wait for) a signal. */
 function handles(pid: number, signal: number): boolean {
   const status = procStatus(pid);
-  return !status || ["SigCgt", "SigIgn", "SigBlk"].some((field) => signalsIn(status, field).includes(signal));
+  return (
+    status === undefined ||
+    ["SigCgt", "SigIgn", "SigBlk"].some((field) => signalsIn(status, field).includes(signal))
+  );
 }
 
 /** The signals that this process, and so any that it starts, ignores. */
-export const ignoredSignals = (): number[] => signalsIn(procStatus(getpid()), "SigIgn");
+export const ignoredSignals = (): number[] => signalsIn(procStatus(getpid()) ?? "", "SigIgn");
 
 /** ^Z: the command stops, then we do, as the shell that waits for us expects; and both go on together. */
 export function suspend(pid: number): void {

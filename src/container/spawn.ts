@@ -15,7 +15,7 @@ export interface Child {
 }
 
 /** A fixed environment: the container's, or the caller's, could change what the runtime does (BUN_OPTIONS, LD_PRELOAD). */
-const CHILD_ENVIRONMENT = ["BUN_JSC_useConcurrentJIT=0"];
+const CHILD_ENVIRONMENT = ["BUN_JSC_useConcurrentJIT=0", "BUN_JSC_useWarmUpMarkedBlocks=0"];
 
 /**
  * Spawns `/proc/self/exe child`. It waits for its request, and ends by itself when our end of the socket closes.

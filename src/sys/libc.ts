@@ -51,6 +51,7 @@ const NUMBERS = {
   geteuid: [107, 175],
   getpid: [39, 172],
   getppid: [110, 173],
+  getxattr: [191, 8],
   ioctl: [16, 29],
   keyctl: [250, 219],
   kill: [62, 129],
@@ -120,37 +121,76 @@ export function untraced<T>(work: () => T): T {
   }
 }
 
-type Native = (...args: number[]) => number;
+type Native = (a: number, b: number, c: number, d: number, e: number, f: number) => number;
 
-/** Turns an argument into a machine word. `keep` holds the C strings alive until the call has returned. */
-function native(arg: Arg, keep: Uint8Array[]): number {
+// Strings of one call are laid one after the other in here: no allocation and no look-up of an address for each.
+const arena = new Uint8Array(16384);
+const arenaAddress: number = ptr(arena);
+let arenaUsed = 0;
+
+/** What was too long for the arena, kept alive until the next call. */
+let overflow: Uint8Array[] = [];
+
+/** Turns an argument into a machine word: a string into the address of its bytes and a NUL. */
+function native(arg: Arg): number {
   if (typeof arg === "number") return arg;
   if (arg === null) return 0;
-  const bytes = typeof arg === "string" ? cstring(arg) : arg;
-  if (bytes.length === 0) return 0;
-  keep.push(bytes);
+  if (typeof arg !== "string") return arg.length === 0 ? 0 : ptr(arg);
+  const start = arenaUsed;
+  if (start + arg.length < arena.length) {
+    let i = 0;
+    for (let code = 0; i < arg.length; i++) {
+      code = arg.charCodeAt(i);
+      if (code > 0x7f) break;
+      arena[start + i] = code;
+    }
+    if (i === arg.length) {
+      arena[start + i] = 0;
+      arenaUsed = start + i + 1;
+      return arenaAddress + start;
+    }
+  }
+  const bytes = cstring(arg);
+  overflow.push(bytes);
   return ptr(bytes);
 }
 
-function dispatch(name: CallName, words: number[]): number {
-  const [a = 0, b = 0, c = 0, d = 0, e = 0, f = 0] = words;
-  if (name in libc) return (libc[name as Bound] as unknown as Native)(a, b, c, d, e, f);
-  const number = NUMBERS[name as keyof typeof NUMBERS][COLUMN];
-  return Number(libc.syscall(number, a, b, c, d, e, f));
+/** One call: its result, or -errno as the kernel itself has it. */
+function invoke(name: CallName, a: Arg, b: Arg, c: Arg, d: Arg, e: Arg, f: Arg): number {
+  arenaUsed = 0;
+  if (overflow.length > 0) overflow = [];
+  const numbers: readonly number[] | undefined = (NUMBERS as Record<string, readonly number[]>)[name];
+  let result: number;
+  if (numbers === undefined) {
+    const bound = libc[name as Bound] as unknown as Native;
+    result = bound(native(a), native(b), native(c), native(d), native(e), native(f));
+  } else
+    result = Number(
+      libc.syscall(numbers[COLUMN]!, native(a), native(b), native(c), native(d), native(e), native(f)),
+    );
+  // posix_spawn(3) returns the error number itself.
+  if (name === "posix_spawn") return -result;
+  return result === -1 ? -read.i32(errnoAddress) : result;
 }
 
-/** Makes the call; returns its result, or -errno as the kernel itself does. For failures that are answers. */
-export function attempt(name: CallName, ...args: Arg[]): number {
-  const keep: Uint8Array[] = [];
-  let result = dispatch(
-    name,
-    args.map((arg) => native(arg, keep)),
-  );
-  // posix_spawn(3) returns the error number itself.
-  if (name === "posix_spawn") result = -result;
-  else if (result === -1) result = -read.i32(errnoAddress);
-  if (tracer && untracedDepth === 0) untraced(() => tracer?.(name, args, result));
+/** Makes the call; returns its result, or -errno. For failures that are answers. */
+export function attempt(
+  name: CallName,
+  a: Arg = 0,
+  b: Arg = 0,
+  c: Arg = 0,
+  d: Arg = 0,
+  e: Arg = 0,
+  f: Arg = 0,
+): number {
+  const result = invoke(name, a, b, c, d, e, f);
+  // biome-ignore lint/complexity/noArguments: a rest parameter would cost every call an array
+  if (tracer && untracedDepth === 0) report(name, [a, b, c, d, e, f].slice(0, arguments.length - 1), result);
   return result;
+}
+
+function report(name: CallName, args: Arg[], result: number): void {
+  untraced(() => tracer?.(name, args, result));
 }
 
 let phase: string | undefined;
@@ -170,8 +210,20 @@ export function onStep(listener: ((text: string, why: string) => void) | undefin
 }
 
 /** Makes the call; throws SysError, naming the current step, where it fails. */
-export function call(name: CallName, ...args: Arg[]): number {
-  const result = attempt(name, ...args);
+export function call(
+  name: CallName,
+  a: Arg = 0,
+  b: Arg = 0,
+  c: Arg = 0,
+  d: Arg = 0,
+  e: Arg = 0,
+  f: Arg = 0,
+): number {
+  const result = invoke(name, a, b, c, d, e, f);
+  if (result >= 0 && !tracer) return result;
+  // biome-ignore lint/complexity/noArguments: a rest parameter would cost every call an array
+  const args = [a, b, c, d, e, f].slice(0, arguments.length - 1);
+  if (tracer && untracedDepth === 0) report(name, args, result);
   if (result < 0) throw new SysError(name, args, -result, phase);
   return result;
 }

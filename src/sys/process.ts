@@ -1,9 +1,9 @@
 // Owns processes, signals and identity: the calls of signal(7), credentials(7), prctl(2), wait4(2), execve(2).
 
-import { cstring, decode } from "./bytes.ts";
-import { AT_FDCWD, O, PR, SIG_SETMASK, SIGNALS, WNOHANG } from "./constants.ts";
+import { cstring } from "./bytes.ts";
+import { PR, SIG_SETMASK, SIGNALS, WNOHANG } from "./constants.ts";
 import { EINTR, ESRCH } from "./errno.ts";
-import { close, readAll } from "./file.ts";
+import { tryReadFile } from "./file.ts";
 import { addressOf, attempt, call } from "./libc.ts";
 
 /** A C vector (argv, envp): the strings one after the other, and the table of pointers to them, NULL at the end. */
@@ -123,21 +123,8 @@ export function setIdentity(uid: number, gid: number, groups: readonly number[] 
   call("setresuid", uid, uid, uid);
 }
 
-/** What /proc/PID/status says of a process, field by field; undefined when it is gone. */
-export function procStatus(pid: number): Map<string, string> | undefined {
-  const fd = attempt("openat", AT_FDCWD, `/proc/${pid}/status`, O.O_CLOEXEC, 0);
-  if (fd < 0) return undefined;
-  try {
-    const lines = decode(readAll(fd)).split("\n");
-    return new Map(
-      lines.map((line) => [line.slice(0, line.indexOf(":")), line.slice(line.indexOf(":") + 1).trim()]),
-    );
-  } catch {
-    return undefined; // it ended between open and read
-  } finally {
-    close(fd);
-  }
-}
+/** What /proc/PID/status says of a process; undefined when it is gone. */
+export const procStatus = (pid: number): string | undefined => tryReadFile(`/proc/${pid}/status`);
 
 /** True while a process exists, zombie or not. */
 export const exists = (pid: number): boolean => kill(pid, 0) !== -ESRCH;

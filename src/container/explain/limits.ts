@@ -1,0 +1,64 @@
+// Owns failures that the file has no part in: too many words, no memory, too many processes (execve(2), "Limits on
+// size of arguments and environment").
+
+import type { Spec } from "../../spec/types.ts";
+import { encode } from "../../sys/bytes.ts";
+import { NOT_EXECUTABLE, type Reason, shown } from "./place.ts";
+
+/** MAX_ARG_STRLEN is 32 pages, the NUL at the end included. */
+const PAGES_OF_A_WORD = 32;
+/** bprm_stack_limits() of fs/exec.c: a quarter of the stack limit, between ARG_MAX and three quarters of 8 MiB */
+const LEAST_TOTAL = 131_072;
+const MOST_TOTAL = 6 * 1024 * 1024;
+const POINTER_BYTES = 8;
+
+/** What of arguments and environment is too much. Pure. */
+export function tooBig(
+  path: string,
+  { args, env = [] }: Spec["process"],
+  stackLimit: bigint,
+  pageSize: number,
+): Reason {
+  const longest = pageSize * PAGES_OF_A_WORD - 1;
+  const word = [...args, ...env].findIndex((text) => encode(text).length > longest);
+  const hint = "pass it in a file (-v) or through stdin";
+  if (word >= 0) {
+    const text = word < args.length ? args[word]! : env[word - args.length]!;
+    const name = word < args.length ? `argument ${word}` : `the variable ${shown(text.split("=", 1)[0]!)}`;
+    const what = `${name} is ${encode(text).length} bytes long, ${longest} is the limit for one`;
+    return { what, status: NOT_EXECUTABLE, hint };
+  }
+  const words = args.length + env.length;
+  const bytes = [...args, ...env, path].reduce((sum, text) => sum + encode(text).length + 1, 0);
+  const quarter = stackLimit / 4n;
+  const limit = Math.max(quarter > BigInt(MOST_TOTAL) ? MOST_TOTAL : Number(quarter), LEAST_TOTAL);
+  return {
+    what: `arguments and environment are ${bytes + words * POINTER_BYTES} bytes together, with a pointer for each of ${words} words; the limit is ${limit}`,
+    status: NOT_EXECUTABLE,
+    hint: `the limit is a quarter of that for the stack (--ulimit stack=BYTES), at most ${MOST_TOTAL}; or ${hint}`,
+  };
+}
+
+/** No memory for the new program. Pure. */
+export function noMemory(spec: Spec): Reason {
+  const limits = ["RLIMIT_AS", "RLIMIT_DATA", "RLIMIT_STACK"].filter((type) =>
+    spec.process.rlimits?.some((limit) => limit.type === type),
+  );
+  const flags = limits.map((type) => `--ulimit ${type.slice(7).toLowerCase()}`);
+  if (spec.linux.resources?.memory?.limit !== undefined) flags.push("--memory");
+  return {
+    what: "there is not enough memory to start it",
+    status: NOT_EXECUTABLE,
+    hint: flags.length > 0 ? `is ${flags.join(" or ")} too small?` : "the host itself is short of memory",
+  };
+}
+
+/** The kernel counts a user's processes at setuid and refuses at execve. Pure. */
+export function tooManyProcesses({ process }: Spec): Reason {
+  const limit = process.rlimits?.find(({ type }) => type === "RLIMIT_NPROC");
+  return {
+    what: `user ${process.user.uid} has more processes than its limit${limit ? ` of ${limit.soft}` : ""} allows`,
+    status: NOT_EXECUTABLE,
+    hint: "all processes of that user id on the host count: raise --ulimit nproc, or take --pids-limit instead",
+  };
+}

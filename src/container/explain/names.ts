@@ -1,0 +1,136 @@
+// Owns the names that a mistaken one may have stood for: programs of the rootfs, looked for where they would be.
+
+import { nearest } from "../../errors.ts";
+import { DEFAULT_PATH } from "../../spec/default.ts";
+import { decode } from "../../sys/bytes.ts";
+import { O } from "../../sys/constants.ts";
+import { SysError } from "../../sys/errno.ts";
+import { openInRoot, tryStat, withFd } from "../../sys/file.ts";
+import { attempt } from "../../sys/libc.ts";
+import { type Place, quoted, shown } from "./place.ts";
+import { isDirectory, isRegular, walk } from "./walk.ts";
+
+/** What the child searches where PATH is not set. */
+const FALLBACK_PATH = "/usr/local/bin:/usr/bin:/bin";
+
+/** The value of PATH in the container; undefined where it is not set. */
+export const pathOf = (env: readonly string[] | undefined): string | undefined =>
+  env?.findLast((entry) => entry.startsWith("PATH="))?.slice(5);
+
+/** The directories in which the child looked for a name; an empty one is the working directory. */
+export const searchedFor = (env: readonly string[] | undefined): string[] =>
+  (pathOf(env) ?? FALLBACK_PATH).split(":").map((directory) => directory || ".");
+
+/** More names than any real directory of programs has; a hostile one is not read to its end. */
+const MOST_NAMES = 20_000;
+
+/** Names in a directory of the container; none where it cannot be read. */
+export function namesIn(place: Place, directory: string): string[] {
+  const absolute = directory.startsWith("/") ? directory : `${place.spec.process.cwd}/${directory}`;
+  try {
+    return withFd(openInRoot(place.root, absolute, O.O_DIRECTORY | O.O_NONBLOCK), readNames);
+  } catch (error) {
+    if (error instanceof SysError) return [];
+    throw error;
+  }
+}
+
+function readNames(fd: number): string[] {
+  const names: string[] = [];
+  const buffer = new Uint8Array(32768);
+  const view = new DataView(buffer.buffer);
+  while (names.length < MOST_NAMES) {
+    const length = attempt("getdents64", fd, buffer, buffer.length);
+    if (length <= 0) break;
+    // struct linux_dirent64 { u64 ino; s64 off; u16 reclen; u8 type; char name[]; }
+    for (let at = 0; at < length; at += view.getUint16(at + 16, true))
+      names.push(decode(buffer.subarray(at + 19, buffer.indexOf(0, at + 19))));
+  }
+  return names.filter((name) => name !== "." && name !== "..");
+}
+
+/** True where a regular file is found, through symlinks. */
+export function isProgram(place: Place, path: string): boolean {
+  const found = walk(place, path);
+  return found.end === "found" && isRegular(found.stat);
+}
+
+const isDirectoryIn = (place: Place, path: string): boolean => {
+  const found = walk(place, path);
+  return found.end === "found" && isDirectory(found.stat);
+};
+
+/** The nearest name of a program in some directories. */
+export function nearestIn(place: Place, name: string, directories: readonly string[]): string | undefined {
+  const names = new Set<string>();
+  const tolerance = Math.max(1, Math.floor(name.length / 3));
+  for (const directory of new Set(directories))
+    // what differs more in length cannot be near, and need not be measured
+    for (const other of namesIn(place, directory))
+      if (Math.abs(other.length - name.length) <= tolerance && names.size < MOST_NAMES) names.add(other);
+  names.delete(name);
+  // one near name that is no program must not hide another that is
+  for (let tries = 0; tries < 3; tries++) {
+    const near = nearest(name, [...names]);
+    if (near === undefined) return undefined;
+    if (directories.some((directory) => isProgram(place, `${directory}/${near}`))) return near;
+    names.delete(near);
+  }
+  return undefined;
+}
+
+const SHELLS = ["bash", "sh", "ash", "dash", "zsh", "ksh", "fish", "csh", "tcsh"];
+
+/** Directories in which programs live: the container's own PATH, and the customary. */
+const programDirectories = (place: Place): string[] => [
+  ...new Set([...searchedFor(place.spec.process.env), ...DEFAULT_PATH.split(":")]),
+];
+
+/** A file that a path which leads nowhere may have meant: the same name elsewhere, a near one beside it, a shell. */
+export function similarTo(place: Place, path: string): string | undefined {
+  const slash = path.lastIndexOf("/");
+  const [directory, name] = [path.slice(0, slash) || "/", path.slice(slash + 1)];
+  if (name === "") return undefined;
+  const elsewhere = programDirectories(place)
+    .map((other) => `${other}/${name}`)
+    .find((other) => isProgram(place, other));
+  if (elsewhere) return elsewhere;
+  const near = nearestIn(place, name, [directory]);
+  if (near) return `${directory === "/" ? "" : directory}/${near}`;
+  if (!SHELLS.includes(name)) return undefined;
+  return SHELLS.flatMap((shell) => [`/bin/${shell}`, `/usr/bin/${shell}`]).find((shell) =>
+    isProgram(place, shell),
+  );
+}
+
+/** Where a name is found that the PATH leaves out. */
+export const offThePath = (place: Place, name: string): string | undefined =>
+  programDirectories(place)
+    .map((directory) => `${directory}/${name}`)
+    .find((path) => isProgram(place, path));
+
+export const ON_HOST = "it exists on the host, but a container sees only its rootfs";
+
+/** True where the host has a program by this path. Only for words of the person: never for a path that a file names. */
+export function isOnHost(path: string): boolean {
+  const stat = path.startsWith("/") ? tryStat(path) : undefined;
+  return stat !== undefined && isRegular(stat) && (stat.mode & 0o111) !== 0;
+}
+
+const MOST_ENTRIES = 64;
+
+/** Where a root without programs holds a directory that looks like the root that was meant. */
+export function deeperRoot(place: Place): string | undefined {
+  if (["/bin", "/usr", "/sbin"].some((path) => walk(place, path).end === "found")) return undefined;
+  const inner = namesIn(place, "/")
+    .slice(0, MOST_ENTRIES)
+    .find((name) => ["bin", "usr/bin"].some((bin) => isDirectoryIn(place, `/${name}/${bin}`)));
+  if (inner === undefined) return undefined;
+  return `the rootfs has no /bin: did you mean ${quoted(`${place.spec.root.path}/${inner}`)} as the rootfs?`;
+}
+
+export const joinHints = (...hints: (string | undefined)[]): string | undefined =>
+  hints.filter((hint) => hint !== undefined).join("; ") || undefined;
+
+export const didYouMean = (name: string | undefined): string | undefined =>
+  name === undefined ? undefined : `did you mean ${shown(name)}?`;

@@ -1,0 +1,84 @@
+// Owns a command without a slash: which file of the PATH was meant, or why there is none.
+
+import {
+  deeperRoot,
+  didYouMean,
+  isOnHost,
+  isProgram,
+  joinHints,
+  nearestIn,
+  ON_HOST,
+  offThePath,
+  pathOf,
+  searchedFor,
+} from "./names.ts";
+import { NOT_FOUND, type Place, type Reason, shown } from "./place.ts";
+import { isRegular, walk } from "./walk.ts";
+
+/** The first file that the search came by, a regular one if any, else a directory or a link that leads nowhere. */
+export function foundOnPath(place: Place, command: string): string | undefined {
+  const walks = searchedFor(place.spec.process.env).map((directory) => {
+    const path = `${directory}/${command}`;
+    return { path, walked: walk(place, path) };
+  });
+  const there = walks.filter(({ walked }) => walked.end === "found");
+  const chosen =
+    there.find(({ walked }) => isRegular(walked.stat)) ??
+    there[0] ??
+    walks.find(({ walked }) => isNamed(walked.links.at(-1)?.path, command));
+  return chosen?.path;
+}
+
+const isNamed = (link: string | undefined, command: string): boolean =>
+  link?.endsWith(`/${command}`) ?? false;
+
+/** Words of a shell's own, which no file stands for. */
+const BUILTINS = new Set([
+  "alias",
+  "cd",
+  "eval",
+  "exec",
+  "exit",
+  "export",
+  "set",
+  "source",
+  "ulimit",
+  "umask",
+]);
+
+/** Why a name is not found. */
+export function notOnPath(place: Place, command: string): Reason {
+  if (command === "")
+    return {
+      what: "the command is an empty word",
+      status: NOT_FOUND,
+      hint: "is a variable of the calling script not set? the command follows the rootfs: /bin/sh",
+    };
+  const { env, cwd } = place.spec.process;
+  const directories = searchedFor(env);
+  const path = pathOf(env);
+  const [first = "", ...others] = command.split(/\s+/);
+  const outside = offThePath(place, command);
+  return {
+    what: notFoundWords(path, directories, cwd),
+    status: NOT_FOUND,
+    hint: joinHints(
+      outside && `it is ${shown(outside)}, in a directory that the PATH leaves out`,
+      !outside && isProgram(place, `./${command}`) ? didYouMean(`./${command}`) : undefined,
+      others.length > 0 && foundOnPath(place, first)
+        ? `it is one word with blanks in it: give ${shown(first)} and its arguments as words of their own`
+        : undefined,
+      BUILTINS.has(command) ? "it is a word of the shell's own: /bin/sh -c '…'" : undefined,
+      outside ? undefined : didYouMean(nearestIn(place, command, directories)),
+      directories.some((directory) => isOnHost(`${directory}/${command}`)) ? ON_HOST : undefined,
+      deeperRoot(place),
+    ),
+  };
+}
+
+function notFoundWords(path: string | undefined, directories: readonly string[], cwd: string): string {
+  if (path === "")
+    return `not found: PATH is empty, so only the working directory ${shown(cwd)} was searched`;
+  const list = shown(directories.join(":"));
+  return path === undefined ? `not found in ${list} (PATH is not set)` : `not found on the PATH ${list}`;
+}

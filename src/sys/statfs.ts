@@ -1,0 +1,25 @@
+// Owns what a descriptor tells of the mount it lies on (statfs(2), mountinfo), and of a file's capabilities (xattr(7)).
+
+import { tryReadFile } from "./file.ts";
+import { attempt } from "./libc.ts";
+import { fdPath } from "./mount.ts";
+
+/** linux/statfs.h: bits of f_flags */
+export const ST_NOEXEC = 8;
+export const ST_NOSYMFOLLOW = 0x2000;
+
+/** The ST_* flags of the mount that a descriptor (also O_PATH) lies on; 0 where the kernel does not say. */
+export function mountFlags(fd: number): number {
+  const bytes = new Uint8Array(120); // struct statfs: f_flags is the eleventh word
+  if (attempt("statfs", fdPath(fd), bytes) < 0) return 0;
+  return Number(new DataView(bytes.buffer).getBigUint64(80, true));
+}
+
+/** The number that mountinfo gives the mount which a descriptor lies on. */
+export function mountId(fd: number): string | undefined {
+  return /^mnt_id:\s*(\d+)$/m.exec(tryReadFile(`/proc/self/fdinfo/${fd}`) ?? "")?.[1];
+}
+
+/** True for a file that was given capabilities (setcap(8)). */
+export const hasFileCapabilities = (fd: number): boolean =>
+  attempt("getxattr", fdPath(fd), "security.capability", null, 0) > 0;
