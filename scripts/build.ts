@@ -6,7 +6,7 @@ import { alignSegments } from "./align-elf.ts";
 
 const outfile = process.argv[2] ?? "minibox";
 const target = process.argv[3] ? [`--target=${process.argv[3]}`] : [];
-const made = `${outfile}.new`;
+const made = `${outfile}.${process.pid}`;
 
 // --splitting with ESM: what a run does not need is not loaded. No JIT: a container's start is over before it would
 // pay, and without its thread the process is single-threaded. No autoload: a bunfig.toml or .env in the caller's

@@ -46,19 +46,13 @@ export type FromChild =
   | { type: "warning"; message: string }
   | { type: "ready" };
 
-/** What JSON has no form for: a 64-bit number travels as its digits, of a kernel structure only the length. */
-function plain(_key: string, value: unknown): unknown {
-  if (typeof value === "bigint") return value.toString();
-  return value instanceof Uint8Array ? `<${value.length} bytes>` : value;
-}
-
 /** Sends one message, with a descriptor where one is given. @throws SysError (EPIPE when the other end is gone) */
 export function send(socket: number, message: ToChild | FromChild, fd?: number): void {
   untraced(() => sendFrame(socket, message, fd));
 }
 
 function sendFrame(socket: number, message: ToChild | FromChild, fd?: number): void {
-  const body = encode(JSON.stringify(message, plain));
+  const body = encode(JSON.stringify(message));
   const frame = new Uint8Array(4 + body.length);
   new DataView(frame.buffer).setUint32(0, body.length, true);
   frame.set(body, 4);

@@ -29,11 +29,11 @@ export interface Hierarchies {
 /** Reads the mounted hierarchies from mountinfo (proc_pid_mountinfo(5)). Pure. */
 export function parseHierarchies(mountinfo: string): Hierarchies {
   const found: Hierarchies = { v1: new Map(), v2: undefined };
-  for (const line of mountinfo.split("\n")) {
-    if (!line.includes(" - cgroup")) continue;
-    const [before, after] = line.split(" - ") as [string, string];
-    const mountPoint = unescapeOctal(before.split(" ")[4]!);
-    const [type, , options = ""] = after.split(" ");
+  for (let at = mountinfo.indexOf(" - cgroup"); at >= 0; at = mountinfo.indexOf(" - cgroup", at + 1)) {
+    // … ID PARENT MAJOR:MINOR ROOT MOUNTPOINT OPTIONS… - TYPE SOURCE SUPEROPTIONS
+    const line = mountinfo.slice(mountinfo.lastIndexOf("\n", at) + 1, at);
+    const [type, , options = ""] = mountinfo.slice(at + 3, mountinfo.indexOf("\n", at)).split(" ");
+    const mountPoint = unescapeOctal(line.split(" ")[4]!);
     if (type === "cgroup2") found.v2 ??= mountPoint;
     else for (const option of options.split(",")) if (!found.v1.has(option)) found.v1.set(option, mountPoint);
   }
@@ -42,7 +42,9 @@ export function parseHierarchies(mountinfo: string): Hierarchies {
 
 /** mountinfo writes space, tab, newline and backslash as octal. */
 const unescapeOctal = (text: string): string =>
-  text.replace(/\\([0-7]{3})/g, (_, digits: string) => String.fromCharCode(Number.parseInt(digits, 8)));
+  !text.includes("\\")
+    ? text
+    : text.replace(/\\([0-7]{3})/g, (_, digits: string) => String.fromCharCode(Number.parseInt(digits, 8)));
 
 /** The control group of a new container; undefined where the host has none. */
 export function openCgroup(id: string, resources: Resources): Cgroup | undefined {

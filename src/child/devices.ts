@@ -36,17 +36,25 @@ const LINKS: readonly [name: string, target: string][] = [
 
 /** Makes device nodes and links in the container's /dev, where the spec mounts a file system of its own there. */
 export function createDevices(root: number, spec: Spec): void {
-  const own = spec.mounts?.find((mount) => /^\/dev\/*$/.test(mount.destination));
   // a bind of the host's /dev is the host's to fill: writing there would change the host
-  if (own === undefined || own.type !== "tmpfs") return;
+  if (!hasOwnDev(spec)) return;
   step("create devices in /dev", "only those that hold no state of the host's");
   withFd(openInRoot(root, "/dev", O.O_PATH | O.O_DIRECTORY), (dev) => {
     const extra = spec.linux.devices ?? [];
-    const paths = new Set(extra.map((device) => device.path));
-    for (const device of DEFAULT) if (!paths.has(device.path)) createDevice(root, dev, device);
+    for (const device of DEFAULT) if (!names(extra, device.path)) createDevice(root, dev, device);
     for (const device of extra) createDevice(root, undefined, device);
     for (const [name, target] of LINKS) link(dev, name, target);
   });
+}
+
+function hasOwnDev(spec: Spec): boolean {
+  for (const { destination, type } of spec.mounts ?? []) if (destination === "/dev") return type === "tmpfs";
+  return false;
+}
+
+function names(devices: readonly Device[], path: string): boolean {
+  for (const device of devices) if (device.path === path) return true;
+  return false;
 }
 
 function link(dev: number, name: string, target: string): void {

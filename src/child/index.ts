@@ -15,7 +15,7 @@
 
 import { type ChildRequest, read, send, type ToChild } from "../sync.ts";
 import { SIGNALS } from "../sys/constants.ts";
-import { SysError } from "../sys/errno.ts";
+import { type Arg, SysError } from "../sys/errno.ts";
 import { setCloexec } from "../sys/file.ts";
 import { onStep, setTracer } from "../sys/libc.ts";
 import { exit, setParentDeathSignal } from "../sys/process.ts";
@@ -58,8 +58,12 @@ function confine(socket: number, request: ChildRequest): never {
 
 function reportCalls(socket: number): void {
   onStep((text, why) => send(socket, { type: "step", text, why }));
-  setTracer((name, args, result) => send(socket, { type: "call", name, args: [...args], result }));
+  setTracer((name, args, result) => send(socket, { type: "call", name, args: plain(args), result }));
 }
+
+/** Of a kernel structure only the length travels. */
+const plain = (args: readonly Arg[]): Arg[] =>
+  args.map((arg) => (arg instanceof Uint8Array ? `<${arg.length} bytes>` : arg));
 
 /** Tells the parent, and waits until it has looked: it reads our /proc/PID/root to find the reason. */
 function fail(socket: number, error: unknown): never {
@@ -70,7 +74,7 @@ function fail(socket: number, error: unknown): never {
       type: "error",
       phase: error.phase,
       call: error.syscall,
-      args: [...error.args],
+      args: plain(error.args),
       errno: error.errno,
     });
   else

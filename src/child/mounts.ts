@@ -10,8 +10,15 @@ import { attempt, step } from "../sys/libc.ts";
 import { fdPath, mount, moveMount, openTree, setMountAttributes } from "../sys/mount.ts";
 import { Refusal } from "./refusal.ts";
 
+interface Effect {
+  set?: number;
+  clear?: number;
+  attrSet?: number;
+  attrClear?: number;
+}
+
 /** An option's mount(2) flag to set or clear, and the same as mount_setattr(2) wants it (runtime-spec "mounts"). */
-const OPTIONS: Record<string, { set?: number; clear?: number; attrSet?: number; attrClear?: number }> = {
+const OPTIONS: Record<string, Effect> = {
   ro: { set: MS.MS_RDONLY, attrSet: MOUNT_ATTR.MOUNT_ATTR_RDONLY },
   rw: { clear: MS.MS_RDONLY, attrClear: MOUNT_ATTR.MOUNT_ATTR_RDONLY },
   nosuid: { set: MS.MS_NOSUID, attrSet: MOUNT_ATTR.MOUNT_ATTR_NOSUID },
@@ -42,12 +49,14 @@ const OPTIONS: Record<string, { set?: number; clear?: number; attrSet?: number; 
   },
   nodiratime: { set: MS.MS_NODIRATIME, attrSet: MOUNT_ATTR.MOUNT_ATTR_NODIRATIME },
   diratime: { clear: MS.MS_NODIRATIME, attrClear: MOUNT_ATTR.MOUNT_ATTR_NODIRATIME },
+  __proto__: null as unknown as Effect, // an option of a name like "constructor" is none of these
   bind: { set: MS.MS_BIND },
   rbind: { set: MS.MS_BIND | MS.MS_REC },
   defaults: {},
 };
 
 const PROPAGATION: Record<string, number> = {
+  __proto__: null as unknown as number,
   private: MS.MS_PRIVATE,
   rprivate: MS.MS_PRIVATE | MS.MS_REC,
   slave: MS.MS_SLAVE,
@@ -72,12 +81,12 @@ export function parseOptions(options: readonly string[]): ParsedOptions {
   const out: ParsedOptions = { flags: 0, attrSet: 0, attrClear: 0, propagation: 0, data: "" };
   const data: string[] = [];
   for (const option of options) {
-    const known = Object.hasOwn(OPTIONS, option) ? OPTIONS[option] : undefined;
+    const known = OPTIONS[option];
     if (known) {
       out.flags = (out.flags & ~(known.clear ?? 0)) | (known.set ?? 0);
       out.attrClear |= known.attrClear ?? 0;
       out.attrSet = (out.attrSet & ~(known.attrClear ?? 0)) | (known.attrSet ?? 0);
-    } else if (Object.hasOwn(PROPAGATION, option)) out.propagation = PROPAGATION[option]!;
+    } else if (PROPAGATION[option] !== undefined) out.propagation = PROPAGATION[option];
     else data.push(option);
   }
   out.data = data.join(",");
@@ -91,8 +100,9 @@ export function mountAll(root: number, request: ChildRequest): void {
 
 /** These show kernel state and are what everything else trusts: a rootfs must not redirect them. */
 const NEVER_THROUGH_SYMLINK = new Set(["proc", "sysfs", "cgroup", "cgroup2"]);
+const VITAL_PLACES = new Set(["/proc", "/sys", "/dev"]);
 const isVital = (entry: Mount): boolean =>
-  NEVER_THROUGH_SYMLINK.has(entry.type ?? "") || /^\/(dev|proc|sys)\/*$/.test(entry.destination);
+  NEVER_THROUGH_SYMLINK.has(entry.type ?? "") || VITAL_PLACES.has(entry.destination);
 
 function mountEntry(root: number, entry: Mount, bundle: string): void {
   const options = parseOptions(entry.options ?? []);

@@ -12,8 +12,10 @@ const MADE_BY_PARENT = CLONE.CLONE_NEWPID;
 const namespaces = (spec: Spec): Namespace[] => spec.linux.namespaces ?? [];
 
 /** True where the container gets a new namespace of this type. */
-export const isNew = (spec: Spec, type: Namespace["type"]): boolean =>
-  namespaces(spec).some((namespace) => namespace.type === type && namespace.path === undefined);
+function isNew(spec: Spec, wanted: Namespace["type"]): boolean {
+  for (const { type, path } of namespaces(spec)) if (type === wanted) return path === undefined;
+  return false;
+}
 
 /** Joins the namespaces that have a path, and makes the others new; the cgroup one comes later. */
 export function enterNamespaces(spec: Spec): void {

@@ -1,6 +1,6 @@
 // Owns the last steps before the user's program: limits, directory, identity, descriptors, signals, execve.
 
-import type { Process, Rlimit } from "../spec/types.ts";
+import type { Process } from "../spec/types.ts";
 import { AT_FDCWD, F_SETFD, RLIMITS, SIG_SETMASK } from "../sys/constants.ts";
 import { EACCES, ENAMETOOLONG, ENOENT, ENOTDIR, EPERM, SysError } from "../sys/errno.ts";
 import { attempt, call, step } from "../sys/libc.ts";
@@ -13,7 +13,8 @@ export function limitResources(process: Process, nofile: string | undefined): vo
     step(`set ${type} to ${soft}:${hard}`);
     setRlimit(RLIMITS.indexOf(type as (typeof RLIMITS)[number]), BigInt(soft), BigInt(hard));
   }
-  if (nofile === undefined || limits.some((limit: Rlimit) => limit.type === "RLIMIT_NOFILE")) return;
+  for (const { type } of limits) if (type === "RLIMIT_NOFILE") return;
+  if (nofile === undefined) return;
   // Bun raises the soft limit to the hard one when it starts
   const resource = RLIMITS.indexOf("RLIMIT_NOFILE");
   const now = getRlimit(0, resource);
@@ -76,6 +77,9 @@ const TRY_NEXT = new Set([ENOENT, ENOTDIR, EACCES, EPERM, ENAMETOOLONG]);
 export function candidates(command: string, env: readonly string[]): string[] {
   if (command.includes("/")) return [command];
   if (command === "") return [];
-  const path = env.findLast((entry) => entry.startsWith("PATH="))?.slice(5) ?? "/usr/local/bin:/usr/bin:/bin";
-  return path.split(":").map((directory) => `${directory || "."}/${command}`);
+  let path = "/usr/local/bin:/usr/bin:/bin";
+  for (const entry of env) if (entry.startsWith("PATH=")) path = entry.slice(5);
+  const files: string[] = [];
+  for (const directory of path.split(":")) files.push(`${directory || "."}/${command}`);
+  return files;
 }

@@ -67,10 +67,11 @@ function requestOf(rootfs: string, command: string[], given: Given): Omit<RunReq
   const root = checkRootfs(rootfs);
   const spec = specFromFlags(root, command, given, hostOf(given));
   withUser(spec, resolveUser(root, given.one("user")));
+  const name = given.one("name");
   const timeout = given.one("timeout");
   const stopTimeout = given.one("stop-timeout");
   return {
-    id: parseName("--name", given.one("name") ?? randomName()),
+    id: name === undefined ? randomName() : parseName("--name", name),
     bundle: "/",
     spec,
     init: given.is("init"),
@@ -85,11 +86,8 @@ function requestOf(rootfs: string, command: string[], given: Given): Omit<RunReq
   };
 }
 
-/** Twelve hex digits, as docker shows them. */
-const randomName = (): string =>
-  Array.from(crypto.getRandomValues(new Uint8Array(6)), (byte) => byte.toString(16).padStart(2, "0")).join(
-    "",
-  );
+/** Twelve hex digits, as docker shows them; a name in use is refused like any other. */
+const randomName = (): string => Math.random().toString(16).slice(2, 14).padEnd(12, "0");
 
 function hostOf(given: Given): Host {
   if (given.is("tty") && given.is("no-tty")) throw new UsageError("--tty and --no-tty contradict each other");

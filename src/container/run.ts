@@ -3,7 +3,7 @@
 import { openCgroup } from "../cgroup/index.ts";
 import { removeCgroups } from "../cgroup/remove.ts";
 import { RunError } from "../errors.ts";
-import type { Spec } from "../spec/types.ts";
+import type { Rlimit, Spec } from "../spec/types.ts";
 import { type ChildRequest, type FromChild, send } from "../sync.ts";
 import { RLIMITS } from "../sys/constants.ts";
 import { SysError } from "../sys/errno.ts";
@@ -112,7 +112,7 @@ function openLimits(
   undo: (() => void)[],
 ): Limits {
   const resources = request.spec.linux.resources ?? {};
-  const isLimited = [resources.memory, resources.cpu, resources.pids].some((limit) => limit !== undefined);
+  const isLimited = (resources.memory ?? resources.cpu ?? resources.pids) !== undefined;
   if (!cgroup) {
     if (isLimited) throw new RunError("limits cannot be enforced: this host has no cgroups mounted");
     return { joinFiles: [], oomKills: () => 0 };
@@ -142,7 +142,7 @@ function childRequest(
   return {
     id,
     bundle,
-    spec,
+    spec: plain(spec),
     init,
     chroot,
     overlay,
@@ -152,6 +152,17 @@ function childRequest(
     cgroupFiles: [...cgroupFiles],
     stateDir: directory.path,
   };
+}
+
+/** JSON has no bigint: rlimits up to 2^64-1 travel as their digits, which BigInt() reads like the number. */
+function plain(spec: Spec): Spec {
+  if (!spec.process.rlimits) return spec;
+  const rlimits = spec.process.rlimits.map(({ type, soft, hard }) => ({
+    type,
+    soft: `${soft}`,
+    hard: `${hard}`,
+  }));
+  return { ...spec, process: { ...spec.process, rlimits: rlimits as unknown as Rlimit[] } };
 }
 
 /** Takes in what the child says; an Error is what the run fails with. */

@@ -3,7 +3,7 @@
 import { type FromChild, read } from "../sync.ts";
 import { POLLIN, SIGNALS } from "../sys/constants.ts";
 import { attempt, untraced } from "../sys/libc.ts";
-import { type Exit, kill, wait } from "../sys/process.ts";
+import { type Exit, kill, timespec, wait } from "../sys/process.ts";
 import { Relay } from "./relay.ts";
 import { deliver, suspend } from "./signals.ts";
 import type { Child } from "./spawn.ts";
@@ -146,17 +146,16 @@ export class Supervisor {
 
 /** ppoll(2): what was found for each, 0 for nothing. Waits without end for Infinity. */
 function poll(interest: readonly [number, number][], milliseconds: number): number[] {
-  const bytes = new Uint8Array(interest.length * 8);
-  const view = new DataView(bytes.buffer);
-  for (const [i, [fd, events]] of interest.entries()) {
-    view.setInt32(i * 8, fd, true);
-    view.setInt16(i * 8 + 4, events, true);
+  // struct pollfd { int fd; short events, revents; }
+  const words = new Int32Array(interest.length * 2);
+  const halves = new Int16Array(words.buffer);
+  for (let i = 0; i < interest.length; i++) {
+    words[2 * i] = interest[i]![0];
+    halves[4 * i + 2] = interest[i]![1];
   }
-  const nanoseconds = BigInt(
-    Math.max(0, Math.ceil(milliseconds === Number.POSITIVE_INFINITY ? 0 : milliseconds * 1e6)),
-  );
-  const timeout = new BigInt64Array([nanoseconds / 1_000_000_000n, nanoseconds % 1_000_000_000n]);
-  const limit = milliseconds === Number.POSITIVE_INFINITY ? null : new Uint8Array(timeout.buffer);
-  untraced(() => attempt("ppoll", bytes, interest.length, limit, null, 8));
-  return interest.map((_, i) => view.getInt16(i * 8 + 6, true));
+  const timeout = milliseconds === Number.POSITIVE_INFINITY ? null : timespec(milliseconds);
+  untraced(() => attempt("ppoll", new Uint8Array(words.buffer), interest.length, timeout, null, 8));
+  const found: number[] = [];
+  for (let i = 0; i < interest.length; i++) found.push(halves[4 * i + 3]!);
+  return found;
 }

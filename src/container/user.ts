@@ -18,30 +18,42 @@ export function resolveUser(rootfs: string, text: string | undefined): ResolvedU
 }
 
 /** A missing, unreadable or strange file is an empty one: numeric ids work without. */
-function readTable(root: number, path: string): string[][] {
+function readTable(root: number, path: string): string {
   try {
-    const lines = readFileInRoot(root, path).split("\n");
-    return lines.map((line) => line.split(":"));
+    return readFileInRoot(root, path);
   } catch (error) {
-    if (error instanceof SysError) return [];
+    if (error instanceof SysError) return "";
     throw error;
   }
 }
 
-/** The tables' rows are lists of their colon-separated fields. Pure. @throws RunError */
-export function lookUp(passwd: string[][], group: string[][], text: string): ResolvedUser {
+/** Calls back with the fields of each row that has enough of them, until told to stop by `true`. */
+function eachRow(table: string, fields: number, visit: (row: string[]) => boolean): void {
+  for (let at = 0; at < table.length; ) {
+    const newline = table.indexOf("\n", at);
+    const end = newline < 0 ? table.length : newline;
+    const row = table.slice(at, end).split(":");
+    at = end + 1;
+    if (row.length >= fields && visit(row)) return;
+  }
+}
+
+/** Looks up in the text of a passwd and a group file. Pure. @throws RunError */
+export function lookUp(passwd: string, group: string, text: string): ResolvedUser {
   const colon = text.indexOf(":");
   const userText = colon < 0 ? text : text.slice(0, colon);
   const groupText = colon < 0 ? undefined : text.slice(colon + 1);
+  const number = numericId(userText);
+  let row: string[] | undefined;
   // a name of digits is a name first, as docker reads it
-  const row =
-    passwd.find((fields) => fields.length >= 7 && fields[0] === userText) ??
-    passwd.find(
-      (fields) => fields.length >= 7 && /^\d+$/.test(userText) && Number(fields[2]) === Number(userText),
-    );
-  const uid = row ? Number(row[2]) : numericId(userText);
+  eachRow(passwd, 7, (fields) => {
+    if (fields[0] === userText || (!row && number !== undefined && numericId(fields[2]!) === number))
+      row = fields;
+    return fields[0] === userText;
+  });
+  const uid = row ? numericId(row[2]!) : number;
   if (uid === undefined) throw new RunError(`--user: no user "${userText}" in the rootfs's /etc/passwd`);
-  const gid = groupText === undefined ? Number(row?.[3] ?? 0) : groupId(group, groupText);
+  const gid = groupText === undefined ? (numericId(row?.[3] ?? "0") ?? 0) : groupId(group, groupText);
   if (gid === undefined) throw new RunError(`--user: no group "${groupText}" in the rootfs's /etc/group`);
   return {
     uid,
@@ -53,18 +65,29 @@ export function lookUp(passwd: string[][], group: string[][], text: string): Res
 }
 
 function numericId(text: string): number | undefined {
-  return /^\d{1,10}$/.test(text) && Number(text) <= LARGEST_ID ? Number(text) : undefined;
+  const id = Number(text);
+  return text !== "" && text.length <= 10 && Number.isInteger(id) && id >= 0 && id <= LARGEST_ID
+    ? id
+    : undefined;
 }
 
-function groupId(group: string[][], text: string): number | undefined {
-  const row = group.find((fields) => fields.length >= 4 && fields[0] === text);
-  return row ? numericId(row[2]!) : numericId(text);
+function groupId(group: string, text: string): number | undefined {
+  let id = numericId(text);
+  eachRow(group, 4, (fields) => {
+    if (fields[0] !== text) return false;
+    id = numericId(fields[2]!);
+    return true;
+  });
+  return id;
 }
 
-function supplementary(group: string[][], user: string, primary: number): number[] {
-  const rows = group.filter((fields) => fields.length >= 4 && fields[3]!.split(",").includes(user));
-  const ids = rows
-    .map((fields) => numericId(fields[2]!))
-    .filter((gid) => gid !== undefined && gid !== primary);
-  return [...new Set(ids as number[])];
+function supplementary(group: string, user: string, primary: number): number[] {
+  const ids: number[] = [];
+  eachRow(group, 4, (fields) => {
+    const gid = numericId(fields[2]!);
+    const isMember = fields[3]!.split(",").includes(user);
+    if (isMember && gid !== undefined && gid !== primary && !ids.includes(gid)) ids.push(gid);
+    return false;
+  });
+  return ids;
 }

@@ -1,6 +1,6 @@
 // Owns the defaults of a container that nobody asked anything special of: docker's, in OCI's form.
 
-import type { Mount, NamespaceType, Spec } from "./types.ts";
+import type { Mount, Namespace, NamespaceType, Spec } from "./types.ts";
 
 export const DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
@@ -41,12 +41,14 @@ export const DEFAULT_NAMESPACES: readonly NamespaceType[] = [
 
 /** A fresh default object; the caller fills in what was asked for. */
 export function defaultSpec(rootfs: string, args: string[]): Spec {
+  const namespaces: Namespace[] = [];
+  for (const type of DEFAULT_NAMESPACES) namespaces.push({ type });
   return {
     ociVersion: "1.2.0",
     root: { path: rootfs, readonly: false },
     hostname: "container",
     process: { cwd: "/", args, env: [], user: { uid: 0, gid: 0 }, noNewPrivileges: true },
-    mounts: DEFAULT_MOUNTS.map((mount) => ({ ...mount })),
-    linux: { namespaces: DEFAULT_NAMESPACES.map((type) => ({ type })), resources: {} },
+    mounts: [...DEFAULT_MOUNTS],
+    linux: { namespaces, resources: {} },
   };
 }

@@ -40,13 +40,13 @@ export function specFromFlags(rootfs: string, args: string[], given: Given, host
   spec.process.cwd = parseWorkdir(given.one("workdir") ?? "/");
   spec.process.terminal = host.terminal;
   if (host.terminal && host.consoleSize) spec.process.consoleSize = host.consoleSize;
-  const rlimits = given.many("ulimit").map(parseUlimit);
-  if (rlimits.length > 0) spec.process.rlimits = rlimits;
-  spec.mounts!.push(
-    ...given.many("volume").map((text) => parseVolume(text, host.cwd)),
-    ...given.many("mount").map((text) => parseMount(text, host.cwd)),
-    ...given.many("tmpfs").map(parseTmpfs),
-  );
+  for (const text of given.many("ulimit")) {
+    spec.process.rlimits ??= [];
+    spec.process.rlimits.push(parseUlimit(text));
+  }
+  for (const text of given.many("volume")) spec.mounts!.push(parseVolume(text, host.cwd));
+  for (const text of given.many("mount")) spec.mounts!.push(parseMount(text, host.cwd));
+  for (const text of given.many("tmpfs")) spec.mounts!.push(parseTmpfs(text));
   if (parseChoice("--network", given.one("network") ?? "none", ["none", "host"]) === "host")
     spec.linux.namespaces = spec.linux.namespaces!.filter((namespace) => namespace.type !== "network");
   spec.linux.resources = resources(given);
@@ -62,8 +62,9 @@ export function withUser(spec: Spec, user: ResolvedUser): void {
 }
 
 function parseHostname(name: string): string {
-  const bytes = Buffer.byteLength(name);
-  if (bytes === 0 || bytes > 64) throw new UsageError(`--hostname: "${name}" must be 1 to 64 bytes long`);
+  // HOST_NAME_MAX, in bytes
+  if (name === "" || Buffer.byteLength(name) > 64)
+    throw new UsageError(`--hostname: "${name}" must be 1 to 64 bytes long`);
   return name;
 }
 
@@ -152,7 +153,9 @@ function environment(given: Given, host: Host, hostname: string): string[] {
     if (name === "") throw new UsageError(`--env: "${text}" has no name`);
     put(name, equals < 0 ? host.env(name) : text.slice(equals + 1));
   }
-  return [...env].map(([name, value]) => `${name}=${value}`);
+  const entries: string[] = [];
+  for (const [name, value] of env) entries.push(`${name}=${value}`);
+  return entries;
 }
 
 /** docker's format: K=V with everything after "=" as it stands, K alone from the caller, # starts a comment line. */

@@ -16,8 +16,11 @@ export const openat = (dirfd: number, path: string, flags: number, mode = 0): nu
 
 /** openat2(2): `resolve` is what keeps the path inside the root. Returns -errno on failure. */
 export function tryOpenat2(dirfd: number, path: string, flags: number, resolve: number, mode = 0): number {
-  // struct open_how { __u64 flags, mode, resolve; }
-  const how = new BigUint64Array([BigInt(flags | O.O_CLOEXEC), BigInt(mode), BigInt(resolve)]);
+  // struct open_how { __u64 flags, mode, resolve; }, all of them below 2^32
+  const how = new Uint32Array(6);
+  how[0] = flags | O.O_CLOEXEC;
+  how[2] = mode;
+  how[4] = resolve;
   return attempt("openat2", dirfd, path, new Uint8Array(how.buffer), how.byteLength);
 }
 
@@ -125,51 +128,52 @@ export interface Stat {
   mtime: number;
 }
 
-function parseStatx(bytes: Uint8Array): Stat {
-  // struct statx, linux/stat.h: the same layout on every architecture
-  const view = new DataView(bytes.buffer, bytes.byteOffset);
-  return {
-    mode: view.getUint16(0x1c, true),
-    uid: view.getUint32(0x14, true),
-    gid: view.getUint32(0x18, true),
-    size: Number(view.getBigUint64(0x28, true)),
-    inode: Number(view.getBigUint64(0x20, true)),
-    mtime: Number(view.getBigInt64(0x70, true)),
-    rdevMajor: view.getUint32(0x80, true),
-    rdevMinor: view.getUint32(0x84, true),
-    major: view.getUint32(0x88, true),
-    minor: view.getUint32(0x8c, true),
-  };
-}
+// struct statx (linux/stat.h) is the same on every architecture, and 256 bytes long.
+const statxHalves = new Uint16Array(128);
+const statxWords = new Uint32Array(statxHalves.buffer);
+const statxBytes = new Uint8Array(statxHalves.buffer);
+
+/** A 64-bit field; the numbers that we read stay below 2^53. */
+const long = (index: number): number => statxWords[index]! + statxWords[index + 1]! * 2 ** 32;
+
+const parseStatx = (): Stat => ({
+  mode: statxHalves[14]!,
+  uid: statxWords[5]!,
+  gid: statxWords[6]!,
+  size: long(10),
+  inode: long(8),
+  mtime: long(28),
+  rdevMajor: statxWords[32]!,
+  rdevMinor: statxWords[33]!,
+  major: statxWords[34]!,
+  minor: statxWords[35]!,
+});
 
 const STATX_BASIC_STATS = 0x7ff;
 
 /** statx(2) of a descriptor. @throws SysError */
 export function statx(fd: number): Stat {
-  const bytes = new Uint8Array(256);
-  call("statx", fd, "", AT.AT_EMPTY_PATH, STATX_BASIC_STATS, bytes);
-  return parseStatx(bytes);
+  call("statx", fd, "", AT.AT_EMPTY_PATH, STATX_BASIC_STATS, statxBytes);
+  return parseStatx();
 }
 
 /** statx(2) of a path, symlinks followed unless told; undefined where there is nothing to be seen. */
 export function tryStat(path: string, follow = true): Stat | undefined {
-  const bytes = new Uint8Array(256);
   const flags = follow ? 0 : AT.AT_SYMLINK_NOFOLLOW;
-  return attempt("statx", AT_FDCWD, path, flags, STATX_BASIC_STATS, bytes) < 0
+  return attempt("statx", AT_FDCWD, path, flags, STATX_BASIC_STATS, statxBytes) < 0
     ? undefined
-    : parseStatx(bytes);
+    : parseStatx();
 }
 
 /** Names in a directory, without . and .. (getdents64(2)). @throws SysError */
 export function listDirectory(fd: number): string[] {
   const names: string[] = [];
   const buffer = new Uint8Array(32768);
-  const view = new DataView(buffer.buffer);
   for (;;) {
     const n = call("getdents64", fd, buffer, buffer.length);
     if (n === 0) return names;
     // struct linux_dirent64 { u64 ino; s64 off; u16 reclen; u8 type; char name[]; }
-    for (let at = 0; at < n; at += view.getUint16(at + 16, true)) {
+    for (let at = 0; at < n; at += buffer[at + 16]! | (buffer[at + 17]! << 8)) {
       const end = buffer.indexOf(0, at + 19);
       const name = decode(buffer.subarray(at + 19, end));
       if (name !== "." && name !== "..") names.push(name);

@@ -8,15 +8,23 @@ import { addressOf, attempt, call } from "./libc.ts";
 
 /** A C vector (argv, envp): the strings one after the other, and the table of pointers to them, NULL at the end. */
 export function vector(words: readonly string[]): { table: Uint8Array; keep: Uint8Array } {
-  const encoded = words.map(cstring);
-  const keep = new Uint8Array(encoded.reduce((sum, bytes) => sum + bytes.length, 0) || 1);
+  const encoded: Uint8Array[] = [];
+  let length = 1;
+  for (const word of words) {
+    const bytes = cstring(word);
+    encoded.push(bytes);
+    length += bytes.length;
+  }
+  const keep = new Uint8Array(length);
   const base = addressOf(keep);
-  const table = new BigUint64Array(words.length + 1);
+  // pointers in halves: a BigInt for each would cost more than the call
+  const table = new Uint32Array((words.length + 1) * 2);
   let at = 0;
-  for (const [i, bytes] of encoded.entries()) {
-    keep.set(bytes, at);
-    table[i] = BigInt(base + at);
-    at += bytes.length;
+  for (let i = 0; i < encoded.length; i++) {
+    keep.set(encoded[i]!, at);
+    table[2 * i] = (base + at) % 2 ** 32;
+    table[2 * i + 1] = Math.floor((base + at) / 2 ** 32);
+    at += encoded[i]!.length;
   }
   return { table: new Uint8Array(table.buffer), keep };
 }
@@ -135,3 +143,15 @@ export function signalNumber(name: string): number | undefined {
   if (/^\d+$/.test(upper)) return Number(upper) >= 1 && Number(upper) <= 64 ? Number(upper) : undefined;
   return (SIGNALS as Record<string, number>)[upper];
 }
+
+/** struct timespec of a duration. */
+export function timespec(milliseconds: number): Uint8Array {
+  const nanoseconds = BigInt(Math.max(0, Math.ceil(milliseconds * 1e6)));
+  return new Uint8Array(
+    new BigInt64Array([nanoseconds / 1_000_000_000n, nanoseconds % 1_000_000_000n]).buffer,
+  );
+}
+
+/** Sleeps; only where there is nothing to wait for. */
+export const pause = (milliseconds: number): number =>
+  attempt("ppoll", null, 0, timespec(milliseconds), null, 8);

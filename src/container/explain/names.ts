@@ -64,8 +64,8 @@ const isDirectoryIn = (place: Place, path: string): boolean => {
 export function nearestIn(place: Place, name: string, directories: readonly string[]): string | undefined {
   const names = new Set<string>();
   const tolerance = Math.max(1, Math.floor(name.length / 3));
+  // what differs more in length cannot be near, and need not be measured
   for (const directory of new Set(directories))
-    // what differs more in length cannot be near, and need not be measured
     for (const other of namesIn(place, directory))
       if (Math.abs(other.length - name.length) <= tolerance && names.size < MOST_NAMES) names.add(other);
   names.delete(name);

@@ -1,8 +1,7 @@
 // Owns what every part of an explanation needs: the root where the command was sought, who sought it, and the words.
 
 import type { Spec } from "../../spec/types.ts";
-import type { Stat } from "../../sys/file.ts";
-import { procStatus } from "../../sys/process.ts";
+import { type Stat, tryReadFile } from "../../sys/file.ts";
 
 /** Where and by whom the command was sought. */
 export interface Place {
@@ -41,17 +40,18 @@ const CAP_DAC_READ_SEARCH = 1n << 2n;
 
 /** The identity of a process; the spec's user where it cannot be read any more. */
 export function identityOf(pid: number, spec: Spec): Identity {
-  const status = procStatus(pid);
+  const status = tryReadFile(`/proc/${pid}/status`) ?? "";
+  const field = (name: string): string => new RegExp(`^${name}:(.*)$`, "m").exec(status)?.[1]?.trim() ?? "";
   // the fourth id is the one that file permissions are checked for
-  const fsId = (field: string): number => Number(status?.get(field)?.split(/\s+/)[3]);
+  const fsId = (name: string): number => Number.parseInt(field(name).split(/\s+/)[3] ?? "", 10);
   const { uid, gid, additionalGids } = spec.process.user;
-  if (!status || Number.isNaN(fsId("Uid")))
+  if (Number.isNaN(fsId("Uid")))
     return { uid, gid, groups: additionalGids ?? [], capabilities: uid === 0 ? ~0n : 0n };
   return {
     uid: fsId("Uid"),
     gid: fsId("Gid"),
-    groups: (status.get("Groups") ?? "").split(" ").filter(Boolean).map(Number),
-    capabilities: BigInt(`0x${status.get("CapEff") || "0"}`),
+    groups: field("Groups").split(/\s+/).filter(Boolean).map(Number),
+    capabilities: BigInt(`0x${field("CapEff") || "0"}`),
   };
 }
 
