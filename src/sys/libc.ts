@@ -230,3 +230,32 @@ export function call(
 
 /** The address of a byte array, for structures that hold pointers. The caller keeps the array alive. */
 export const addressOf = (bytes: Uint8Array): number => ptr(bytes);
+
+/** posix_spawn(3)'s arguments as machine words: addresses of a C string, two vectors, and where the pid goes. */
+export interface SpawnWords {
+  pid: number;
+  path: number;
+  argv: number;
+  envp: number;
+}
+
+const { unshare, posix_spawn: posixSpawn, setns } = libc as unknown as Record<string, Native>;
+
+/**
+ * unshare, spawn, setns back, with nothing between them. Until we are back in our own pid namespace (`own`) the kernel
+ * refuses us new threads, and Bun aborts when it wants one; that can be at any allocation, so here there is none, and
+ * the trace comes afterwards. Returns 0, or -errno. @throws SysError from unshare
+ */
+export function spawnInNamespace(flag: number, own: number, words: SpawnWords): number {
+  const { pid, path, argv, envp } = words;
+  let unshared = unshare!(flag, 0, 0, 0, 0, 0);
+  if (unshared !== 0) unshared = -read.i32(errnoAddress);
+  const spawned = unshared === 0 ? -posixSpawn!(pid, path, 0, 0, argv, envp) : 0;
+  if (unshared === 0) setns!(own, flag, 0, 0, 0, 0);
+  if (tracer) report("unshare", [flag], unshared);
+  if (unshared < 0) throw new SysError("unshare", [flag], -unshared, phase);
+  if (tracer)
+    report("posix_spawn", ["&pid", "/proc/self/exe", null, null, "minibox child SOCKET", "…"], spawned);
+  if (tracer) report("setns", [own, flag], 0);
+  return spawned;
+}

@@ -4,7 +4,7 @@ import { cstring } from "./bytes.ts";
 import { PR, SIG_SETMASK, SIGNALS, WNOHANG } from "./constants.ts";
 import { EINTR, ESRCH } from "./errno.ts";
 import { tryReadFile } from "./file.ts";
-import { addressOf, attempt, call } from "./libc.ts";
+import { addressOf, attempt, call, spawnInNamespace } from "./libc.ts";
 
 /** A C vector (argv, envp): the strings one after the other, and the table of pointers to them, NULL at the end. */
 export function vector(words: readonly string[]): { table: Uint8Array; keep: Uint8Array } {
@@ -48,6 +48,32 @@ export function trySpawn(path: string, argv: readonly string[], envp: readonly s
   const env = vector(envp);
   const result = attempt("posix_spawn", new Uint8Array(pid.buffer), path, null, null, args.table, env.table);
   keepAlive(args.keep, env.keep);
+  return result < 0 ? result : pid[0]!;
+}
+
+/**
+ * Spawns a program as the first process of a new namespace of this kind (CLONE_NEWPID), and leaves this process in
+ * its own, whose descriptor is `own`. Returns the pid, or -errno of posix_spawn. @throws SysError
+ */
+export function spawnInNewNamespace(
+  flag: number,
+  own: number,
+  path: string,
+  argv: string[],
+  envp: string[],
+): number {
+  const pid = new Int32Array(1);
+  const pidBytes = new Uint8Array(pid.buffer);
+  const pathBytes = cstring(path);
+  const args = vector(argv);
+  const env = vector(envp);
+  const result = spawnInNamespace(flag, own, {
+    pid: addressOf(pidBytes),
+    path: addressOf(pathBytes),
+    argv: addressOf(args.table),
+    envp: addressOf(env.table),
+  });
+  keepAlive(pathBytes, args.keep, env.keep, args.table, env.table);
   return result < 0 ? result : pid[0]!;
 }
 

@@ -97,6 +97,11 @@ export function similarTo(place: Place, path: string): string | undefined {
   if (elsewhere) return elsewhere;
   const near = nearestIn(place, name, [directory]);
   if (near) return `${directory === "/" ? "" : directory}/${near}`;
+  return otherShell(place, name);
+}
+
+/** For the name of a shell, any shell that is there. */
+export function otherShell(place: Place, name: string): string | undefined {
   if (!SHELLS.includes(name)) return undefined;
   return SHELLS.flatMap((shell) => [`/bin/${shell}`, `/usr/bin/${shell}`]).find((shell) =>
     isProgram(place, shell),
@@ -129,8 +134,12 @@ export function deeperRoot(place: Place): string | undefined {
   return `the rootfs has no /bin: did you mean ${quoted(`${place.spec.root.path}/${inner}`)} as the rootfs?`;
 }
 
+/** One line of several hints; a question ends with its own mark. */
 export const joinHints = (...hints: (string | undefined)[]): string | undefined =>
-  hints.filter((hint) => hint !== undefined).join("; ") || undefined;
+  hints
+    .filter((hint) => hint !== undefined)
+    .join("; ")
+    .replaceAll("?; ", "? ") || undefined;
 
 export const didYouMean = (name: string | undefined): string | undefined =>
   name === undefined ? undefined : `did you mean ${shown(name)}?`;

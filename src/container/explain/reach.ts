@@ -23,7 +23,7 @@ export function unreached(place: Place, path: string, walked: Walk, source: Sour
       return {
         what: `${shown(walked.at)} is a file, not a directory`,
         status: NOT_FOUND,
-        hint: walked.early ? undefined : didYouMean(walked.at),
+        hint: walked.early ? undefined : didYouMean(path.replace(/\/+\.?$/, "")),
       };
     case "too many links":
       return circle(walked);

@@ -9,6 +9,7 @@ import {
   nearestIn,
   ON_HOST,
   offThePath,
+  otherShell,
   pathOf,
   searchedFor,
 } from "./names.ts";
@@ -17,6 +18,7 @@ import { isRegular, walk } from "./walk.ts";
 
 /** The first file that the search came by, a regular one if any, else a directory or a link that leads nowhere. */
 export function foundOnPath(place: Place, command: string): string | undefined {
+  if (command === "") return undefined; // every directory would be found by that name
   const walks = searchedFor(place.spec.process.env).map((directory) => {
     const path = `${directory}/${command}`;
     return { path, walked: walk(place, path) };
@@ -69,7 +71,7 @@ export function notOnPath(place: Place, command: string): Reason {
         ? `it is one word with blanks in it: give ${shown(first)} and its arguments as words of their own`
         : undefined,
       BUILTINS.has(command) ? "it is a word of the shell's own: /bin/sh -c '…'" : undefined,
-      outside ? undefined : didYouMean(nearestIn(place, command, directories)),
+      outside ? undefined : didYouMean(nearestIn(place, command, directories) ?? otherShell(place, command)),
       directories.some((directory) => isOnHost(`${directory}/${command}`)) ? ON_HOST : undefined,
       deeperRoot(place),
     ),
