@@ -3,11 +3,12 @@
 import { explainExec } from "../container/explain.ts";
 import { checkRootfs } from "../container/rootfs.ts";
 import { begin, type RunRequest, run, type Starting } from "../container/run.ts";
+import { hangUp } from "../container/spawn.ts";
 import { resolveUser } from "../container/user.ts";
 import { UsageError } from "../errors.ts";
 import { type Given, type Host, specFromFlags, withUser } from "../spec/from-flags.ts";
 import { parseDuration, parseName } from "../spec/values.ts";
-import { close, readFile } from "../sys/file.ts";
+import { readFile } from "../sys/file.ts";
 import { wait } from "../sys/process.ts";
 import { getTermios, windowSize } from "../sys/terminal.ts";
 import { type Parsed, parseFlags } from "./argv.ts";
@@ -50,7 +51,7 @@ function settle(starting: Starting, work: () => number): number {
   try {
     return work();
   } finally {
-    close(starting.child.socket);
+    hangUp(starting.child);
     wait(starting.child.pid);
   }
 }

@@ -7,7 +7,6 @@ import type { Rlimit, Spec } from "../spec/types.ts";
 import { type ChildRequest, type FromChild, send } from "../sync.ts";
 import { RLIMITS } from "../sys/constants.ts";
 import { SysError } from "../sys/errno.ts";
-import { close } from "../sys/file.ts";
 import { getppid, getRlimit } from "../sys/process.ts";
 import { ignoredSignals, takeSignals } from "./signals.ts";
 import { type Child, spawnChild } from "./spawn.ts";
@@ -58,8 +57,7 @@ export function run({ child, signals }: Starting, request: RunRequest): Outcome 
       onStarted: () => {},
       onMessage: (message) => {
         failure ??= heed(message, child, request);
-        // it was waiting for us to look
-        if (failure) close(child.socket);
+        return failure !== undefined;
       },
     });
     send(child.socket, { type: "request", request: childRequest(request, directory, limits.joinFiles) });
@@ -73,7 +71,6 @@ export function run({ child, signals }: Starting, request: RunRequest): Outcome 
     supervisor?.abort();
     throw error;
   } finally {
-    close(child.socket);
     for (const step of undo.reverse()) step();
   }
 }

@@ -8,9 +8,16 @@ import { pidfdOpen, spawnInNewNamespace } from "../sys/process.ts";
 import { socketpair } from "../sys/socket.ts";
 
 export interface Child {
-  pid: number;
-  pidfd: number;
+  readonly pid: number;
+  readonly pidfd: number;
+  /** -1 once it is closed */
   socket: number;
+}
+
+/** Closes our end of the socket: a child that has not become the command yet ends. */
+export function hangUp(child: Child): void {
+  if (child.socket >= 0) close(child.socket);
+  child.socket = -1;
 }
 
 /** A fixed environment: the container's, or the caller's, could change what the runtime does (BUN_OPTIONS, LD_PRELOAD). */

@@ -6,15 +6,15 @@ import { attempt, untraced } from "../sys/libc.ts";
 import { type Exit, kill, timespec, wait } from "../sys/process.ts";
 import { Relay } from "./relay.ts";
 import { deliver, suspend } from "./signals.ts";
-import type { Child } from "./spawn.ts";
+import { type Child, hangUp } from "./spawn.ts";
 
 export interface Wishes {
   /** milliseconds until TERM; Infinity for none */
   timeout: number;
   /** milliseconds between TERM and KILL */
   stopTimeout: number;
-  /** what the child says on its way */
-  onMessage(message: FromChild): void;
+  /** what the child says on its way; true when that was the end of it */
+  onMessage(message: FromChild): boolean;
   /** called once, when the command runs */
   onStarted(): void;
 }
@@ -46,26 +46,23 @@ export class Supervisor {
 
   /** Polls until the child has ended and everything it wrote was carried. */
   run(): Outcome {
-    let socket = this.child.socket;
     for (;;) {
       const interest: [number, number][] = [
         [this.child.pidfd, POLLIN],
         [this.signals, POLLIN],
-        [socket, POLLIN],
+        [this.child.socket, POLLIN],
         ...(this.relay?.interest() ?? []),
       ];
       const [ended, signal, message, stdin = 0, master = 0] = poll(
         interest,
         this.deadline - performance.now(),
       );
-      if (message) socket = this.receive(socket);
+      if (message) this.receive();
       if (signal) this.takeSignals();
       this.relay?.carry(stdin, master);
-      if (ended) {
-        if (socket >= 0 && !message) socket = this.receive(socket); // the end of the stream, or the word before it
-        if (socket >= 0) continue;
-        return this.finish();
-      }
+      // what it said last is heard before it is buried
+      if (ended && this.child.socket < 0) return this.finish();
+      if (ended && !message) this.receive();
       if (performance.now() >= this.deadline) this.expire();
     }
   }
@@ -77,19 +74,19 @@ export class Supervisor {
     this.relay?.finish();
   }
 
-  private receive(socket: number): number {
-    const received = read<FromChild>(socket);
+  private receive(): void {
+    const received = read<FromChild>(this.child.socket);
     if (!received) {
       // the stream also ends when the child crashes; only what said "ready" has become the command
       this.started = this.ready;
+      hangUp(this.child);
       if (this.started) this.wishes.onStarted();
-      return -1;
+      return;
     }
-    if (received.message.type === "ready") this.ready = true;
-    if (received.message.type === "terminal" && received.fd !== undefined)
-      this.relay = new Relay(received.fd);
-    else this.wishes.onMessage(received.message);
-    return socket;
+    const { message, fd } = received;
+    if (message.type === "ready") this.ready = true;
+    else if (message.type === "terminal" && fd !== undefined) this.relay = new Relay(fd);
+    else if (this.wishes.onMessage(message)) hangUp(this.child);
   }
 
   private takeSignals(): void {
