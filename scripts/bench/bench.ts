@@ -1,0 +1,215 @@
+// Owns `bun run bench` from the outside: prepares, starts the measuring in namespaces of its own, prints, and removes
+// everything, however the measuring ended.
+
+import { existsSync, linkSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { cpus, release, tmpdir } from "node:os";
+import { resolve } from "node:path";
+import type { Measured, Result } from "./measure.ts";
+import { HELP, type Options, parseOptions, UsageError } from "./options.ts";
+import { buildMinibox, containersConf, prepare, type Step } from "./prepare.ts";
+import {
+  cgroups,
+  cgroupVersion,
+  commandLine,
+  hybridMounts,
+  mounts,
+  processes,
+  removeCgroups,
+} from "./procfs.ts";
+import { type Plan, programs } from "./programs.ts";
+import { burstTable, median, memoryTable, ratio, runTable } from "./tables.ts";
+
+// In namespaces: whatever is measured, and whatever it leaves, ends with the first process; no mount reaches the
+// host. The state directories are fresh and in memory for all who keep state. Where the v2 mount was taken away, an empty one takes its place: crun
+// makes directories there without looking, and they would stay, unseen, below the host's. The shell, PID 1, reaps.
+const NAMESPACES = [
+  "unshare",
+  "--mount",
+  "--pid",
+  "--fork",
+  "--mount-proc",
+  "--kill-child",
+  "--propagation",
+  "private",
+];
+const ENTER = `set -e
+for dir in minibox runc crun; do
+  mkdir -p /run/$dir
+  mount -t tmpfs -o mode=700 tmpfs /run/$dir
+done
+mount -t tmpfs -o mode=1777 tmpfs /dev/shm
+for hybrid in $HYBRID; do
+  umount "$hybrid"
+  mount -t tmpfs tmpfs "$hybrid"
+done
+"$@"
+exit $?`;
+
+class Interrupted extends Error {}
+
+/** What runs right now, and the signal that ends it with all that came from it. */
+let running: { child: Bun.Subprocess; end: "SIGTERM" | "SIGKILL" } | undefined;
+let interrupted = false;
+
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const)
+  process.on(signal, () => {
+    interrupted = true;
+    running?.child.kill(running.end);
+  });
+
+const step: Step = async (command, cwd) => {
+  if (interrupted) throw new Interrupted();
+  const child = Bun.spawn([...command], {
+    ...(cwd === undefined ? {} : { cwd }),
+    stdin: "ignore",
+    stdout: "ignore",
+    stderr: "pipe",
+  });
+  running = { child, end: "SIGTERM" };
+  const stderr = await new Response(child.stderr).text();
+  const status = await child.exited;
+  running = undefined;
+  if (interrupted) throw new Interrupted();
+  if (status !== 0) throw new Error(`${command[0]} failed: ${stderr.trim()}`);
+};
+
+/** @throws Interrupted */
+async function measureInside(plan: Plan): Promise<Result> {
+  const planFile = `${plan.work}/plan.json`;
+  writeFileSync(planFile, JSON.stringify(plan));
+  if (interrupted) throw new Interrupted();
+  const child = Bun.spawn(
+    [...NAMESPACES, "sh", "-c", ENTER, "sh", process.execPath, `${import.meta.dir}/measure.ts`, planFile],
+    {
+      env: { ...process.env, HYBRID: hybridMounts().join(" "), CONTAINERS_CONF: containersConf(plan) },
+      stdin: "ignore",
+      stdout: "inherit",
+      stderr: "inherit",
+    },
+  );
+  running = { child, end: "SIGKILL" };
+  const status = await child.exited;
+  running = undefined;
+  if (interrupted) throw new Interrupted();
+  if (status !== 0) throw new Error(`measuring ended with exit code ${status}`);
+  return JSON.parse(readFileSync(`${plan.work}/result.json`, "utf8")) as Result;
+}
+
+/** Removes what is on disk and in the cgroups. Returns what does not go. */
+async function removeAll(plan: Pick<Plan, "tag" | "work">): Promise<string[]> {
+  const alive = (): string[] =>
+    processes()
+      .filter(({ pid }) => pid !== process.pid)
+      .map(({ pid }) => commandLine(pid))
+      .filter((line) => line.includes(plan.work) || line.includes(plan.tag));
+  // the kernel takes a moment to end a namespace full of processes, and a cgroup goes only after the last of them
+  for (let i = 0; i < 250; i++) {
+    removeCgroups(cgroups(plan.tag));
+    if (alive().length === 0 && cgroups(plan.tag).length === 0) break;
+    await Bun.sleep(20);
+  }
+  rmSync(plan.work, { recursive: true, force: true });
+  return [
+    ...alive().map((line) => `process ${line}`),
+    ...cgroups(plan.tag).map((path) => `cgroup ${path}`),
+    ...mounts()
+      .filter((mount) => mount.includes(plan.work))
+      .map((mount) => `mount ${mount}`),
+    ...(existsSync(plan.work) ? [`directory ${plan.work}`] : []),
+  ];
+}
+
+function describeHost({ rounds, runs }: Plan): string {
+  const processors = cpus();
+  return (
+    `${processors.length} × ${processors[0]?.model ?? "unknown CPU"}, Linux ${release()}, ` +
+    `cgroup ${cgroupVersion()}; medians of ${rounds} × ${runs} runs`
+  );
+}
+
+function print(plan: Plan, rows: readonly Measured[]): void {
+  const list = programs(plan);
+  const taking = (part: "burst" | "memory"): string[] => list.filter((p) => p[part]).map(({ name }) => name);
+  console.log(`${describeHost(plan)}\n`);
+  console.log(`${runTable(rows)}\n`);
+  console.log(`${burstTable(rows, taking("burst"), plan.containers)}\n`);
+  console.log(memoryTable(rows, taking("memory")));
+}
+
+function writeJson(file: string, plan: Plan, { programs: rows, leftovers }: Result): void {
+  const summary = rows.map((row) => ({
+    ...row,
+    ...(row.run && {
+      median: median(row.run.times),
+      ratio: { runc: ratio(rows, row, "runc", "run"), crun: ratio(rows, row, "crun", "run") },
+    }),
+  }));
+  const { rounds, runs, warmup, burstRounds, containers } = plan;
+  const options = { rounds, runs, warmup, burstRounds, containers };
+  const content = {
+    date: new Date().toISOString(),
+    host: describeHost(plan),
+    options,
+    programs: summary,
+    leftovers,
+  };
+  writeFileSync(file, `${JSON.stringify(content, null, 2)}\n`);
+}
+
+/** A name of its own for the binary, so that a build in the meantime does not change what is measured. */
+function pin(file: string, name: string): string {
+  try {
+    linkSync(file, name);
+    return name;
+  } catch {
+    // another file system; a copy would lie differently in the page cache, and that is part of the start's cost
+    return file;
+  }
+}
+
+async function bench(options: Options): Promise<number> {
+  if (process.geteuid?.() !== 0) throw new Error("needs root: the programs it measures do");
+  for (const name of ["hyperfine", "busybox", "unshare"])
+    if (Bun.which(name) === null) throw new Error(`needs ${name}, which is not installed`);
+  const work = mkdtempSync(`${tmpdir()}/minibox-bench-`);
+  const tag = `minibox-bench-${process.pid}`;
+  const left: string[] = [];
+  let status = 0;
+  try {
+    console.error("bench: preparing");
+    const minibox = pin(resolve(options.minibox ?? (await buildMinibox(step))), `${work}/minibox`);
+    const built = statSync(minibox).mtimeMs;
+    const plan: Plan = { ...options, minibox, tag, work, skipped: await prepare({ work }, step) };
+    const result = await measureInside(plan);
+    left.push(...result.leftovers);
+    print(plan, result.programs);
+    if (options.json !== undefined) writeJson(options.json, plan, result);
+    if (statSync(minibox).mtimeMs !== built) {
+      console.error("bench: minibox was built anew in the meantime: these numbers are of two binaries");
+      status = 1;
+    }
+    if (result.programs.some(failed)) status = 1;
+  } finally {
+    left.push(...(await removeAll({ tag, work })));
+    console.error(
+      left.length === 0
+        ? "bench: nothing left behind: no process, mount, cgroup, state or file"
+        : `bench: left behind:\n  ${left.join("\n  ")}`,
+    );
+  }
+  return left.length === 0 ? status : 1;
+}
+
+/** minibox must run; for the others a skipped row is a fact about this machine. */
+const failed = ({ name, skipped, run, burst }: Measured): boolean =>
+  (name === "minibox" && skipped !== undefined) || (run?.failures ?? 0) > 0 || (burst?.failures ?? 0) > 0;
+
+try {
+  const options = parseOptions(process.argv.slice(2));
+  if (options === undefined) process.stdout.write(HELP);
+  else process.exitCode = await bench(options);
+} catch (error) {
+  const message = error instanceof Interrupted ? "interrupted" : (error as Error).message;
+  console.error(`bench: ${message}`);
+  process.exitCode = error instanceof Interrupted ? 130 : error instanceof UsageError ? 2 : 1;
+}

@@ -1,0 +1,95 @@
+// Owns the bench's command line.
+
+import { parseArgs } from "node:util";
+import { NAMES } from "./programs.ts";
+
+export const HELP = `Usage: bun run bench [options]
+
+Measures minibox beside runc, crun, bwrap, unshare, podman and the "containers from scratch"
+original in Go, all in one run, and prints three tables as markdown: one container, many
+containers eight at a time, and the memory of what waits beside a running container.
+Needs root, hyperfine and a static busybox; a program that is not installed has a row that
+says so. Takes two to three minutes.
+
+Options:
+  --quick          fewer rounds and runs: about half a minute, for a first look
+  --rounds N       rounds over all programs (default: 8; quick: 3). Rounds are what evens out
+                   a noisy machine: each program is measured in every one of them
+  --runs N         runs of each program in a round (default: 25; quick: 10)
+  --containers N   containers of the second table (default: 200)
+  --only A,B,…     only these: ${NAMES.join(", ")}
+  --minibox FILE   measure this binary (default: ./minibox, built anew when older than the source)
+  --json FILE      write everything measured, each single time included
+  -h, --help       this text
+
+How it is fair: hyperfine starts every program without a shell, in turns, in the same namespaces
+of the bench's own, and medians are taken over the samples of all rounds. runc and crun get
+\`runc spec\`'s bundle brought to what minibox does by default: a cgroup, and namespaces for pid,
+mount, uts, ipc, network and cgroup. On a host with cgroup v1 and v2 side by side, which crun
+refuses, the v2 mount is taken away for all of them alike. bwrap and unshare make no cgroup; the
+Go original has pid, mount and uts namespaces only. podman runs crun (else runc) on top.
+The last row is the floor: the host's own true, in no container.
+
+Everything it makes is removed at the end, also on ^C, and it says whether anything is left.
+Exit status: 0 done, 1 something failed or was left behind, 2 used wrongly, 130 interrupted.
+`;
+
+export interface Options {
+  rounds: number;
+  runs: number;
+  warmup: number;
+  burstRounds: number;
+  containers: number;
+  only: string[];
+  minibox: string | undefined;
+  json: string | undefined;
+}
+
+export class UsageError extends Error {}
+
+/** undefined when help was asked for. @throws UsageError */
+export function parseOptions(words: readonly string[]): Options | undefined {
+  const values = parse(words);
+  if (values.help) return undefined;
+  const quick = values.quick ?? false;
+  const only = values.only?.split(",").map((name) => name.trim()) ?? [];
+  for (const name of only)
+    if (!(NAMES as readonly string[]).includes(name))
+      throw new UsageError(`--only: "${name}" is none of ${NAMES.join(", ")}`);
+  return {
+    rounds: count("--rounds", values.rounds, quick ? 3 : 8),
+    runs: count("--runs", values.runs, quick ? 10 : 25),
+    warmup: quick ? 1 : 3,
+    burstRounds: quick ? 1 : 3,
+    containers: count("--containers", values.containers, 200),
+    only,
+    minibox: values.minibox,
+    json: values.json,
+  };
+}
+
+function parse(words: readonly string[]) {
+  try {
+    return parseArgs({
+      args: [...words],
+      options: {
+        quick: { type: "boolean" },
+        rounds: { type: "string" },
+        runs: { type: "string" },
+        containers: { type: "string" },
+        only: { type: "string" },
+        minibox: { type: "string" },
+        json: { type: "string" },
+        help: { type: "boolean", short: "h" },
+      },
+    }).values;
+  } catch (error) {
+    throw new UsageError((error as Error).message);
+  }
+}
+
+function count(flag: string, text: string | undefined, otherwise: number): number {
+  if (text === undefined) return otherwise;
+  if (!/^[1-9]\d{0,5}$/.test(text)) throw new UsageError(`${flag}: "${text}" must be a number from 1`);
+  return Number(text);
+}

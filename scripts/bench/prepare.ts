@@ -1,0 +1,47 @@
+// Owns what must be there before anything is measured: the binary, the roots, the bundles, podman's configuration,
+// the Go original.
+
+import { mkdirSync, statSync, writeFileSync } from "node:fs";
+import { resolve } from "node:path";
+import { writeBundle } from "./bundle.ts";
+import { argsOf, bundleOf, originalOf, type Plan, podmanRootfsOf, rootfsOf } from "./programs.ts";
+
+const REPOSITORY = resolve(import.meta.dir, "../..");
+
+/** Runs a command to its end. @throws where it fails, with what it said */
+export type Step = (command: readonly string[], cwd?: string) => Promise<void>;
+
+/** Builds ./minibox where the source is newer. */
+export async function buildMinibox(step: Step): Promise<string> {
+  const minibox = `${REPOSITORY}/minibox`;
+  const built = statSync(minibox, { throwIfNoEntry: false })?.mtimeMs ?? 0;
+  const sources = [...new Bun.Glob("src/**").scanSync(REPOSITORY), "package.json", "scripts/build.ts"];
+  if (sources.some((file) => statSync(`${REPOSITORY}/${file}`).mtimeMs > built))
+    await step([process.execPath, "scripts/build.ts"], REPOSITORY);
+  return minibox;
+}
+
+/** Fills the work directory. Returns who cannot take part, and why. */
+export async function prepare(plan: Pick<Plan, "work">, step: Step): Promise<Record<string, string>> {
+  const skipped: Record<string, string> = {};
+  const rootfs = rootfsOf(plan);
+  await step([`${REPOSITORY}/scripts/build-rootfs.sh`, "--from", "busybox", rootfs]);
+  mkdirSync(`${plan.work}/podman`);
+  await step(["cp", "-a", rootfs, podmanRootfsOf(plan)]);
+  for (const job of ["true", "sleep"] as const) writeBundle(bundleOf(plan, job), rootfs, argsOf(job));
+  // podman asks for limits above what this process may hand on, where its own hard ones are low
+  writeFileSync(
+    containersConf(plan),
+    '[containers]\ndefault_ulimits = ["nofile=1024:1024", "nproc=1024:1024"]\n',
+  );
+  if (Bun.which("go") === null) skipped["Go original"] = "go is not installed";
+  else
+    await step(["go", "build", "-o", originalOf(plan), `${import.meta.dir}/original/main.go`]).catch(
+      (error: Error) => {
+        skipped["Go original"] = error.message.replaceAll("\n", " ");
+      },
+    );
+  return skipped;
+}
+
+export const containersConf = (plan: Pick<Plan, "work">): string => `${plan.work}/podman/containers.conf`;

@@ -1,0 +1,117 @@
+// Owns what the bench reads from /proc and /sys/fs/cgroup: processes, their memory, mounts, control groups.
+
+import { readdirSync, readFileSync, rmdirSync } from "node:fs";
+
+/** undefined for a process that has just ended */
+function tryRead(path: string): string | undefined {
+  try {
+    return readFileSync(path, "utf8");
+  } catch {
+    return undefined;
+  }
+}
+
+export interface Process {
+  pid: number;
+  parent: number;
+  name: string;
+}
+
+/** Every process that /proc shows; the dead ones that only wait to be reaped are no processes any more. */
+export function processes(): Process[] {
+  const found: Process[] = [];
+  for (const entry of readdirSync("/proc")) {
+    if (!/^\d+$/.test(entry)) continue;
+    // the name stands in parentheses and may itself hold spaces and parentheses (proc_pid_stat(5))
+    const match = /^(\d+) \((.*)\) (\S) (\d+) /s.exec(tryRead(`/proc/${entry}/stat`) ?? "");
+    if (match && match[3] !== "Z" && match[3] !== "X")
+      found.push({ pid: Number(match[1]), parent: Number(match[4]), name: match[2]! });
+  }
+  return found;
+}
+
+/** A process and all that come from it. */
+export function family(pid: number): Process[] {
+  const all = processes();
+  const members = all.filter((process) => process.pid === pid);
+  // the list grows while it is walked: children of children are found in their turn
+  for (const member of members) members.push(...all.filter((process) => process.parent === member.pid));
+  return members;
+}
+
+export const commandLine = (pid: number): string =>
+  (tryRead(`/proc/${pid}/cmdline`) ?? "").split("\0").join(" ").trim();
+
+/** In KiB. PSS splits every shared page among those who share it. */
+export interface Memory {
+  rss: number;
+  pss: number;
+}
+
+export function memoryOf(pid: number): Memory {
+  const text = tryRead(`/proc/${pid}/smaps_rollup`) ?? "";
+  const field = (name: string): number =>
+    Number(new RegExp(`^${name}: +(\\d+) kB$`, "m").exec(text)?.[1] ?? 0);
+  return { rss: field("Rss"), pss: field("Pss") };
+}
+
+/** The mount points and what is mounted there, one a line; mount ids differ from reader to reader and are left out. */
+export const mounts = (): string[] =>
+  readFileSync("/proc/self/mountinfo", "utf8")
+    .trimEnd()
+    .split("\n")
+    .map((line) => line.split(" ").slice(3).join(" "));
+
+/** Where control groups are mounted, of version 1 and 2. */
+function cgroupMounts(): { v1: string[]; v2: string[] } {
+  const entries = readFileSync("/proc/self/mountinfo", "utf8")
+    .trimEnd()
+    .split("\n")
+    .map((line) => ({ point: line.split(" ")[4]!, type: line.split(" - ")[1]?.split(" ")[0] }));
+  const points = (wanted: string): string[] =>
+    entries.filter(({ type }) => type === wanted).map(({ point }) => point);
+  return { v1: points("cgroup"), v2: points("cgroup2") };
+}
+
+/** Where a hierarchy of version 2 is mounted beside version 1: crun refuses to work on such a host. */
+export function hybridMounts(): string[] {
+  const { v1, v2 } = cgroupMounts();
+  return v1.length > 0 ? v2 : [];
+}
+
+export function cgroupVersion(): string {
+  const { v1, v2 } = cgroupMounts();
+  if (v1.length > 0) return v2.length > 0 ? "v1 (hybrid; measured without the v2 mount)" : "v1";
+  return v2.length > 0 ? "v2" : "none";
+}
+
+/** The control groups that carry the tag, innermost first, so that they can be removed in this order. */
+export function cgroups(tag: string): string[] {
+  const found: string[] = [];
+  const walk = (directory: string): void => {
+    let entries: string[];
+    try {
+      entries = readdirSync(directory, { withFileTypes: true })
+        .filter((entry) => entry.isDirectory())
+        .map((entry) => `${directory}/${entry.name}`);
+    } catch {
+      return;
+    }
+    for (const entry of entries) {
+      walk(entry);
+      if (entry.includes(tag)) found.push(entry);
+    }
+  };
+  const { v1, v2 } = cgroupMounts();
+  for (const point of new Set([...v1, ...v2])) walk(point);
+  return found;
+}
+
+export function removeCgroups(paths: readonly string[]): void {
+  for (const path of paths)
+    try {
+      rmdirSync(path);
+    } catch {
+      // still in use: who asks next finds it still there
+    }
+}

@@ -1,0 +1,143 @@
+// Owns the list of what is measured: how each program is told to run the same thing, and where it takes part.
+
+/** All that the measuring side needs to know; handed over as JSON. */
+export interface Plan {
+  /** in the name of every container and cgroup, so that what is left behind can be told from other people's */
+  tag: string;
+  /** the directory for everything on disk, removed at the end */
+  work: string;
+  minibox: string;
+  only: readonly string[];
+  /** program → why it cannot take part, as far as that is known beforehand */
+  skipped: Readonly<Record<string, string>>;
+  rounds: number;
+  runs: number;
+  warmup: number;
+  burstRounds: number;
+  containers: number;
+}
+
+/** What runs in the container. */
+export type Job = "true" | "sleep";
+
+const ARGS: Record<Job, readonly string[]> = { true: ["/bin/true"], sleep: ["/bin/sleep", "60"] };
+
+export interface Program {
+  name: string;
+  /** the executable; undefined where it is not installed */
+  path: string | undefined;
+  /** the other measurements it takes part in; one run is always measured */
+  burst: boolean;
+  memory: boolean;
+  command(id: string, job: Job): string[];
+  /** for a program that does not stay itself: starts the job and writes its supervisor's pid to the file */
+  detached?(pidFile: string, job: Job): string[];
+}
+
+export const rootfsOf = (plan: Pick<Plan, "work">): string => `${plan.work}/rootfs`;
+/** podman writes into a root it is given (/run/.containerenv, /etc/hosts): it has its own */
+export const podmanRootfsOf = (plan: Pick<Plan, "work">): string => `${plan.work}/podman/rootfs`;
+export const bundleOf = (plan: Pick<Plan, "work">, job: Job): string => `${plan.work}/bundle-${job}`;
+export const originalOf = (plan: Pick<Plan, "work">): string => `${plan.work}/original`;
+export const argsOf = (job: Job): readonly string[] => ARGS[job];
+
+export const NAMES = [
+  "minibox",
+  "runc",
+  "crun",
+  "bwrap",
+  "unshare",
+  "Go original",
+  "podman",
+  "no container",
+] as const;
+
+/** Everything that is compared, in the order of the tables. */
+export function programs(plan: Plan): Program[] {
+  const rootfs = rootfsOf(plan);
+  const oci = (name: string): Program => {
+    const path = Bun.which(name) ?? undefined;
+    const command: Program["command"] = (id, job) => [
+      path ?? name,
+      "run",
+      "--bundle",
+      bundleOf(plan, job),
+      id,
+    ];
+    return { name, path, burst: true, memory: true, command };
+  };
+  const tool = (
+    name: (typeof NAMES)[number],
+    path: string | null,
+    burst: boolean,
+    words: readonly string[],
+  ): Program => ({
+    name,
+    path: path ?? undefined,
+    burst,
+    memory: true,
+    command: (_id, job) => [path ?? name, ...words, ...ARGS[job]],
+  });
+  const all: Program[] = [
+    {
+      name: "minibox",
+      path: plan.minibox,
+      burst: true,
+      memory: true,
+      command: (id, job) => [plan.minibox, "run", "--name", id, rootfs, ...ARGS[job]],
+    },
+    oci("runc"),
+    oci("crun"),
+    tool("bwrap", Bun.which("bwrap"), true, [
+      "--unshare-all",
+      "--bind",
+      rootfs,
+      "/",
+      "--proc",
+      "/proc",
+      "--dev",
+      "/dev",
+    ]),
+    tool("unshare", Bun.which("unshare"), false, [
+      "-mpfuin",
+      `--mount-proc=${rootfs}/proc`,
+      "chroot",
+      rootfs,
+    ]),
+    tool("Go original", originalOf(plan), false, ["run", rootfs]),
+    podman(plan),
+    // the floor: what starting any program and waiting for it costs here
+    {
+      name: "no container",
+      path: Bun.which("true") ?? undefined,
+      burst: true,
+      memory: false,
+      command: () => [Bun.which("true") ?? "true"],
+    },
+  ];
+  return all.filter(({ name }) => plan.only.length === 0 || plan.only.includes(name));
+}
+
+function podman(plan: Plan): Program {
+  const path = Bun.which("podman") ?? undefined;
+  const own = `${plan.work}/podman`;
+  // named, because podman's own choice depends on the machine's configuration
+  const runtime = Bun.which("crun") ?? Bun.which("runc");
+  const words = [
+    path ?? "podman",
+    ...["--root", `${own}/root`, "--runroot", `${own}/run`, "--tmpdir", `${own}/tmp`],
+    ...["--cgroup-manager", "cgroupfs", "--storage-driver", "vfs", "--events-backend", "none"],
+    ...(runtime === null ? [] : ["--runtime", runtime]),
+    "run",
+    ...["--rm", "--network", "none", "--cgroup-parent", `/${plan.tag}`],
+  ];
+  const root = ["--rootfs", podmanRootfsOf(plan)];
+  return {
+    name: "podman",
+    path,
+    burst: false,
+    memory: true,
+    command: (_id, job) => [...words, ...root, ...ARGS[job]],
+    detached: (pidFile, job) => [...words, "--detach", "--conmon-pidfile", pidFile, ...root, ...ARGS[job]],
+  };
+}
