@@ -1,0 +1,113 @@
+// Owns driving the compiled binary in tests: running it, the root file systems it runs on, and what it may not leave.
+
+import { expect } from "bun:test";
+import { existsSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
+import { join, resolve } from "node:path";
+
+/** The repository. */
+export const TOP = resolve(import.meta.dir, "../..");
+/** The binary under test, built by the test command before the tests start. */
+export const MINIBOX = resolve(process.env.MINIBOX ?? join(TOP, "minibox"));
+
+export interface Result {
+  status: number;
+  stdout: string;
+  stderr: string;
+}
+
+export interface Options {
+  stdin?: string | Uint8Array;
+  env?: Record<string, string>;
+  cwd?: string;
+}
+
+/** Runs any program to its end; nothing of it is a terminal. */
+export async function execute(words: string[], options: Options = {}): Promise<Result> {
+  const child = Bun.spawn(words, {
+    stdin: options.stdin === undefined ? "ignore" : Buffer.from(options.stdin),
+    stdout: "pipe",
+    stderr: "pipe",
+    env: options.env ?? process.env,
+    cwd: options.cwd ?? TOP,
+  });
+  const [stdout, stderr, status] = await Promise.all([
+    child.stdout.text(),
+    child.stderr.text(),
+    child.exited,
+  ]);
+  return { status, stdout, stderr };
+}
+
+/** `minibox WORDS…` */
+export const minibox = (words: string[], options?: Options): Promise<Result> =>
+  execute([MINIBOX, ...words], options);
+
+/** `minibox run WORDS…` */
+export const run = (words: string[], options?: Options): Promise<Result> =>
+  minibox(["run", ...words], options);
+
+/** A root file system of scripts/build-rootfs.sh, built once and kept between runs; tests must not write to it. */
+export function rootfs(kind: "busybox" | "host"): string {
+  const path = join(TOP, ".cache", "rootfs", kind);
+  if (!existsSync(path)) {
+    mkdirSync(join(TOP, ".cache", "rootfs"), { recursive: true });
+    const built = Bun.spawnSync([join(TOP, "scripts/build-rootfs.sh"), "--from", kind, path]);
+    if (!built.success) throw new Error(`build-rootfs.sh --from ${kind}: ${built.stderr}`);
+  }
+  return path;
+}
+
+/** What a container may not leave behind on the host. */
+export interface Leftovers {
+  mounts: string;
+  cgroups: string[];
+  states: string[];
+  processes: string[];
+}
+
+function directoriesBelow(path: string, depth: number): string[] {
+  if (depth === 0 || !existsSync(path)) return [];
+  const entries = readdirSync(path, { withFileTypes: true }).filter((entry) => entry.isDirectory());
+  return entries.flatMap((entry) => {
+    const below = join(path, entry.name);
+    return [below, ...directoriesBelow(below, depth - 1)];
+  });
+}
+
+/** Looks at the host: mounts, minibox's cgroups and states, and processes of the binary under test. */
+export function leftovers(): Leftovers {
+  const pids = readdirSync("/proc").filter((name) => /^\d+$/.test(name));
+  const commandOf = (pid: string): string => {
+    try {
+      return readFileSync(`/proc/${pid}/cmdline`, "utf8").replaceAll("\0", " ");
+    } catch {
+      return "";
+    }
+  };
+  return {
+    mounts: readFileSync("/proc/self/mountinfo", "utf8"),
+    cgroups: directoriesBelow("/sys/fs/cgroup", 3).filter((path) => /\/minibox\/./.test(path)),
+    states: existsSync("/run/minibox") ? readdirSync("/run/minibox") : [],
+    processes: pids
+      .map(commandOf)
+      .filter((command) => command.startsWith(MINIBOX) || command.startsWith("minibox child")),
+  };
+}
+
+/** Expects the host to be as it was; a process that is just ending gets a second. */
+export async function expectNothingLeft(before: Leftovers): Promise<void> {
+  for (let i = 0; i < 20; i++) {
+    if (Bun.deepEquals(leftovers(), before)) break;
+    await Bun.sleep(50);
+  }
+  expect(leftovers()).toEqual(before);
+}
+
+/** A reason to skip a test here, or "" for none; where CI could have had it, a skip is a failure. */
+export function skipReason(...programs: string[]): string {
+  const missing = programs.filter((program) => Bun.which(program) === null);
+  if (process.getuid?.() !== 0) return "needs root";
+  if (missing.length === 0) return "";
+  if (process.env.CI === "true") throw new Error(`CI must have ${missing.join(", ")}`);
+  return `needs ${missing.join(", ")}`;
+}
