@@ -1,15 +1,12 @@
 // Owns the `run` command: words to a request, outcome to an exit code.
 
-import { explainExec } from "../container/explain.ts";
 import { checkRootfs } from "../container/rootfs.ts";
-import { begin, type RunRequest, run, type Starting } from "../container/run.ts";
-import { hangUp } from "../container/spawn.ts";
+import { abandon, begin, type RunRequest, run } from "../container/run.ts";
 import { resolveUser } from "../container/user.ts";
 import { UsageError } from "../errors.ts";
 import { type Given, type Host, specFromFlags, withUser } from "../spec/from-flags.ts";
 import { parseDuration, parseName } from "../spec/values.ts";
 import { readFile } from "../sys/file.ts";
-import { wait } from "../sys/process.ts";
 import { getTermios, windowSize } from "../sys/terminal.ts";
 import { type Parsed, parseFlags } from "./argv.ts";
 import { environmentVariable, workingDirectory } from "./caller.ts";
@@ -35,25 +32,25 @@ export function runCommand(words: readonly string[]): number | Promise<number> {
   });
 }
 
-function start(rootfs: string, command: string[], given: Given, onTrace: RunRequest["onTrace"]): number {
+function start(
+  rootfs: string,
+  command: string[],
+  given: Given,
+  onTrace: RunRequest["onTrace"],
+): number | Promise<number> {
   // the child's runtime starts while the flags are read
   const starting = begin();
-  return settle(starting, () => {
-    const request = { ...requestOf(rootfs, command, given), onTrace };
-    const outcome = run(starting, request);
-    if (outcome.timedOut) request.warn(`the time limit of ${given.one("timeout")} was reached`);
-    return outcome.status;
-  });
-}
-
-/** A child whose request never came must not outlive us. */
-function settle(starting: Starting, work: () => number): number {
+  let request: RunRequest;
   try {
-    return work();
-  } finally {
-    hangUp(starting.child);
-    wait(starting.child.pid);
+    request = { ...requestOf(rootfs, command, given), onTrace };
+  } catch (error) {
+    abandon(starting);
+    throw error;
   }
+  const outcome = run(starting, request);
+  if (outcome instanceof Promise) return outcome;
+  if (outcome.timedOut) request.warn(`the time limit of ${given.one("timeout")} was reached`);
+  return outcome.status;
 }
 
 function givenBy({ given }: Parsed): Given {
@@ -83,7 +80,8 @@ function requestOf(rootfs: string, command: string[], given: Given): Omit<RunReq
     stopTimeout:
       stopTimeout === undefined ? DEFAULT_STOP_TIMEOUT : parseDuration("--stop-timeout", stopTimeout),
     warn: given.is("quiet") ? () => {} : note,
-    explain: explainExec,
+    explain: (error, pid, spec) =>
+      import("../container/explain.ts").then(({ explainExec }) => explainExec(error, pid, spec)),
   };
 }
 

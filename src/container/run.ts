@@ -9,9 +9,9 @@ import { RLIMITS } from "../sys/constants.ts";
 import { SysError } from "../sys/errno.ts";
 import { getppid, getRlimit } from "../sys/process.ts";
 import { ignoredSignals, takeSignals } from "./signals.ts";
-import { type Child, spawnChild } from "./spawn.ts";
+import { bury, type Child, hangUp, spawnChild } from "./spawn.ts";
 import { createState, prune, removeState, type StateDirectory } from "./state.ts";
-import { type Outcome, Supervisor } from "./supervise.ts";
+import { type Failure, type Outcome, Supervisor } from "./supervise.ts";
 
 /** What `run` is asked for beside the OCI object. */
 export interface RunRequest {
@@ -29,7 +29,7 @@ export interface RunRequest {
   /** a message of the child's when tracing */
   onTrace(message: FromChild): void;
   /** the child could not execute the command: words for it, found by looking into its root */
-  explain(error: Extract<FromChild, { type: "error" }>, pid: number, spec: Spec): Error;
+  explain(error: Extract<FromChild, { type: "error" }>, pid: number, spec: Spec): Promise<Error>;
 }
 
 /** A container that is starting: its first process waits for the request, in a pid namespace of its own. */
@@ -44,35 +44,46 @@ export function begin(): Starting {
   return { child: spawnChild(), signals };
 }
 
-/** Runs the container to its end and removes it. @throws RunError, SysError; nothing is left behind either way */
-export function run({ child, signals }: Starting, request: RunRequest): Outcome {
-  const undo: (() => void)[] = [];
-  let supervisor: Supervisor | undefined;
-  let failure: Error | undefined;
+/** A container that will not be run after all. */
+export function abandon({ child }: Starting): void {
+  hangUp(child);
+  bury(child);
+}
+
+/**
+ * Runs the container to its end and removes it; nothing is left behind either way. A promise only where the command
+ * could not be executed, to find words for it. @throws RunError, SysError
+ */
+export function run(starting: Starting, request: RunRequest): Outcome | Promise<never> {
+  const { child, signals } = starting;
+  const undo: (() => void)[] = [() => abandon(starting)];
+  let explaining: Promise<Error> | undefined;
   try {
     const { directory, limits } = prepare(child, request, undo);
-    supervisor = new Supervisor(child, signals, {
+    const supervisor = new Supervisor(child, signals, {
       timeout: request.timeout,
       stopTimeout: request.stopTimeout,
-      onStarted: () => {},
-      onMessage: (message) => {
-        failure ??= heed(message, child, request);
-        return failure !== undefined;
-      },
+      onMessage: (message) => heed(message, request),
     });
+    undo.push(() => supervisor.abort());
     send(child.socket, { type: "request", request: childRequest(request, directory, limits.joinFiles) });
     const outcome = supervisor.run();
-    if (failure) throw failure;
-    if (!outcome.started)
+    if (outcome.failure) explaining = wordsFor(outcome.failure, child, request);
+    else if (!outcome.started)
       throw new RunError("the container's first process ended before it could run the command");
-    tellOutOfMemory(limits.oomKills(), outcome, request);
-    return outcome;
-  } catch (error) {
-    supervisor?.abort();
-    throw error;
+    else tellOutOfMemory(limits.oomKills(), outcome, request);
+    if (!explaining) return outcome;
   } finally {
-    for (const step of undo.reverse()) step();
+    if (!explaining) undoAll(undo);
   }
+  return explaining.then((error) => {
+    undoAll(undo);
+    throw error;
+  });
+}
+
+function undoAll(undo: (() => void)[]): void {
+  for (let step = undo.pop(); step; step = undo.pop()) step();
 }
 
 interface Limits {
@@ -162,21 +173,17 @@ function plain(spec: Spec): Spec {
   return { ...spec, process: { ...spec.process, rlimits: rlimits as unknown as Rlimit[] } };
 }
 
-/** Takes in what the child says; an Error is what the run fails with. */
-function heed(message: FromChild, child: Child, request: RunRequest): Error | undefined {
-  switch (message.type) {
-    case "error":
-      if (message.call === "execve") return request.explain(message, child.pid, request.spec);
-      return new SysError(message.call, message.args, message.errno, message.phase);
-    case "refused":
-      return new RunError(message.message);
-    case "warning":
-      request.warn(message.message);
-      return undefined;
-    default:
-      request.onTrace(message);
-      return undefined;
-  }
+/** Takes in what the child says on its way. */
+function heed(message: FromChild, request: RunRequest): void {
+  if (message.type === "warning") request.warn(message.message);
+  else request.onTrace(message);
+}
+
+/** The child's last word as an error. It waits meanwhile: its root can still be looked at. @throws SysError, RunError */
+function wordsFor(failure: Failure, child: Child, request: RunRequest): Promise<Error> {
+  if (failure.type === "refused") throw new RunError(failure.message);
+  if (failure.call === "execve") return request.explain(failure, child.pid, request.spec);
+  throw new SysError(failure.call, failure.args, failure.errno, failure.phase);
 }
 
 function tellOutOfMemory(kills: number, outcome: Outcome, request: RunRequest): void {

@@ -4,7 +4,7 @@ import { CLONE } from "../sys/constants.ts";
 import { SysError } from "../sys/errno.ts";
 import { close, open, setCloexec } from "../sys/file.ts";
 import { step } from "../sys/libc.ts";
-import { pidfdOpen, spawnInNewNamespace } from "../sys/process.ts";
+import { type Exit, pidfdOpen, spawnInNewNamespace, wait } from "../sys/process.ts";
 import { socketpair } from "../sys/socket.ts";
 
 export interface Child {
@@ -12,6 +12,14 @@ export interface Child {
   readonly pidfd: number;
   /** -1 once it is closed */
   socket: number;
+  /** how it ended, once it was waited for: from then on its pid may be another's */
+  exit: Exit | undefined;
+}
+
+/** Waits for a child's end, once. */
+export function bury(child: Child): Exit {
+  child.exit ??= wait(child.pid)?.exit ?? { status: 125, signal: 0 };
+  return child.exit;
 }
 
 /** Closes our end of the socket: a child that has not become the command yet ends. */
@@ -20,7 +28,10 @@ export function hangUp(child: Child): void {
   child.socket = -1;
 }
 
-/** A fixed environment: the container's, or the caller's, could change what the runtime does (BUN_OPTIONS, LD_PRELOAD). */
+/**
+ * A fixed environment: the container's, or the caller's, could change what the runtime does (BUN_OPTIONS, LD_PRELOAD).
+ * Without helper threads, the child may enter a user namespace. (useJIT=0 would start it sooner still, but takes bun:ffi away.)
+ */
 const CHILD_ENVIRONMENT: string[] = ["BUN_JSC_useConcurrentJIT=0", "BUN_JSC_useWarmUpMarkedBlocks=0"];
 
 /**
@@ -37,5 +48,5 @@ export function spawnChild(): Child {
   close(own);
   close(theirs);
   if (pid < 0) throw new SysError("posix_spawn", ["/proc/self/exe"], -pid, "spawn /proc/self/exe child");
-  return { pid, pidfd: pidfdOpen(pid), socket: ours };
+  return { pid, pidfd: pidfdOpen(pid), socket: ours, exit: undefined };
 }

@@ -3,23 +3,25 @@
 import { type FromChild, read } from "../sync.ts";
 import { POLLIN, SIGNALS } from "../sys/constants.ts";
 import { attempt, untraced } from "../sys/libc.ts";
-import { type Exit, kill, timespec, wait } from "../sys/process.ts";
+import { type Exit, kill, timespec } from "../sys/process.ts";
 import { Relay } from "./relay.ts";
 import { deliver, suspend } from "./signals.ts";
-import { type Child, hangUp } from "./spawn.ts";
+import { bury, type Child, hangUp } from "./spawn.ts";
 
 export interface Wishes {
   /** milliseconds until TERM; Infinity for none */
   timeout: number;
   /** milliseconds between TERM and KILL */
   stopTimeout: number;
-  /** what the child says on its way; true when that was the end of it */
-  onMessage(message: FromChild): boolean;
-  /** called once, when the command runs */
-  onStarted(): void;
+  /** what the child says on its way */
+  onMessage(message: FromChild): void;
 }
 
+/** The child's last word when it could not do what it was asked; it waits until it is ended. */
+export type Failure = Extract<FromChild, { type: "error" | "refused" }>;
+
 export interface Outcome {
+  failure?: Failure;
   status: number;
   /** false when the child ended before it had become the command */
   started: boolean;
@@ -29,6 +31,7 @@ export interface Outcome {
 /** Serves a child until it ends. */
 export class Supervisor {
   private relay: Relay | undefined;
+  private failure: Failure | undefined;
   private ready = false;
   private started = false;
   /** the signal that ended the container in the command's stead */
@@ -58,6 +61,7 @@ export class Supervisor {
         this.deadline - performance.now(),
       );
       if (message) this.receive();
+      if (this.failure) return { failure: this.failure, status: 125, started: false, timedOut: false };
       if (signal) this.takeSignals();
       this.relay?.carry(stdin, master);
       // what it said last is heard before it is buried
@@ -67,10 +71,11 @@ export class Supervisor {
     }
   }
 
-  /** Ends the container, and whatever it holds of the caller's, at once. */
+  /** Ends the container, if it has not ended yet, and gives back what it holds of the caller's. */
   abort(): void {
+    if (this.child.exit) return;
     kill(this.child.pid, SIGNALS.KILL);
-    wait(this.child.pid);
+    bury(this.child);
     this.relay?.finish();
   }
 
@@ -80,13 +85,13 @@ export class Supervisor {
       // the stream also ends when the child crashes; only what said "ready" has become the command
       this.started = this.ready;
       hangUp(this.child);
-      if (this.started) this.wishes.onStarted();
       return;
     }
     const { message, fd } = received;
     if (message.type === "ready") this.ready = true;
     else if (message.type === "terminal" && fd !== undefined) this.relay = new Relay(fd);
-    else if (this.wishes.onMessage(message)) hangUp(this.child);
+    else if (message.type === "error" || message.type === "refused") this.failure = message;
+    else this.wishes.onMessage(message);
   }
 
   private takeSignals(): void {
@@ -126,7 +131,7 @@ export class Supervisor {
 
   private finish(): Outcome {
     // PID 1 cannot outlive its namespace, nor the namespace PID 1: all of the container is gone now
-    const ended = wait(this.child.pid)?.exit ?? { status: 125, signal: 0 };
+    const ended = bury(this.child);
     this.relay?.finish();
     return {
       status: this.statusOf(ended),
