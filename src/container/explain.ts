@@ -85,10 +85,9 @@ function generalReason(path: string, errno: number, pid: number, spec: Spec): Re
         status: NOT_EXECUTABLE,
         hint: "wait until the copy or the download has ended; fuser -v FILE on the host names who writes it",
       };
-    case ENAMETOOLONG:
-      return overlong(path);
     default:
-      return undefined;
+      // also where the errno is another one: the child that searches a PATH goes on after ENAMETOOLONG
+      return overlong(path);
   }
 }
 

@@ -54,7 +54,7 @@ function scriptOf(head: Uint8Array): Contents {
   let stop = start;
   while (stop < end && !isBlank(head[stop]!) && head[stop] !== 0) stop++;
   // without an end of the line in sight, what was read of a name may be half of it
-  const tooLong = newline < 0 && stop === HEAD_BYTES;
+  const tooLong = newline < 0 && stop > start && stop === HEAD_BYTES;
   const interpreter = stop === start || tooLong ? undefined : decode(head.subarray(start, stop));
   return { kind: "script", interpreter, tooLong };
 }

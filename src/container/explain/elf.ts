@@ -60,29 +60,34 @@ export function parseElf(read: Read, size: number): Elf {
   const table = file.word(wide ? 32 : 28, wide);
   const entrySize = file.u16(wide ? 54 : 42);
   const count = file.u16(wide ? 56 : 44);
-  elf.damage = damageOf(table, entrySize, count, size, wide);
+  elf.damage = damageOf(elf.type, table, entrySize, count, size, wide);
   if (elf.damage || elf.type === ET_REL) return elf;
   const headers = Array.from({ length: Math.min(count, MOST_HEADERS) }, (_, i) =>
     file.programHeader(table + i * entrySize, wide),
   );
   const cut = headers.find((header) => header.type === PT_LOAD && header.offset + header.size > size);
-  if (cut)
-    elf.damage = `an ELF program cut short: ${size} bytes of at least ${cut.offset + cut.size} are there`;
+  if (cut) {
+    const end = cut.offset + cut.size;
+    elf.damage = Number.isSafeInteger(end)
+      ? `an ELF program cut short: ${size} bytes of at least ${end} are there`
+      : "a damaged ELF program: a part of it lies outside of any file";
+  }
   const interp = headers.find((header) => header.type === PT_INTERP);
-  if (interp) elf.loader = file.string(interp.offset, Math.min(interp.size, LONGEST_PATH));
+  if (interp) elf.loader = file.loader(interp);
   if (interp && !elf.loader) elf.damage ??= "a damaged ELF program: it names no loader";
   readDynamic(file, headers, wide, elf);
   return elf;
 }
 
 function damageOf(
+  type: number,
   table: number,
   entrySize: number,
   count: number,
   size: number,
   wide: boolean,
 ): string | undefined {
-  if (count === 0) return undefined; // an object file, or for the kernel no program
+  if (count === 0) return type === ET_REL ? undefined : "a damaged ELF program: it has no program headers";
   if (entrySize !== (wide ? 56 : 32))
     return `a damaged ELF program: its program headers have ${entrySize} bytes`;
   if (table + count * entrySize > size) return `an ELF program cut short: only ${size} bytes are there`;
@@ -160,6 +165,13 @@ class Reader {
     };
   }
 
+  /** PT_INTERP as the kernel wants it: of bounded size, with the NUL as its last byte. */
+  loader({ offset, size }: ProgramHeader): string | undefined {
+    if (size < 2 || size > LONGEST_PATH || !Number.isSafeInteger(offset)) return undefined;
+    const bytes = this.read(offset, size);
+    return bytes.length === size && bytes[size - 1] === 0 ? this.string(offset, size) : undefined;
+  }
+
   /** Text up to a NUL; undefined where there is none, or no NUL within the length. */
   string(offset: number, length: number): string | undefined {
     if (!Number.isSafeInteger(offset)) return undefined;
@@ -184,7 +196,7 @@ const MACHINES: Record<number, string> = {
   42: "sh",
   43: "sparc64",
   50: "ia64",
-  62: "x86-64",
+  62: "x86_64",
   94: "xtensa",
   183: "aarch64",
   243: "riscv",
@@ -198,7 +210,7 @@ const EM_ARM = 40;
 const EM_X86_64 = 62;
 const EM_AARCH64 = 183;
 
-/** "an aarch64 program" */
+/** "aarch64", "riscv64" */
 export function machineOf(elf: Elf): string {
   if (elf.machine === EM_X86_64 && elf.bits === 32) return "x32";
   const name = MACHINES[elf.machine] ?? `machine-${elf.machine}`;

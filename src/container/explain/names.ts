@@ -60,14 +60,18 @@ const isDirectoryIn = (place: Place, path: string): boolean => {
   return found.end === "found" && isDirectory(found.stat);
 };
 
+/** Comparing two names takes the product of their lengths; the person does not wait for more than this in all. */
+const MOST_COMPARED = 4_000_000;
+
 /** The nearest name of a program in some directories. */
 export function nearestIn(place: Place, name: string, directories: readonly string[]): string | undefined {
   const names = new Set<string>();
   const tolerance = Math.max(1, Math.floor(name.length / 3));
+  const most = MOST_COMPARED / (name.length + tolerance) ** 2;
   // what differs more in length cannot be near, and need not be measured
   for (const directory of new Set(directories))
     for (const other of namesIn(place, directory))
-      if (Math.abs(other.length - name.length) <= tolerance && names.size < MOST_NAMES) names.add(other);
+      if (Math.abs(other.length - name.length) <= tolerance && names.size < most) names.add(other);
   names.delete(name);
   // one near name that is no program must not hide another that is
   for (let tries = 0; tries < 3; tries++) {

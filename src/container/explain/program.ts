@@ -157,9 +157,7 @@ const ET_DYN = 3;
 const hostName = process.arch === "arm64" ? "aarch64" : "x86_64";
 
 const withArticle = (machine: string): string =>
-  /^(aarch|arm|ia64|m68k|s390|sh|sparc|x)/.test(machine) && !/^(sh|sparc)/.test(machine)
-    ? `an ${machine}`
-    : `a ${machine}`;
+  `${/^(aarch|arm|ia64|m68k|s390|x)/.test(machine) ? "an" : "a"} ${machine}`;
 
 /** What is wrong with an ELF file by itself, for this host. */
 function elfFault(elf: Elf, errno: number): Reason | undefined {

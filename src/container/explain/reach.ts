@@ -5,6 +5,7 @@ import { withFd } from "../../sys/file.ts";
 import { hostPath } from "./mounts.ts";
 import { deeperRoot, didYouMean, isOnHost, joinHints, ON_HOST, similarTo } from "./names.ts";
 import { NOT_EXECUTABLE, NOT_FOUND, ownership, type Place, type Reason, shown } from "./place.ts";
+import { oneWord } from "./search.ts";
 import { openFound, type Walk } from "./walk.ts";
 
 /** Whose path it is: the person's own word, or one that a file names (an interpreter, a loader). */
@@ -23,7 +24,7 @@ export function unreached(place: Place, path: string, walked: Walk, source: Sour
       return {
         what: `${shown(walked.at)} is a file, not a directory`,
         status: NOT_FOUND,
-        hint: walked.early ? undefined : didYouMean(path.replace(/\/+\.?$/, "")),
+        hint: !walked.early && path.endsWith("/") ? didYouMean(path.replace(/\/+$/, "")) : undefined,
       };
     case "too many links":
       return circle(walked);
@@ -44,6 +45,7 @@ function missing(place: Place, path: string, walked: Walk, source: Source): Reas
     what,
     status: NOT_FOUND,
     hint: joinHints(
+      oneWord(place, path),
       didYouMean(similar),
       isOnHost(path) ? ON_HOST : undefined,
       similar === undefined ? deeperRoot(place) : undefined,
@@ -68,9 +70,10 @@ function dangling(place: Place, path: string, { at, inside }: Walk): Reason {
 
 function circle({ links }: Walk): Reason {
   const last = links.at(-1)!;
-  const start = links.findIndex((link) => link.path === last.path);
-  const way = links.slice(start, -1).map((link) => shown(link.path));
-  if (way.length === 0) return { what: "it leads through more than 40 symbolic links", status: NOT_FOUND };
+  // the kernel went round until it had followed forty: show the way once
+  const start = links.slice(0, -1).findLastIndex((link) => link.path === last.path);
+  const way = start < 0 ? [] : links.slice(start, -1).map((link) => shown(link.path));
+  if (start < 0) return { what: "it leads through more than 40 symbolic links", status: NOT_FOUND };
   const around = way.length > 4 ? [...way.slice(0, 3), "…"] : way;
   return {
     what: `its symbolic links lead in a circle: ${[...around, shown(last.path)].join(" -> ")}`,

@@ -34,6 +34,14 @@ export function foundOnPath(place: Place, command: string): string | undefined {
 const isNamed = (link: string | undefined, command: string): boolean =>
   link?.endsWith(`/${command}`) ?? false;
 
+/** For a whole command line that was given as one word: "ls -l". */
+export function oneWord(place: Place, command: string): string | undefined {
+  const [first = "", ...others] = command.split(/\s+/);
+  if (others.length === 0 || first === "") return undefined;
+  if (first.includes("/") ? !isProgram(place, first) : !foundOnPath(place, first)) return undefined;
+  return `it is one word with blanks in it: give ${shown(first)} and its arguments as words of their own`;
+}
+
 /** Words of a shell's own, which no file stands for. */
 const BUILTINS = new Set([
   "alias",
@@ -59,7 +67,6 @@ export function notOnPath(place: Place, command: string): Reason {
   const { env, cwd } = place.spec.process;
   const directories = searchedFor(env);
   const path = pathOf(env);
-  const [first = "", ...others] = command.split(/\s+/);
   const outside = offThePath(place, command);
   return {
     what: notFoundWords(path, directories, cwd),
@@ -67,9 +74,7 @@ export function notOnPath(place: Place, command: string): Reason {
     hint: joinHints(
       outside && `it is ${shown(outside)}, in a directory that the PATH leaves out`,
       !outside && isProgram(place, `./${command}`) ? didYouMean(`./${command}`) : undefined,
-      others.length > 0 && foundOnPath(place, first)
-        ? `it is one word with blanks in it: give ${shown(first)} and its arguments as words of their own`
-        : undefined,
+      oneWord(place, command),
       BUILTINS.has(command) ? "it is a word of the shell's own: /bin/sh -c '…'" : undefined,
       outside ? undefined : didYouMean(nearestIn(place, command, directories) ?? otherShell(place, command)),
       directories.some((directory) => isOnHost(`${directory}/${command}`)) ? ON_HOST : undefined,
