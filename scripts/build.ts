@@ -3,6 +3,7 @@
 import { closeSync, openSync, renameSync, unlinkSync, writeSync } from "node:fs";
 import { $ } from "bun";
 import { alignSegments } from "./align-elf.ts";
+import { keepNofile } from "./keep-nofile.ts";
 
 const outfile = process.argv[2] ?? "minibox";
 const target = process.argv[3] ? [`--target=${process.argv[3]}`] : [];
@@ -18,6 +19,7 @@ const flags =
 await $`${process.execPath} build src/main.ts ${flags} ${target} --outfile ${made}`.quiet();
 const aligned = alignSegments(await Bun.file(made).bytes());
 unlinkSync(made);
+keepNofile(aligned);
 // in one write: that is how the page cache comes to hold it in large pieces
 const fd = openSync(made, "w", 0o755);
 writeSync(fd, aligned);

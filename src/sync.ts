@@ -27,8 +27,6 @@ export interface ChildRequest {
   stateDir: string;
   /** report every call */
   trace: boolean;
-  /** the caller's soft RLIMIT_NOFILE, which Bun has raised; a decimal number */
-  nofile: string | undefined;
   /** signals that are ignored on our side of execve: Bun's doing, or the caller's (nohup) */
   ignored: number[];
 }

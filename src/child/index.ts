@@ -45,7 +45,7 @@ function confine(socket: number, request: ChildRequest): never {
   sealRoot(root, spec); // after the last mount point was made
   changeRoot(root, request, (message) => send(socket, { type: "warning", message }));
   setSysctls(spec);
-  limitResources(process, request.nofile);
+  limitResources(process);
   changeDirectory(process, true); // as root, who may create it
   becomeUser(process);
   changeDirectory(process, false); // as the user, who may not be allowed in

@@ -4,23 +4,14 @@ import type { Process } from "../spec/types.ts";
 import { AT_FDCWD, F_SETFD, RLIMITS, SIG_SETMASK } from "../sys/constants.ts";
 import { EACCES, ENAMETOOLONG, ENOENT, ENOTDIR, EPERM, SysError } from "../sys/errno.ts";
 import { attempt, call, step } from "../sys/libc.ts";
-import { defaultSignal, execve, getRlimit, setIdentity, setRlimit } from "../sys/process.ts";
+import { defaultSignal, execve, setIdentity, setRlimit } from "../sys/process.ts";
 
-/** Applies rlimits (setrlimit(2)); without one for open files, the caller's own soft limit comes back. */
-export function limitResources(process: Process, nofile: string | undefined): void {
-  const limits = process.rlimits ?? [];
-  for (const { type, soft, hard } of limits) {
+/** Applies rlimits (setrlimit(2)); what the spec does not name stays the caller's. @throws SysError */
+export function limitResources(process: Process): void {
+  for (const { type, soft, hard } of process.rlimits ?? []) {
     step(`set ${type} to ${soft}:${hard}`);
     setRlimit(RLIMITS.indexOf(type as (typeof RLIMITS)[number]), BigInt(soft), BigInt(hard));
   }
-  for (const { type } of limits) if (type === "RLIMIT_NOFILE") return;
-  if (nofile === undefined) return;
-  // Bun raises the soft limit to the hard one when it starts
-  const resource = RLIMITS.indexOf("RLIMIT_NOFILE");
-  const now = getRlimit(0, resource);
-  const soft = BigInt(nofile);
-  step("restore the limit of open files", "the runtime had raised it for itself");
-  if (now && soft < now.soft) setRlimit(resource, soft, now.hard);
 }
 
 /** chdir(2) to the spec's directory; with `create`, makes what is missing of it first. @throws SysError */

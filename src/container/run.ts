@@ -5,9 +5,7 @@ import { removeCgroups } from "../cgroup/remove.ts";
 import { RunError } from "../errors.ts";
 import type { Rlimit, Spec } from "../spec/types.ts";
 import { type ChildRequest, type FromChild, send } from "../sync.ts";
-import { RLIMITS } from "../sys/constants.ts";
 import { SysError } from "../sys/errno.ts";
-import { getppid, getRlimit } from "../sys/process.ts";
 import { ignoredSignals, takeSignals } from "./signals.ts";
 import { bury, type Child, hangUp, spawnChild } from "./spawn.ts";
 import { createState, prune, removeState, type StateDirectory } from "./state.ts";
@@ -145,8 +143,6 @@ function childRequest(
   cgroupFiles: readonly string[],
 ): ChildRequest {
   const { id, bundle, spec, init, chroot, overlay, trace } = request;
-  // Bun has raised ours already; the process that started us still has what we were given
-  const nofile = getRlimit(getppid(), RLIMITS.indexOf("RLIMIT_NOFILE"))?.soft.toString();
   return {
     id,
     bundle,
@@ -155,7 +151,6 @@ function childRequest(
     chroot,
     overlay,
     trace,
-    nofile,
     ignored: ignoredSignals(),
     cgroupFiles: [...cgroupFiles],
     stateDir: directory.path,
