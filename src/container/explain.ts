@@ -56,6 +56,8 @@ const plain = (errno: number): Reason => ({
 });
 
 function worded(command: string, errno: number, pid: number, spec: Spec): RunError {
+  // these mean something else for every process that looks: what the child saw there we cannot see
+  if (/^\/+proc\/+(self|thread-self)\//.test(command)) return runError(command, plain(errno));
   const general = generalReason(command, errno, pid, spec);
   if (general) return runError(command, general);
   return withFd(open(`/proc/${pid}/root`, O.O_PATH | O.O_DIRECTORY), (root) => {

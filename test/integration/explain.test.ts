@@ -688,6 +688,10 @@ describe.skipIf(skipped)("a file that may not be executed ends with 126", () => 
     );
   });
 
+  test("what only the process itself can see is not guessed at", () => {
+    expect(run(["/proc/self/nope"])).toEqual(says(127, "/proc/self/nope: ENOENT: no such file or directory"));
+  });
+
   test("a rootfs on a file system with noexec", () => {
     const place = join(scratch, "noexec");
     mkdirSync(place);
