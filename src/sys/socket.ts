@@ -13,7 +13,9 @@ export function socketpair(): [number, number] {
 /** struct msghdr with one iovec and room for one descriptor; the same layout on x86-64 and arm64. */
 function message(data: Uint8Array): { header: Uint8Array; control: DataView; keep: Uint8Array[] } {
   const iovec = new BigUint64Array([BigInt(addressOf(data)), BigInt(data.length)]);
-  const controlBytes = new Uint8Array(24);
+  // through its buffer first: asking a small array for its buffer moves its bytes, and an address taken before is stale
+  const control = new DataView(new ArrayBuffer(24));
+  const controlBytes = new Uint8Array(control.buffer);
   const header = new BigUint64Array(7);
   header[2] = BigInt(addressOf(new Uint8Array(iovec.buffer)));
   header[3] = 1n;
@@ -21,7 +23,7 @@ function message(data: Uint8Array): { header: Uint8Array; control: DataView; kee
   header[5] = BigInt(controlBytes.length);
   return {
     header: new Uint8Array(header.buffer),
-    control: new DataView(controlBytes.buffer),
+    control,
     keep: [data, new Uint8Array(iovec.buffer), controlBytes],
   };
 }
