@@ -42,7 +42,10 @@ export type FromChild =
   /** comes with the pty's master */
   | { type: "terminal" }
   | { type: "warning"; message: string }
-  | { type: "ready" };
+  /** execve comes next */
+  | { type: "ready" }
+  /** never sent: what the end of the stream means after "ready" */
+  | { type: "started" };
 
 /** Sends one message, with a descriptor where one is given. @throws SysError (EPIPE when the other end is gone) */
 export function send(socket: number, message: ToChild | FromChild, fd?: number): void {

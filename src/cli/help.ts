@@ -46,8 +46,8 @@ EXIT CODES
   125  minibox itself failed       127  the command was not found
 `;
 
-/** citty colours always; a pipe gets none. */
-const plain = (text: string): string => (isTerminal(1) ? text : Bun.stripANSI(text));
+/** citty colours always and pads every line; a pipe gets neither. */
+const plain = (text: string): string => (isTerminal(1) ? text : Bun.stripANSI(text).replace(/ +$/gm, ""));
 
 export async function runHelp(): Promise<number> {
   print(1, plain(`${await renderUsage(runDefinition)}\n\n${RUN_EXAMPLES}`));

@@ -16,8 +16,14 @@ export function traceParent(): void {
   setTracer((name, args, result) => line("parent", formatCall(name, args, result)));
 }
 
-/** Prints what the child reports of itself. */
+let executing: string | undefined;
+
+/** Prints what the child reports of itself; the execve that ends it only shows in what follows. */
 export function traceChild(message: FromChild): void {
-  if (message.type === "step") heading("child ", message.text, message.why);
-  else if (message.type === "call") line("child ", formatCall(message.name, message.args, message.result));
+  if (message.type === "call") line("child ", formatCall(message.name, message.args, message.result));
+  if (message.type === "started" && executing !== undefined)
+    line("child ", `execve(${JSON.stringify(executing)}, [arguments], [environment]) = 0`);
+  if (message.type !== "step") return;
+  heading("child ", message.text, message.why);
+  executing = message.text.startsWith("execute ") ? message.text.slice("execute ".length) : undefined;
 }

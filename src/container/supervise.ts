@@ -85,6 +85,7 @@ export class Supervisor {
       // the stream also ends when the child crashes; only what said "ready" has become the command
       this.started = this.ready;
       hangUp(this.child);
+      if (this.started) this.wishes.onMessage({ type: "started" });
       return;
     }
     const { message, fd } = received;

@@ -1,6 +1,6 @@
 // Owns decoding a call for a reader: flags by their C names, strings quoted, errno spelled out, as strace(1) does.
 
-import { CLONE, MS, O, UMOUNT } from "./constants.ts";
+import { AT, CLONE, IOCTL, MS, O, PR, RLIMITS, S_IFCHR, SIGNALS, UMOUNT } from "./constants.ts";
 import { type Arg, errnoText } from "./errno.ts";
 
 type Decode = (arg: Arg) => string;
@@ -23,6 +23,24 @@ function bits(names: Record<string, number>, zero = "0"): Decode {
 
 const octal: Decode = (arg) => `0${Number(arg).toString(8)}`;
 
+/** One of several numbers, by its C name. */
+function oneOf(names: Record<string, number>, prefix = ""): Decode {
+  return (arg) => {
+    for (const [name, value] of Object.entries(names)) if (value === arg) return prefix + name;
+    return String(arg);
+  };
+}
+
+const fileMode: Decode = (arg) =>
+  Number(arg) & S_IFCHR ? `S_IFCHR|${octal(Number(arg) & 0o7777)}` : octal(arg);
+const device: Decode = (arg) => `makedev(${(Number(arg) >> 8) & 0xfff}, ${Number(arg) & 0xff})`;
+const signal = oneOf(SIGNALS, "SIG");
+const how = oneOf({ SIG_BLOCK: 0, SIG_UNBLOCK: 1, SIG_SETMASK: 2 });
+const unsigned: Decode = (arg) => (arg === 0xffffffff ? "~0U" : String(arg));
+const resource: Decode = (arg) => RLIMITS[Number(arg)] ?? String(arg);
+const TREE = { OPEN_TREE_CLONE: 1, OPEN_TREE_CLOEXEC: O.O_CLOEXEC, ...AT };
+const MOVE = { MOVE_MOUNT_F_EMPTY_PATH: 4, MOVE_MOUNT_T_EMPTY_PATH: 0x40 };
+
 /** Which argument of which call means what; everything else prints as it is. */
 const DECODERS: Record<string, Record<number, Decode>> = {
   unshare: { 0: bits(CLONE) },
@@ -30,13 +48,25 @@ const DECODERS: Record<string, Record<number, Decode>> = {
   mount: { 3: bits(MS) },
   umount2: { 1: bits(UMOUNT) },
   openat: { 0: atDirectory, 2: bits(O, "O_RDONLY"), 3: octal },
+  openat2: { 0: atDirectory },
   mkdirat: { 0: atDirectory, 2: octal },
-  mknodat: { 2: octal },
+  mknodat: { 2: fileMode, 3: device },
   fchmodat: { 2: octal },
-  unlinkat: { 0: atDirectory },
+  readlinkat: { 0: atDirectory },
+  unlinkat: { 0: atDirectory, 2: bits(AT) },
   umask: { 0: octal },
-  statx: { 0: atDirectory },
-  open_tree: { 0: atDirectory },
+  statx: { 0: atDirectory, 2: bits(AT) },
+  open_tree: { 0: atDirectory, 2: bits(TREE) },
+  move_mount: { 4: bits(MOVE) },
+  mount_setattr: { 2: bits(AT) },
+  ioctl: { 1: oneOf(IOCTL) },
+  prctl: { 0: oneOf(PR) },
+  fcntl: { 1: oneOf({ F_SETFD: 2, F_GETFL: 3, F_SETFL: 4 }) },
+  close_range: { 1: unsigned, 2: bits({ CLOSE_RANGE_CLOEXEC: 4 }) },
+  rt_sigaction: { 0: signal },
+  rt_sigprocmask: { 0: how },
+  kill: { 1: signal },
+  prlimit64: { 1: resource },
 };
 
 function atDirectory(arg: Arg): string {
