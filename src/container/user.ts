@@ -64,11 +64,12 @@ export function lookUp(passwd: string, group: string, text: string): ResolvedUse
   };
 }
 
+/** Decimal digits only: Number() alone would also take "0x0", "1e3" and " 0". */
 function numericId(text: string): number | undefined {
+  if (text === "" || text.length > 10) return undefined;
+  for (let i = 0; i < text.length; i++) if (text[i]! < "0" || text[i]! > "9") return undefined;
   const id = Number(text);
-  return text !== "" && text.length <= 10 && Number.isInteger(id) && id >= 0 && id <= LARGEST_ID
-    ? id
-    : undefined;
+  return id <= LARGEST_ID ? id : undefined;
 }
 
 function groupId(group: string, text: string): number | undefined {

@@ -98,11 +98,11 @@ export function parseMount(text: string, cwd: string): Mount {
   for (const field of fields(text)) {
     const equals = field.indexOf("=");
     const key = equals < 0 ? field : field.slice(0, equals);
-    values.set(ALIASES[key] ?? key, equals < 0 ? "true" : field.slice(equals + 1));
+    values.set(ALIASES.get(key) ?? key, equals < 0 ? "true" : field.slice(equals + 1));
   }
   const type = values.get("type") ?? "bind";
-  const allowed = KEYS[type];
-  if (!allowed) throw new UsageError(`--mount: type "${type}" is not one of ${Object.keys(KEYS).join(", ")}`);
+  const allowed = KEYS.get(type);
+  if (!allowed) throw new UsageError(`--mount: type "${type}" is not one of ${[...KEYS.keys()].join(", ")}`);
   for (const key of values.keys())
     if (!allowed.includes(key))
       throw new UsageError(`--mount: unknown key "${key}" for type=${type} in "${text}"`);
@@ -140,16 +140,16 @@ function tmpfsOptions(values: Map<string, string>, readonly: string[]): string[]
   ];
 }
 
-const ALIASES: Record<string, string> = {
-  src: "source",
-  dst: "target",
-  destination: "target",
-  ro: "readonly",
-};
-const KEYS: Record<string, readonly string[]> = {
-  bind: ["type", "source", "target", "readonly", "bind-propagation", "bind-nonrecursive"],
-  tmpfs: ["type", "target", "readonly", "tmpfs-size", "tmpfs-mode"],
-};
+const ALIASES: ReadonlyMap<string, string> = new Map([
+  ["src", "source"],
+  ["dst", "target"],
+  ["destination", "target"],
+  ["ro", "readonly"],
+]);
+const KEYS: ReadonlyMap<string, readonly string[]> = new Map([
+  ["bind", ["type", "source", "target", "readonly", "bind-propagation", "bind-nonrecursive"]],
+  ["tmpfs", ["type", "target", "readonly", "tmpfs-size", "tmpfs-mode"]],
+]);
 
 function isTrue(value: string | undefined, text: string): boolean {
   if (value === undefined || value === "false" || value === "0") return false;

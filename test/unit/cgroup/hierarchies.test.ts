@@ -1,0 +1,48 @@
+import { expect, test } from "bun:test";
+import { parseHierarchies } from "../../../src/cgroup/index.ts";
+
+const line = (mountPoint: string, rest: string): string =>
+  `34 25 0:29 / ${mountPoint} rw,nosuid shared:9 - ${rest}\n`;
+
+test("version 2 alone", () => {
+  const found = parseHierarchies(
+    line("/", "ext4 /dev/vda rw") + line("/sys/fs/cgroup", "cgroup2 cgroup2 rw,nsdelegate"),
+  );
+  expect(found.v2).toBe("/sys/fs/cgroup");
+  expect(found.v1.size).toBe(0);
+});
+
+test("version 1, several controllers in one hierarchy", () => {
+  const { v1, v2 } = parseHierarchies(
+    line("/sys/fs/cgroup", "tmpfs tmpfs ro") +
+      line("/sys/fs/cgroup/cpu,cpuacct", "cgroup cgroup rw,cpu,cpuacct") +
+      line("/sys/fs/cgroup/memory", "cgroup cgroup rw,memory"),
+  );
+  expect(v2).toBeUndefined();
+  expect(v1.get("cpu")).toBe("/sys/fs/cgroup/cpu,cpuacct");
+  expect(v1.get("cpuacct")).toBe("/sys/fs/cgroup/cpu,cpuacct");
+  expect(v1.get("memory")).toBe("/sys/fs/cgroup/memory");
+  expect(v1.has("pids")).toBe(false);
+});
+
+test("hybrid: both, and the first mount of each counts", () => {
+  const { v1, v2 } = parseHierarchies(
+    line("/sys/fs/cgroup/memory", "cgroup cgroup rw,memory") +
+      line("/sys/fs/cgroup/unified", "cgroup2 cgroup2 rw") +
+      line("/mnt/memory", "cgroup cgroup rw,memory") +
+      line("/mnt/unified", "cgroup2 cgroup2 rw"),
+  );
+  expect(v1.get("memory")).toBe("/sys/fs/cgroup/memory");
+  expect(v2).toBe("/sys/fs/cgroup/unified");
+});
+
+test("a mount point with spaces and a backslash is read as it is", () => {
+  expect(parseHierarchies(line("/a\\040b\\134c", "cgroup2 none rw")).v2).toBe("/a b\\c");
+});
+
+test("none at all, an empty file, and a mount that only looks like one", () => {
+  const none = { v1: new Map(), v2: undefined };
+  expect(parseHierarchies("")).toEqual(none);
+  expect(parseHierarchies(line("/", "ext4 /dev/vda rw"))).toEqual(none);
+  expect(parseHierarchies(line("/x", "fuse cgroup2 rw"))).toEqual(none);
+});

@@ -1,0 +1,120 @@
+// Holds the direction of the imports: which room may know which (types flow freely, they are gone when it runs).
+
+import { describe, expect, test } from "bun:test";
+import { readdirSync } from "node:fs";
+import { dirname, join, relative, resolve } from "node:path";
+
+const SRC = resolve(import.meta.dir, "../../src");
+const transpiler = new Bun.Transpiler({ loader: "ts" });
+
+interface Module {
+  /** files of ours that are there at run time, relative to src */
+  ours: string[];
+  /** everything else: packages, node:*, bun:* */
+  foreign: string[];
+  /** loaded by import(), later or never */
+  lazy: string[];
+  /** TypeScript's view: also what is imported for its types alone */
+  types: string[];
+  code: string;
+}
+
+const files = readdirSync(SRC, { recursive: true, encoding: "utf8" }).filter((name) => name.endsWith(".ts"));
+const modules = new Map<string, Module>();
+for (const file of files) {
+  const source = await Bun.file(join(SRC, file)).text();
+  const local = (path: string): string => relative(SRC, resolve(SRC, dirname(file), path));
+  const module: Module = {
+    ours: [],
+    foreign: [],
+    lazy: [],
+    types: [],
+    code: transpiler.transformSync(source),
+  };
+  for (const { kind, path } of transpiler.scanImports(source)) {
+    if (kind === "dynamic-import") module.lazy.push(path.startsWith(".") ? local(path) : path);
+    else if (path.startsWith(".")) module.ours.push(local(path));
+    else module.foreign.push(path);
+  }
+  for (const [, path] of source.matchAll(/^(?:import|export)\b[^;]*? from "(\.[^"]+)";/gms))
+    module.types.push(local(path!));
+  modules.set(file, module);
+}
+
+/** The room that a file lives in: its directory, or its own name for the few at the top. */
+const room = (file: string): string => (file.includes("/") ? file.slice(0, file.indexOf("/")) : file);
+
+/** What each room may import. errors.ts and sync.ts are shared: a leaf, and the protocol between the two sides. */
+const ALLOWED: Record<string, string[]> = {
+  "main.ts": ["child", "cli"],
+  "errors.ts": [],
+  "sync.ts": ["spec/types.ts", "sys"],
+  cli: ["container", "spec", "sys", "errors.ts", "sync.ts", "../package.json"],
+  container: ["spec", "cgroup", "seccomp", "sync.ts", "sys", "errors.ts"],
+  child: ["spec/types.ts", "sync.ts", "sys", "seccomp"],
+  cgroup: ["spec/types.ts", "sys", "errors.ts"],
+  seccomp: ["spec/types.ts", "sys", "errors.ts"],
+  spec: ["sys/constants.ts", "errors.ts"],
+  sys: [],
+};
+
+/** Everything that a file loads when it is loaded. */
+function closure(file: string, seen = new Set<string>()): Set<string> {
+  if (seen.has(file)) return seen;
+  seen.add(file);
+  for (const next of modules.get(file)?.ours ?? []) closure(next, seen);
+  return seen;
+}
+
+test("the walk sees the sources", () => {
+  expect(files.length).toBeGreaterThan(40);
+  expect(modules.get("main.ts")?.ours.sort()).toEqual(["child/index.ts", "cli/index.ts"]);
+  expect(modules.get("child/index.ts")?.types).toContain("sync.ts");
+});
+
+describe("imports run one way:", () => {
+  test.each(files)("%s", (file) => {
+    const own = room(file);
+    const allowed = ALLOWED[own];
+    if (!allowed) throw new Error(`src/${own} is a new room: say in this test what it may import`);
+    const { types, ours, lazy } = modules.get(file)!;
+    const wrong = [...new Set([...types, ...ours, ...lazy])].filter(
+      (path) => room(path) !== own && !allowed.includes(room(path)) && !allowed.includes(path),
+    );
+    expect(wrong).toEqual([]);
+  });
+
+  test("no two files load each other", () => {
+    const circular = files.filter((file) => modules.get(file)!.ours.some((next) => closure(next).has(file)));
+    expect(circular).toEqual([]);
+  });
+});
+
+describe("the child", () => {
+  const loaded = [...closure("child/index.ts")];
+
+  test("loads no package, no node:*, and of Bun only the foreign function interface", () => {
+    const foreign = new Set(loaded.flatMap((file) => modules.get(file)!.foreign));
+    expect([...foreign]).toEqual(["bun:ffi"]);
+  });
+
+  test("loads nothing lazily and awaits nothing: Bun's threads keep the host's namespaces", () => {
+    expect(loaded.filter((file) => modules.get(file)!.lazy.length > 0)).toEqual([]);
+    expect(
+      loaded.filter((file) => /\bawait\b|\basync\b(?!:)|\bPromise\b/.test(modules.get(file)!.code)),
+    ).toEqual([]);
+  });
+
+  test("never prints", () => {
+    expect(loaded.filter((file) => /\bconsole\.|process\.std/.test(modules.get(file)!.code))).toEqual([]);
+  });
+});
+
+test("what every run loads has no package and no node:*", () => {
+  const foreign = new Set([...closure("main.ts")].flatMap((file) => modules.get(file)!.foreign));
+  expect([...foreign]).toEqual(["bun:ffi"]);
+});
+
+test("only sys/libc.ts calls the kernel", () => {
+  expect(files.filter((file) => /\bdlopen\(/.test(modules.get(file)!.code))).toEqual(["sys/libc.ts"]);
+});

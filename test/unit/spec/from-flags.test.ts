@@ -1,0 +1,209 @@
+import { describe, expect, test } from "bun:test";
+import { parseFlags } from "../../../src/cli/argv.ts";
+import { RUN_FLAGS } from "../../../src/cli/run-flags.ts";
+import { UsageError } from "../../../src/errors.ts";
+import { DEFAULT_MOUNTS } from "../../../src/spec/default.ts";
+import { type Given, type Host, parseUlimit, specFromFlags, withUser } from "../../../src/spec/from-flags.ts";
+import type { Spec } from "../../../src/spec/types.ts";
+
+const FILES: Record<string, string> = {};
+const HOST: Host = {
+  cwd: "/home/me",
+  env: (name) => ({ TERM: "tmux-256color", SECRET: "s3cret", EMPTY: "" })[name],
+  readFile: (path) => {
+    const text = FILES[path];
+    if (text === undefined) throw new Error(`no ${path}`);
+    return text;
+  },
+  terminal: false,
+  consoleSize: undefined,
+};
+
+function given(words: string[]): Given {
+  const { given } = parseFlags(words, RUN_FLAGS);
+  return {
+    one: (flag) => given.get(flag)?.[0],
+    many: (flag) => given.get(flag) ?? [],
+    is: (flag) => given.get(flag)?.[0] === "true",
+  };
+}
+
+const spec = (words: string[] = [], host: Partial<Host> = {}): Spec =>
+  specFromFlags("/r", ["true"], given(words), { ...HOST, ...host });
+
+const PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+test("without flags it is the default container", () => {
+  const made = spec();
+  expect(made.root).toEqual({ path: "/r", readonly: false });
+  expect(made.hostname).toBe("container");
+  expect(made.process).toMatchObject({ cwd: "/", args: ["true"], terminal: false });
+  expect(made.process.env).toEqual([PATH, "HOSTNAME=container", "container=minibox"]);
+  expect(made.process.rlimits).toBeUndefined();
+  expect(made.linux.resources).toEqual({});
+  expect(made.linux.namespaces?.map(({ type }) => type).sort()).toEqual([
+    "cgroup",
+    "ipc",
+    "mount",
+    "network",
+    "pid",
+    "uts",
+  ]);
+  expect(made.mounts?.slice(0, DEFAULT_MOUNTS.length)).toEqual([...DEFAULT_MOUNTS]);
+});
+
+test("two objects share nothing that a flag changes", () => {
+  const before = structuredClone(spec());
+  spec(["-v", "/a:/b", "--network", "host", "-e", "A=1", "--ulimit", "nofile=5", "-m", "64m"]);
+  expect(spec()).toEqual(before);
+});
+
+describe("environment", () => {
+  const env = (words: string[], host?: Partial<Host>): string[] => spec(words, host).process.env!.slice(1);
+
+  test("takes K=V as it stands and K from the caller, or not at all", () => {
+    expect(env(["-e", "A=b=c", "-e", "SECRET", "-e", "MISSING", "-e", "EMPTY", "-e", "N="])).toEqual([
+      "HOSTNAME=container",
+      "container=minibox",
+      "A=b=c",
+      "SECRET=s3cret",
+      "EMPTY=",
+      "N=",
+    ]);
+  });
+
+  test("the last value counts, and defaults can be replaced", () => {
+    expect(env(["-e", "A=1", "-e", "A=2", "-e", "container=x"])).toEqual([
+      "HOSTNAME=container",
+      "container=x",
+      "A=2",
+    ]);
+    expect(spec(["-e", "PATH=/x"]).process.env![0]).toBe("PATH=/x");
+  });
+
+  test("TERM enters on a terminal only", () => {
+    expect(env([], { terminal: true })).toContain("TERM=tmux-256color");
+    expect(env([], { terminal: true, env: () => undefined })).toContain("TERM=xterm");
+    expect(env(["-e", "TERM=dumb"], { terminal: true })).toContain("TERM=dumb");
+  });
+
+  test("--env-file reads docker's format, and --env wins over it", () => {
+    FILES["/f"] = '# comment\n\nA=1\n  B=two words \nQUOTED="x"\r\nSECRET\nMISSING\nE=\n  # more\nX=a#b=c';
+    expect(env(["-e", "A=9", "--env-file", "/f"]).slice(2)).toEqual([
+      "A=9",
+      "B=two words ",
+      'QUOTED="x"',
+      "SECRET=s3cret",
+      "E=",
+      "X=a#b=c",
+    ]);
+  });
+
+  test("--env-file starts with a byte order mark, as some editors write it", () => {
+    FILES["/bom"] = "\ufeffA=1\nB=2";
+    expect(env(["--env-file", "/bom"]).slice(2)).toEqual(["A=1", "B=2"]);
+  });
+
+  test("a name that is none is refused, with the line", () => {
+    FILES["/bad"] = "A=1\nB C=2";
+    expect(() => env(["--env-file", "/bad"])).toThrow('--env-file: /bad:2: "B C" is no variable\'s name');
+    FILES["/bad"] = "=x";
+    expect(() => env(["--env-file", "/bad"])).toThrow(UsageError);
+    expect(() => env(["-e", "=x"])).toThrow(UsageError);
+    expect(() => env(["-e", ""])).toThrow(UsageError);
+  });
+});
+
+describe("process", () => {
+  test("starts in --workdir, which is absolute", () => {
+    expect(spec(["-w", "/srv"]).process.cwd).toBe("/srv");
+    expect(() => spec(["-w", "srv"])).toThrow(UsageError);
+    expect(() => spec(["-w", ""])).toThrow(UsageError);
+  });
+
+  test("has the size of the caller's terminal", () => {
+    const consoleSize = { height: 30, width: 100 };
+    expect(spec([], { terminal: true, consoleSize }).process).toMatchObject({ terminal: true, consoleSize });
+    expect(spec([], { consoleSize }).process.consoleSize).toBeUndefined();
+  });
+
+  test("has the user's home unless one was given", () => {
+    const user = { uid: 1, gid: 2, additionalGids: [3], home: "/home/u" };
+    const own = spec(["-e", "HOME=/x"]);
+    withUser(own, user);
+    expect(own.process.env).not.toContain("HOME=/home/u");
+    const looked = spec();
+    withUser(looked, user);
+    expect(looked.process.env).toContain("HOME=/home/u");
+    expect(looked.process.user).toEqual({ uid: 1, gid: 2, additionalGids: [3] });
+  });
+});
+
+describe("ulimits", () => {
+  test.each([
+    ["nofile=1024", { type: "RLIMIT_NOFILE", soft: 1024, hard: 1024 }],
+    ["nofile=1024:2048", { type: "RLIMIT_NOFILE", soft: 1024, hard: 2048 }],
+    ["core=0", { type: "RLIMIT_CORE", soft: 0, hard: 0 }],
+    ["core=unlimited", { type: "RLIMIT_CORE", soft: 2n ** 64n - 1n, hard: 2n ** 64n - 1n }],
+    ["cpu=1:-1", { type: "RLIMIT_CPU", soft: 1, hard: 2n ** 64n - 1n }],
+    ["fsize=9007199254740993", { type: "RLIMIT_FSIZE", soft: 2n ** 53n + 1n, hard: 2n ** 53n + 1n }],
+  ])("%s is exact", (text, expected) => expect(parseUlimit(text)).toEqual(expected));
+
+  test.each([
+    "",
+    "nofile",
+    "nofile=",
+    "nofile=2:1",
+    "files=1",
+    "nofile=-2",
+    "nofile=1:2:3",
+    "NOFILE=1",
+    "cpu=18446744073709551616",
+  ])("%p is refused", (text) => expect(() => parseUlimit(text)).toThrow(UsageError));
+});
+
+describe("resources", () => {
+  const resources = (...words: string[]) => spec(words).linux.resources;
+
+  test("are OCI's", () => {
+    expect(resources("-m", "64m", "--cpus", "0.5", "--cpuset-cpus", "0-1", "--pids-limit", "20")).toEqual({
+      memory: { limit: 64 * 2 ** 20 },
+      cpu: { quota: 50_000, period: 100_000, cpus: "0-1" },
+      pids: { limit: 20 },
+    });
+    expect(resources("-m", "1m", "--memory-swap", "2m")?.memory).toEqual({ limit: 2 ** 20, swap: 2 ** 21 });
+    expect(resources("-m", "1m", "--memory-swap", "-1")?.memory).toEqual({ limit: 2 ** 20, swap: -1 });
+    expect(resources("--pids-limit", "-1")).toEqual({});
+    expect(resources("--pids-limit", "0")).toEqual({});
+  });
+
+  test("that cannot be meant are refused", () => {
+    expect(() => resources("--memory-swap", "1g")).toThrow(UsageError);
+    expect(() => resources("-m", "100k")).toThrow(UsageError);
+    expect(() => resources("-m", "2m", "--memory-swap", "1m")).toThrow(UsageError);
+    expect(() => resources("--cpus", "0")).toThrow(UsageError);
+    expect(() => resources("--network", "bridge")).toThrow(UsageError);
+  });
+});
+
+describe("the host name", () => {
+  test("is set in the environment too", () => {
+    expect(spec(["--hostname", "db"]).process.env).toContain("HOSTNAME=db");
+  });
+
+  test("is one to 64 bytes long", () => {
+    expect(spec(["--hostname", "x".repeat(64)]).hostname).toBe("x".repeat(64));
+    expect(() => spec(["--hostname", ""])).toThrow(UsageError);
+    expect(() => spec(["--hostname", "é".repeat(33)])).toThrow(UsageError);
+  });
+});
+
+test("volumes, mounts and tmpfs come after the default mounts", () => {
+  const made = spec(["--tmpfs", "/t", "-v", "a:/b", "--mount", "src=/c,dst=/d"]);
+  expect(made.mounts!.slice(DEFAULT_MOUNTS.length).map(({ destination }) => destination)).toEqual([
+    "/b",
+    "/d",
+    "/t",
+  ]);
+  expect(made.mounts!.find(({ destination }) => destination === "/b")?.source).toBe("/home/me/a");
+});

@@ -1,0 +1,101 @@
+import { describe, expect, test } from "bun:test";
+import { UsageError } from "../../../src/errors.ts";
+import {
+  parseChoice,
+  parseCount,
+  parseCpuList,
+  parseCpus,
+  parseDuration,
+  parseName,
+  parseSize,
+} from "../../../src/spec/values.ts";
+
+/** Every word is refused, with the flag and the word in the message. */
+function refuses(parse: (flag: string, text: string) => unknown, words: string[]): void {
+  for (const word of words) {
+    expect(() => parse("--flag", word), word).toThrow(UsageError);
+    expect(() => parse("--flag", word), word).toThrow(`--flag: "${word}"`);
+  }
+}
+
+describe("sizes", () => {
+  test.each([
+    ["0", 0],
+    ["512", 512],
+    ["512b", 512],
+    ["1k", 1024],
+    ["64m", 64 * 2 ** 20],
+    ["64M", 64 * 2 ** 20],
+    ["64mb", 64 * 2 ** 20],
+    ["64MiB", 64 * 2 ** 20],
+    ["1.5g", 1.5 * 2 ** 30],
+    ["0.3k", 307],
+    ["2t", 2 ** 41],
+  ])("%s is %d bytes", (text, bytes) => expect(parseSize("--flag", text)).toBe(bytes));
+
+  test("that are none are refused", () =>
+    refuses(parseSize, [
+      "",
+      "m",
+      "-1",
+      "1x",
+      "1 m",
+      " 1",
+      "1e3",
+      "0x10",
+      ".5m",
+      "1.m",
+      "١",
+      "1m\n",
+      "9999999t",
+    ]));
+});
+
+describe("durations", () => {
+  test.each([
+    ["5", 5000],
+    ["0.25", 250],
+    ["5s", 5000],
+    ["250ms", 250],
+    ["1m30s", 90_000],
+    ["1.5h", 5_400_000],
+    ["1d", 86_400_000],
+    ["0s", 0],
+  ])("%s is %d ms", (text, milliseconds) => expect(parseDuration("--flag", text)).toBe(milliseconds));
+
+  test("that are none are refused", () =>
+    refuses(parseDuration, ["", "s", "-1s", "5 s", "5sec", "1h30", "1e3s", "5S"]));
+});
+
+describe("numbers", () => {
+  test("are whole, and -1 only where it means unlimited", () => {
+    expect(parseCount("--flag", "20")).toBe(20);
+    expect(parseCount("--flag", "-1", true)).toBe(-1);
+    refuses(parseCount, ["", "-1", "1.5", "1e3", "abc", "1234567890123456"]);
+  });
+
+  test("of CPUs are decimal and above zero", () => {
+    expect(parseCpus("--flag", "0.5")).toBe(0.5);
+    expect(parseCpus("--flag", ".5")).toBe(0.5);
+    expect(parseCpus("--flag", "2")).toBe(2);
+    refuses(parseCpus, ["", "0", "0.001", "-1", "1e3", "two", "."]);
+  });
+
+  test("of particular CPUs are lists of numbers and ranges", () => {
+    for (const list of ["0", "0-2", "0-2,7", "1,3,5"]) expect(parseCpuList("--flag", list)).toBe(list);
+    refuses(parseCpuList, ["", "a", "0-", "-1", "0,,1", "0-1-2", "0 ,1"]);
+  });
+});
+
+test("names are safe as file names", () => {
+  for (const name of ["a", "web-1", "A_b.c", "0", "x".repeat(64)])
+    expect(parseName("--flag", name)).toBe(name);
+  refuses(parseName, ["", ".", "..", "-a", ".a", "a/b", "a b", "é", "a\n", "x".repeat(65)]);
+});
+
+test("a choice is one of the words, exactly", () => {
+  expect(parseChoice("--flag", "host", ["none", "host"])).toBe("host");
+  expect(() => parseChoice("--flag", "Host", ["none", "host"])).toThrow(
+    new UsageError('--flag: "Host" is not one of none, host'),
+  );
+});
