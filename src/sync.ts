@@ -31,6 +31,9 @@ export interface ChildRequest {
   ignored: number[];
 }
 
+/** An argument as JSON can carry it: of a kernel structure the bytes in hex, of a large buffer only the length. */
+export type WireArg = Exclude<Arg, Uint8Array> | { hex: string } | { length: number };
+
 export type ToChild = { type: "request"; request: ChildRequest } | { type: "go" };
 
 export type FromChild =
@@ -38,7 +41,7 @@ export type FromChild =
   /** the request itself cannot be met: a sentence for the person */
   | { type: "refused"; message: string }
   | { type: "step"; text: string; why: string }
-  | { type: "call"; name: string; args: Arg[]; result: number }
+  | { type: "call"; name: string; args: WireArg[]; result: number }
   /** comes with the pty's master */
   | { type: "terminal" }
   | { type: "warning"; message: string }

@@ -13,7 +13,7 @@
 //
 // Everything here is synchronous: Bun's asynchronous calls run on threads that keep the host's namespaces.
 
-import { type ChildRequest, read, send, type ToChild } from "../sync.ts";
+import { type ChildRequest, read, send, type ToChild, type WireArg } from "../sync.ts";
 import { SIGNALS } from "../sys/constants.ts";
 import { type Arg, SysError } from "../sys/errno.ts";
 import { setCloexec } from "../sys/file.ts";
@@ -58,8 +58,16 @@ function confine(socket: number, request: ChildRequest): never {
 
 function reportCalls(socket: number): void {
   onStep((text, why) => send(socket, { type: "step", text, why }));
-  setTracer((name, args, result) => send(socket, { type: "call", name, args: plain(args), result }));
+  setTracer((name, args, result) => send(socket, { type: "call", name, args: onWire(args), result }));
 }
+
+const LARGEST_STRUCTURE = 32;
+
+const onWire = (args: readonly Arg[]): WireArg[] =>
+  args.map((arg) => {
+    if (!(arg instanceof Uint8Array)) return arg;
+    return arg.length <= LARGEST_STRUCTURE ? { hex: arg.toHex() } : { length: arg.length };
+  });
 
 /** Of a kernel structure only the length travels. */
 const plain = (args: readonly Arg[]): Arg[] =>

@@ -1,6 +1,7 @@
 // Owns printing a trace: every call through sys/libc.ts, of parent and child, one line each.
 
-import type { FromChild } from "../sync.ts";
+import type { FromChild, WireArg } from "../sync.ts";
+import type { Arg } from "../sys/errno.ts";
 import { onStep, setTracer } from "../sys/libc.ts";
 import { formatCall } from "../sys/trace.ts";
 import { print } from "./report.ts";
@@ -16,11 +17,17 @@ export function traceParent(): void {
   setTracer((name, args, result) => line("parent", formatCall(name, args, result)));
 }
 
+function fromWire(arg: WireArg): Arg {
+  if (arg === null || typeof arg !== "object") return arg;
+  return "hex" in arg ? Uint8Array.fromHex(arg.hex) : new Uint8Array(arg.length);
+}
+
 let executing: string | undefined;
 
 /** Prints what the child reports of itself; the execve that ends it only shows in what follows. */
 export function traceChild(message: FromChild): void {
-  if (message.type === "call") line("child ", formatCall(message.name, message.args, message.result));
+  if (message.type === "call")
+    line("child ", formatCall(message.name, message.args.map(fromWire), message.result));
   if (message.type === "started" && executing !== undefined)
     line("child ", `execve(${JSON.stringify(executing)}, [arguments], [environment]) = 0`);
   if (message.type !== "step") return;

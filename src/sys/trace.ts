@@ -1,6 +1,22 @@
 // Owns decoding a call for a reader: flags by their C names, strings quoted, errno spelled out, as strace(1) does.
 
-import { AT, CLONE, IOCTL, MS, O, PR, RLIMITS, S_IFCHR, SIGNALS, UMOUNT } from "./constants.ts";
+import {
+  AT,
+  CLONE,
+  IOCTL,
+  MOUNT_ATTR,
+  MS,
+  O,
+  PR,
+  RESOLVE,
+  RLIMITS,
+  S_IFBLK,
+  S_IFCHR,
+  S_IFIFO,
+  S_IFMT,
+  SIGNALS,
+  UMOUNT,
+} from "./constants.ts";
 import { type Arg, errnoText } from "./errno.ts";
 
 type Decode = (arg: Arg) => string;
@@ -21,7 +37,26 @@ function bits(names: Record<string, number>, zero = "0"): Decode {
   };
 }
 
-const octal: Decode = (arg) => `0${Number(arg).toString(8)}`;
+const octal: Decode = (arg) => (arg === 0 ? "0" : `0${Number(arg).toString(8)}`);
+
+/** Reading is 0, so it has no bit of its own; O_PATH neither reads nor writes. */
+function openFlags(arg: Arg): string {
+  const reads = (Number(arg) & (O.O_WRONLY | O.O_RDWR | O.O_PATH)) === 0;
+  const shown = bits(O, "")(arg);
+  return reads ? `O_RDONLY${shown && `|${shown}`}` : shown;
+}
+
+/** The 64-bit fields of a structure, in order; ours hold nothing above 2^53 but "unlimited". */
+function struct(...fields: [name: string, decode: Decode][]): Decode {
+  return (arg) => {
+    if (!(arg instanceof Uint8Array) || arg.length < fields.length * 8) return show(arg);
+    const view = new DataView(arg.buffer, arg.byteOffset, arg.length);
+    const shown = fields.map(
+      ([name, decode], i) => `${name}=${decode(Number(view.getBigUint64(8 * i, true)))}`,
+    );
+    return `{${shown.join(", ")}}`;
+  };
+}
 
 /** One of several numbers, by its C name. */
 function oneOf(names: Record<string, number>, prefix = ""): Decode {
@@ -31,14 +66,20 @@ function oneOf(names: Record<string, number>, prefix = ""): Decode {
   };
 }
 
-const fileMode: Decode = (arg) =>
-  Number(arg) & S_IFCHR ? `S_IFCHR|${octal(Number(arg) & 0o7777)}` : octal(arg);
-const device: Decode = (arg) => `makedev(${(Number(arg) >> 8) & 0xfff}, ${Number(arg) & 0xff})`;
+const NODES: Record<number, string> = { [S_IFCHR]: "S_IFCHR", [S_IFBLK]: "S_IFBLK", [S_IFIFO]: "S_IFIFO" };
+const fileMode: Decode = (arg) => {
+  const type = NODES[Number(arg) & S_IFMT];
+  return type ? `${type}|${octal(Number(arg) & 0o7777)}` : octal(arg);
+};
+const device: Decode = (arg) =>
+  `makedev(${(Number(arg) >> 8) & 0xfff}, ${(Number(arg) & 0xff) | ((Number(arg) >>> 12) & ~0xff)})`;
 const signal = oneOf(SIGNALS, "SIG");
 const how = oneOf({ SIG_BLOCK: 0, SIG_UNBLOCK: 1, SIG_SETMASK: 2 });
 const unsigned: Decode = (arg) => (arg === 0xffffffff ? "~0U" : String(arg));
 const resource: Decode = (arg) => RLIMITS[Number(arg)] ?? String(arg);
 const TREE = { OPEN_TREE_CLONE: 1, OPEN_TREE_CLOEXEC: O.O_CLOEXEC, ...AT };
+const limit: Decode = (arg) => (Number(arg) >= 2 ** 63 ? "RLIM64_INFINITY" : String(arg));
+const rlimit = struct(["rlim_cur", limit], ["rlim_max", limit]);
 const MOVE = { MOVE_MOUNT_F_EMPTY_PATH: 4, MOVE_MOUNT_T_EMPTY_PATH: 0x40 };
 
 /** Which argument of which call means what; everything else prints as it is. */
@@ -47,8 +88,11 @@ const DECODERS: Record<string, Record<number, Decode>> = {
   setns: { 1: bits(CLONE) },
   mount: { 3: bits(MS) },
   umount2: { 1: bits(UMOUNT) },
-  openat: { 0: atDirectory, 2: bits(O, "O_RDONLY"), 3: octal },
-  openat2: { 0: atDirectory },
+  openat: { 0: atDirectory, 2: openFlags, 3: octal },
+  openat2: {
+    0: atDirectory,
+    2: struct(["flags", openFlags], ["mode", octal], ["resolve", bits(RESOLVE)]),
+  },
   mkdirat: { 0: atDirectory, 2: octal },
   mknodat: { 2: fileMode, 3: device },
   fchmodat: { 2: octal },
@@ -58,7 +102,10 @@ const DECODERS: Record<string, Record<number, Decode>> = {
   statx: { 0: atDirectory, 2: bits(AT) },
   open_tree: { 0: atDirectory, 2: bits(TREE) },
   move_mount: { 4: bits(MOVE) },
-  mount_setattr: { 2: bits(AT) },
+  mount_setattr: {
+    2: bits(AT),
+    3: struct(["attr_set", bits(MOUNT_ATTR)], ["attr_clr", bits(MOUNT_ATTR)], ["propagation", bits(MS)]),
+  },
   ioctl: { 1: oneOf(IOCTL) },
   prctl: { 0: oneOf(PR) },
   fcntl: { 1: oneOf({ F_SETFD: 2, F_GETFL: 3, F_SETFL: 4 }) },
@@ -66,7 +113,7 @@ const DECODERS: Record<string, Record<number, Decode>> = {
   rt_sigaction: { 0: signal },
   rt_sigprocmask: { 0: how },
   kill: { 1: signal },
-  prlimit64: { 1: resource },
+  prlimit64: { 1: resource, 2: rlimit },
 };
 
 function atDirectory(arg: Arg): string {
