@@ -9,7 +9,7 @@ import { close } from "./sys/file.ts";
 import { call, untraced } from "./sys/libc.ts";
 import { receive, sendFd } from "./sys/socket.ts";
 
-/** What the child needs to know beside the OCI object. */
+/** What the child needs to know beside the OCI object. A network namespace made by the parent comes with it. */
 export interface ChildRequest {
   id: string;
   /** absolute; relative paths in the spec start here */
@@ -58,7 +58,7 @@ export function send(socket: number, message: ToChild | FromChild, fd?: number):
 function sendFrame(socket: number, message: ToChild | FromChild, fd?: number): void {
   const body = encode(JSON.stringify(message));
   const frame = new Uint8Array(4 + body.length);
-  new DataView(frame.buffer).setUint32(0, body.length, true);
+  for (let i = 0; i < 4; i++) frame[i] = body.length >>> (8 * i);
   frame.set(body, 4);
   let sent = 0;
   if (fd !== undefined) {
@@ -80,29 +80,22 @@ export function read<T extends ToChild | FromChild>(socket: number): Received<T>
 }
 
 function readFrame<T>(socket: number): Received<T> | undefined {
-  const head = readExactly(socket, 4);
-  if (!head) return undefined;
-  const length = new DataView(head.bytes.buffer, head.bytes.byteOffset).getUint32(0, true);
-  const body = readExactly(socket, length);
-  if (!body) {
-    if (head.fd !== undefined) close(head.fd);
-    return undefined;
-  }
-  return { message: JSON.parse(decode(body.bytes)) as T, fd: head.fd };
+  const head = receive(socket, 4); // a descriptor comes with a message's first byte
+  if (head.length === 0 || !readOn(socket, head.bytes, head.length)) return undefined;
+  let length = 0;
+  for (let i = 3; i >= 0; i--) length = length * 256 + head.bytes[i]!;
+  const body = new Uint8Array(length);
+  if (readOn(socket, body, 0)) return { message: JSON.parse(decode(body)) as T, fd: head.fd };
+  if (head.fd !== undefined) close(head.fd);
+  return undefined;
 }
 
-function readExactly(
-  socket: number,
-  length: number,
-): { bytes: Uint8Array; fd: number | undefined } | undefined {
-  const bytes = new Uint8Array(length);
-  let fd: number | undefined;
-  for (let got = 0; got < length; ) {
-    const part = receive(socket, length - got);
-    if (part.bytes.length === 0) return undefined;
-    fd ??= part.fd;
-    bytes.set(part.bytes, got);
-    got += part.bytes.length;
+/** Fills the rest of a buffer; false at the end of the stream. */
+function readOn(socket: number, bytes: Uint8Array, from: number): boolean {
+  for (let got = from; got < bytes.length; ) {
+    const n = call("read", socket, got === 0 ? bytes : bytes.subarray(got), bytes.length - got);
+    if (n === 0) return false;
+    got += n;
   }
-  return { bytes, fd };
+  return true;
 }

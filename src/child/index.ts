@@ -31,11 +31,11 @@ import { changeRoot, prepareRoot, sealRoot } from "./rootfs.ts";
 import { attachTerminal } from "./terminal.ts";
 
 /** Everything between the request and the program, in order. */
-function confine(socket: number, request: ChildRequest): never {
+function confine(socket: number, request: ChildRequest, network: number | undefined): never {
   const { spec } = request;
   const process = spec.process;
-  enterNamespaces(spec); // first: whatever follows must not be seen by the host
-  nameHost(spec);
+  enterNamespaces(spec, network); // first: whatever follows must not be seen by the host
+  nameHost(spec, network);
   const root = prepareRoot(request, spec); // a mount of its own, that pivot_root can make the root
   joinCgroup(request.cgroupFiles); // before the cgroup namespace, whose root is where we are now
   unshareCgroupNamespace(spec);
@@ -104,7 +104,7 @@ export function child(socket: number): never {
   try {
     setCloexec(socket, true);
     if (request.trace) reportCalls(socket);
-    confine(socket, request);
+    confine(socket, request, received.fd);
   } catch (error) {
     fail(socket, error);
   }

@@ -2,7 +2,7 @@
 
 import type { Namespace, Spec } from "../spec/types.ts";
 import { CLONE, O } from "../sys/constants.ts";
-import { open, withFd } from "../sys/file.ts";
+import { close, open, withFd } from "../sys/file.ts";
 import { call, step } from "../sys/libc.ts";
 import { loopbackUp, NAMESPACE_FLAGS, setdomainname, sethostname, setns, unshare } from "../sys/namespace.ts";
 
@@ -17,8 +17,11 @@ function isNew(spec: Spec, wanted: Namespace["type"]): boolean {
   return false;
 }
 
-/** Joins the namespaces that have a path, and makes the others new; the cgroup one comes later. */
-export function enterNamespaces(spec: Spec): void {
+/**
+ * Joins the namespaces that have a path, and makes the others new; the cgroup one comes later. `network` is one that
+ * the parent has made.
+ */
+export function enterNamespaces(spec: Spec, network: number | undefined): void {
   step("setsid", "a session of its own: no controlling terminal of the host's to push input into");
   call("setsid");
   for (const { type, path } of namespaces(spec)) {
@@ -26,10 +29,16 @@ export function enterNamespaces(spec: Spec): void {
     step(`join the ${type} namespace ${path}`);
     withFd(open(path, O.O_NONBLOCK), (fd) => setns(fd, NAMESPACE_FLAGS[type]));
   }
+  if (network !== undefined) {
+    step("join the network namespace", "made by the parent while this process was starting");
+    setns(network, CLONE.CLONE_NEWNET);
+    close(network);
+  }
   let flags = 0;
   for (const { type, path } of namespaces(spec)) if (path === undefined) flags |= NAMESPACE_FLAGS[type];
+  if (network !== undefined) flags &= ~CLONE.CLONE_NEWNET;
   flags &= ~(MADE_BY_PARENT | CLONE.CLONE_NEWCGROUP | CLONE.CLONE_NEWUSER);
-  step("unshare namespaces", "own views of mounts, host name, System V IPC and network");
+  step("unshare namespaces", "own views of mounts, host name, System V IPC and whatever else is new");
   unshare(flags);
 }
 
@@ -41,13 +50,13 @@ export function unshareCgroupNamespace(spec: Spec): void {
 }
 
 /** Host name, domain name, and loopback, each in a namespace of its own only. */
-export function nameHost(spec: Spec): void {
+export function nameHost(spec: Spec, network: number | undefined): void {
   if (spec.hostname !== undefined && isNew(spec, "uts")) {
     step(`set the host name ${spec.hostname}`, "seen in the new UTS namespace only");
     sethostname(spec.hostname);
   }
   if (spec.domainname !== undefined && isNew(spec, "uts")) setdomainname(spec.domainname);
-  if (isNew(spec, "network")) {
+  if (network === undefined && isNew(spec, "network")) {
     step("bring up the loopback interface", "a new network namespace has nothing but lo, and that is down");
     loopbackUp();
   }

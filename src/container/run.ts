@@ -6,6 +6,8 @@ import { RunError } from "../errors.ts";
 import type { Rlimit, Spec } from "../spec/types.ts";
 import { type ChildRequest, type FromChild, send } from "../sync.ts";
 import { SysError } from "../sys/errno.ts";
+import { close } from "../sys/file.ts";
+import { makeNetwork } from "./network.ts";
 import { ignoredSignals, takeSignals } from "./signals.ts";
 import { bury, type Child, hangUp, spawnChild } from "./spawn.ts";
 import { createState, prune, removeState, type StateDirectory } from "./state.ts";
@@ -64,7 +66,13 @@ export function run(starting: Starting, request: RunRequest): Outcome | Promise<
       onMessage: (message) => heed(message, request),
     });
     undo.push(() => supervisor.abort());
-    send(child.socket, { type: "request", request: childRequest(request, directory, limits.joinFiles) });
+    const network = makeNetwork(request.spec);
+    send(
+      child.socket,
+      { type: "request", request: childRequest(request, directory, limits.joinFiles) },
+      network,
+    );
+    if (network !== undefined) close(network);
     const outcome = supervisor.run();
     if (outcome.failure) explaining = wordsFor(outcome.failure, child, request);
     else if (!outcome.started)

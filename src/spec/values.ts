@@ -59,7 +59,6 @@ export function parseName(flag: string, text: string): string {
 
 /** One of a few words. @throws UsageError */
 export function parseChoice<T extends string>(flag: string, text: string, choices: readonly T[]): T {
-  const found = choices.find((choice) => choice === text);
-  if (found === undefined) throw new UsageError(`${flag}: "${text}" is not one of ${choices.join(", ")}`);
-  return found;
+  for (const choice of choices) if (choice === text) return choice;
+  throw new UsageError(`${flag}: "${text}" is not one of ${choices.join(", ")}`);
 }

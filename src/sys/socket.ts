@@ -10,22 +10,29 @@ export function socketpair(): [number, number] {
   return [fds[0]!, fds[1]!];
 }
 
-/** struct msghdr with one iovec and room for one descriptor; the same layout on x86-64 and arm64. */
-function message(data: Uint8Array): { header: Uint8Array; control: DataView; keep: Uint8Array[] } {
-  const iovec = new BigUint64Array([BigInt(addressOf(data)), BigInt(data.length)]);
-  // through its buffer first: asking a small array for its buffer moves its bytes, and an address taken before is stale
-  const control = new DataView(new ArrayBuffer(24));
+/**
+ * struct msghdr with one iovec and room for one descriptor, in 32-bit halves; the same layout on x86-64 and arm64.
+ * Every array is made from its buffer: asking a small one for it later would move its bytes.
+ */
+function message(data: Uint8Array): { header: Uint8Array; control: Int32Array; keep: Uint8Array[] } {
+  const control = new Int32Array(new ArrayBuffer(24));
   const controlBytes = new Uint8Array(control.buffer);
-  const header = new BigUint64Array(7);
-  header[2] = BigInt(addressOf(new Uint8Array(iovec.buffer)));
-  header[3] = 1n;
-  header[4] = BigInt(addressOf(controlBytes));
-  header[5] = BigInt(controlBytes.length);
-  return {
-    header: new Uint8Array(header.buffer),
-    control,
-    keep: [data, new Uint8Array(iovec.buffer), controlBytes],
-  };
+  const iovec = new Uint32Array(new ArrayBuffer(16));
+  const iovecBytes = new Uint8Array(iovec.buffer);
+  const header = new Uint32Array(new ArrayBuffer(56));
+  put(iovec, 0, addressOf(data));
+  put(iovec, 2, data.length);
+  put(header, 4, addressOf(iovecBytes));
+  put(header, 6, 1);
+  put(header, 8, addressOf(controlBytes));
+  put(header, 10, 24);
+  return { header: new Uint8Array(header.buffer), control, keep: [data, iovecBytes, controlBytes] };
+}
+
+/** A 64-bit value below 2^53 into two words. */
+function put(words: Uint32Array, at: number, value: number): void {
+  words[at] = value % 2 ** 32;
+  words[at + 1] = Math.floor(value / 2 ** 32);
 }
 
 const SOL_SOCKET = 1;
@@ -35,20 +42,24 @@ const CMSG_LEN_ONE_FD = 20;
 /** Sends bytes together with one descriptor. @throws SysError */
 export function sendFd(socket: number, data: Uint8Array, fd: number): void {
   const { header, control, keep } = message(data);
-  control.setBigUint64(0, BigInt(CMSG_LEN_ONE_FD), true);
-  control.setInt32(8, SOL_SOCKET, true);
-  control.setInt32(12, SCM_RIGHTS, true);
-  control.setInt32(16, fd, true);
+  // struct cmsghdr { size_t len; int level, type; }, then the descriptor
+  control[0] = CMSG_LEN_ONE_FD;
+  control[2] = SOL_SOCKET;
+  control[3] = SCM_RIGHTS;
+  control[4] = fd;
   call("sendmsg", socket, header, MSG_NOSIGNAL);
   keep.length = 0;
 }
 
-/** Receives at most `length` bytes and, where one came along, a descriptor (close-on-exec). @throws SysError */
-export function receive(socket: number, length: number): { bytes: Uint8Array; fd: number | undefined } {
-  const data = new Uint8Array(length);
-  const { header, control, keep } = message(data);
-  const n = call("recvmsg", socket, header, MSG_CMSG_CLOEXEC);
-  const got = control.getInt32(12, true) === SCM_RIGHTS && control.getInt32(8, true) === SOL_SOCKET;
+/** Receives at most `size` bytes and, where one came along, a descriptor (close-on-exec). @throws SysError */
+export function receive(
+  socket: number,
+  size: number,
+): { bytes: Uint8Array; length: number; fd: number | undefined } {
+  const bytes = new Uint8Array(size);
+  const { header, control, keep } = message(bytes);
+  const length = call("recvmsg", socket, header, MSG_CMSG_CLOEXEC);
   keep.length = 0;
-  return { bytes: data.subarray(0, n), fd: got ? control.getInt32(16, true) : undefined };
+  const got = control[3] === SCM_RIGHTS && control[2] === SOL_SOCKET;
+  return { bytes, length, fd: got ? control[4] : undefined };
 }
