@@ -30,7 +30,9 @@ export class V1Cgroup implements Cgroup {
   }
 
   get directories(): string[] {
-    return [...this.path.values()];
+    const directories: string[] = [];
+    for (const [, directory] of this.path) directories.push(directory);
+    return directories;
   }
 
   /**
@@ -39,7 +41,7 @@ export class V1Cgroup implements Cgroup {
    */
   get joinFiles(): string[] {
     const files: string[] = [];
-    for (const directory of this.path.values()) files.push(`${directory}/tasks`);
+    for (const directory of this.directories) files.push(`${directory}/tasks`);
     return files;
   }
 

@@ -10,8 +10,9 @@ const NO_LIMIT = 1 << 30;
 /** The words after the program's name, byte for byte (bytes.ts says how). */
 export function callerWords(): string[] {
   const words = process.argv.slice(2);
-  if (!words.some((word) => word.includes(REPLACEMENT))) return words;
-  return splitNul(readFileBytes("/proc/self/cmdline", NO_LIMIT)).slice(1);
+  for (const word of words)
+    if (word.includes(REPLACEMENT)) return splitNul(readFileBytes("/proc/self/cmdline", NO_LIMIT)).slice(1);
+  return words;
 }
 
 /** A variable of the caller's, byte for byte; undefined where it is not set. */

@@ -20,7 +20,9 @@ export function main(): void {
 }
 
 /** The exit code; a promise of it only where something had to be loaded first. */
-function dispatch([command, ...words]: string[]): number | Promise<number> {
+function dispatch(line: string[]): number | Promise<number> {
+  const command = line[0];
+  const words = line.slice(1);
   switch (command) {
     case "run":
       return runCommand(words);

@@ -4,8 +4,7 @@
 import { RunError } from "../errors.ts";
 import type { ResolvedUser } from "../spec/from-flags.ts";
 import { O } from "../sys/constants.ts";
-import { SysError } from "../sys/errno.ts";
-import { open, readFileInRoot, withFd } from "../sys/file.ts";
+import { open, tryReadFileInRoot, withFd } from "../sys/file.ts";
 
 /** Ids above this are -1 to the kernel. */
 const LARGEST_ID = 0xfffffffe;
@@ -18,14 +17,7 @@ export function resolveUser(rootfs: string, text: string | undefined): ResolvedU
 }
 
 /** A missing, unreadable or strange file is an empty one: numeric ids work without. */
-function readTable(root: number, path: string): string {
-  try {
-    return readFileInRoot(root, path);
-  } catch (error) {
-    if (error instanceof SysError) return "";
-    throw error;
-  }
-}
+const readTable = (root: number, path: string): string => tryReadFileInRoot(root, path) ?? "";
 
 /** Calls back with the fields of each row that has enough of them, until told to stop by `true`. */
 function eachRow(table: string, fields: number, visit: (row: string[]) => boolean): void {

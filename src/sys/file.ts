@@ -3,7 +3,7 @@
 
 import { decode, encode } from "./bytes.ts";
 import { AT, AT_FDCWD, F_SETFD, FD_CLOEXEC, O, RESOLVE, S_IFMT, S_IFREG } from "./constants.ts";
-import { EINVAL, SysError } from "./errno.ts";
+import { SysError } from "./errno.ts";
 import { attempt, call } from "./libc.ts";
 
 /** open(2), always O_CLOEXEC. @throws SysError */
@@ -91,14 +91,20 @@ export function tryReadFile(path: string): string | undefined {
 }
 
 /**
- * The text of a regular file below a root that the container may have written. A FIFO, a device or a directory in
- * its place is refused without waiting for a writer; at most `limit` bytes. @throws SysError
+ * The text of a regular file below a root that the container may have written; undefined where there is none that can
+ * be read. A FIFO, a device or a directory in its place is not waited for; at most `limit` bytes.
  */
-export function readFileInRoot(rootfd: number, path: string, limit = 1 << 20): string {
-  return withFd(openInRoot(rootfd, path, O.O_NONBLOCK | O.O_NOCTTY), (fd) => {
-    if ((statx(fd).mode & S_IFMT) !== S_IFREG) throw new SysError("openat2", [path], EINVAL, `read ${path}`);
-    return decode(readAll(fd, limit));
-  });
+export function tryReadFileInRoot(rootfd: number, path: string, limit = 1 << 20): string | undefined {
+  const resolve = RESOLVE.RESOLVE_IN_ROOT | RESOLVE.RESOLVE_NO_MAGICLINKS;
+  const fd = tryOpenat2(rootfd, path, O.O_NONBLOCK | O.O_NOCTTY, resolve);
+  if (fd < 0) return undefined;
+  try {
+    return (statx(fd).mode & S_IFMT) === S_IFREG ? decode(readAll(fd, limit)) : undefined;
+  } catch {
+    return undefined;
+  } finally {
+    close(fd);
+  }
 }
 
 /** Writes all bytes. @throws SysError */
