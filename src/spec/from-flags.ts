@@ -1,7 +1,6 @@
 // Owns the way from flags to the OCI object. Pure: what must be looked up on the host comes in as an argument.
 
 import { UsageError } from "../errors.ts";
-import { encode } from "../sys/bytes.ts";
 import { RLIMITS } from "../sys/constants.ts";
 import { DEFAULT_PATH, defaultSpec } from "./default.ts";
 import { parseMount, parseTmpfs, parseVolume } from "./mount-flags.ts";
@@ -64,7 +63,7 @@ export function withUser(spec: Spec, user: ResolvedUser): void {
 
 function parseHostname(name: string): string {
   // HOST_NAME_MAX, in bytes
-  if (name === "" || encode(name).length > 64)
+  if (name === "" || new TextEncoder().encode(name).length > 64)
     throw new UsageError(`--hostname: "${name}" must be 1 to 64 bytes long`);
   return name;
 }
