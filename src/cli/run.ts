@@ -1,12 +1,14 @@
 // Owns the `run` command: words to a request, outcome to an exit code.
 
-import { checkRootfs } from "../container/rootfs.ts";
+import { checkRootfs, resolvConfFor } from "../container/rootfs.ts";
 import { abandon, begin, type RunRequest, run } from "../container/run.ts";
 import { resolveUser } from "../container/user.ts";
-import { UsageError } from "../errors.ts";
+import { RunError, UsageError } from "../errors.ts";
 import { type Given, type Host, specFromFlags, withUser } from "../spec/from-flags.ts";
 import { parseDuration, parseName } from "../spec/values.ts";
+import { errnoText, SysError } from "../sys/errno.ts";
 import { readFile } from "../sys/file.ts";
+import { step } from "../sys/libc.ts";
 import { getTermios, windowSize } from "../sys/terminal.ts";
 import { type Parsed, parseFlags } from "./argv.ts";
 import { environmentVariable, workingDirectory } from "./caller.ts";
@@ -62,8 +64,9 @@ function givenBy({ given }: Parsed): Given {
 }
 
 function requestOf(rootfs: string, command: string[], given: Given): Omit<RunRequest, "onTrace"> {
+  step("look at the rootfs and the flags", "a mistake is told before anything is made for the container");
   const root = checkRootfs(rootfs);
-  const spec = specFromFlags(root, command, given, hostOf(given));
+  const spec = specFromFlags(root, command, given, hostOf(given, root));
   withUser(spec, resolveUser(root, given.one("user")));
   const name = given.one("name");
   const timeout = given.one("timeout");
@@ -88,14 +91,23 @@ function requestOf(rootfs: string, command: string[], given: Given): Omit<RunReq
 /** Twelve hex digits, as docker shows them; a name in use is refused like any other. */
 const randomName = (): string => Math.random().toString(16).slice(2, 14).padEnd(12, "0");
 
-function hostOf(given: Given): Host {
+function readEnvFile(path: string): string {
+  try {
+    return readFile(path);
+  } catch (error) {
+    throw error instanceof SysError ? new RunError(`--env-file: ${path}: ${errnoText(error.errno)}`) : error;
+  }
+}
+
+function hostOf(given: Given, rootfs: string): Host {
   if (given.is("tty") && given.is("no-tty")) throw new UsageError("--tty and --no-tty contradict each other");
   const isInteractive = () => getTermios(0) !== undefined && getTermios(1) !== undefined;
   const terminal = given.is("tty") || (!given.is("no-tty") && isInteractive());
   return {
     cwd: workingDirectory(),
     env: environmentVariable,
-    readFile: (path) => readFile(path),
+    readFile: readEnvFile,
+    resolvConf: () => resolvConfFor(rootfs),
     terminal,
     consoleSize: terminal ? windowSize(0) : undefined,
   };

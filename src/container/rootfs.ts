@@ -1,9 +1,11 @@
-// Owns looking at the rootfs before anything is made for it: a wrong path should be told in one clear line.
+// Owns looking at the rootfs before anything is made for it: a wrong path should be told in one clear line, and what
+// it has a place for is looked up.
 
 import { RunError } from "../errors.ts";
-import { O, S_IFDIR, S_IFMT } from "../sys/constants.ts";
+import { O, RESOLVE, S_IFDIR, S_IFMT, S_IFREG } from "../sys/constants.ts";
 import { errnoText, SysError } from "../sys/errno.ts";
-import { listDirectory, open, pathOf, tryStat, withFd } from "../sys/file.ts";
+import { listDirectory, open, pathOf, statx, tryOpenat2, tryStat, withFd } from "../sys/file.ts";
+import { attempt } from "../sys/libc.ts";
 
 /** Returns the absolute path of a directory that can be a root. @throws RunError */
 export function checkRootfs(path: string): string {
@@ -33,6 +35,31 @@ export function checkRootfs(path: string): string {
     if (error instanceof SysError) throw new RunError(`the rootfs ${path}: ${errnoText(error.errno)}`);
     throw error;
   }
+}
+
+const RESOLV_CONF = "/etc/resolv.conf";
+
+/**
+ * The host's resolv.conf, where a container that uses the host's network has a place for it: a regular file, or a
+ * writable /etc without one. A symlink that leads nowhere in the rootfs is the rootfs's own affair.
+ */
+export function resolvConfFor(rootfs: string): string | undefined {
+  const W_OK = 2;
+  const host = tryStat(RESOLV_CONF);
+  if (!host || (host.mode & S_IFMT) !== S_IFREG) return undefined;
+  return withFd(open(rootfs, O.O_PATH | O.O_DIRECTORY), (root) => {
+    const inside = RESOLVE.RESOLVE_IN_ROOT | RESOLVE.RESOLVE_NO_MAGICLINKS;
+    const etc = tryOpenat2(root, "/etc", O.O_PATH | O.O_DIRECTORY, inside);
+    if (etc < 0) return undefined;
+    return withFd(etc, () => {
+      const file = tryOpenat2(root, RESOLV_CONF, O.O_PATH, inside);
+      if (file >= 0)
+        return withFd(file, () => ((statx(file).mode & S_IFMT) === S_IFREG ? RESOLV_CONF : undefined));
+      const link = tryOpenat2(etc, "resolv.conf", O.O_PATH | O.O_NOFOLLOW, inside);
+      if (link >= 0) return withFd(link, () => undefined);
+      return attempt("faccessat", etc, ".", W_OK, 0) < 0 ? undefined : RESOLV_CONF;
+    });
+  });
 }
 
 function missing(path: string): RunError {

@@ -2,7 +2,7 @@
 // pid_namespaces(7)).
 
 import { SIGNALS } from "../sys/constants.ts";
-import { call } from "../sys/libc.ts";
+import { call, step } from "../sys/libc.ts";
 import { getpid, kill, procStatus, setSignalMask } from "../sys/process.ts";
 
 /**
@@ -13,6 +13,7 @@ const NOT_TAKEN: readonly number[] = [SIGNALS.KILL, SIGNALS.STOP, SIGNALS.TTIN, 
 
 /** Blocks every signal that we pass on and returns a descriptor that they are read from. @throws SysError */
 export function takeSignals(): number {
+  step("take the signals", "read from a descriptor from here on, they are passed on to the command");
   const taken = new Uint8Array(8).fill(0xff);
   for (const signal of NOT_TAKEN) taken[(signal - 1) >> 3]! &= ~(1 << ((signal - 1) & 7));
   setSignalMask(taken);

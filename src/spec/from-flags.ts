@@ -20,6 +20,8 @@ export interface Host {
   /** the caller's environment, asked for one name at a time */
   env(name: string): string | undefined;
   readFile(path: string): string;
+  /** the host's resolv.conf, where the rootfs has a place for it */
+  resolvConf(): string | undefined;
   terminal: boolean;
   consoleSize: { height: number; width: number } | undefined;
 }
@@ -44,14 +46,23 @@ export function specFromFlags(rootfs: string, args: string[], given: Given, host
     spec.process.rlimits ??= [];
     spec.process.rlimits.push(parseUlimit(text));
   }
+  if (parseChoice("--network", given.one("network") ?? "none", ["none", "host"]) === "host")
+    useHostNetwork(spec, host);
   for (const text of given.many("volume")) spec.mounts!.push(parseVolume(text, host.cwd));
   for (const text of given.many("mount")) spec.mounts!.push(parseMount(text, host.cwd));
   for (const text of given.many("tmpfs")) spec.mounts!.push(parseTmpfs(text));
-  if (parseChoice("--network", given.one("network") ?? "none", ["none", "host"]) === "host")
-    spec.linux.namespaces = spec.linux.namespaces!.filter((namespace) => namespace.type !== "network");
   spec.linux.resources = resources(given);
   spec.process.env = environment(given, host, spec.hostname);
   return spec;
+}
+
+/** No network namespace, and the host's name servers, as docker gives them; before the volumes, which may cover it. */
+function useHostNetwork(spec: Spec, host: Host): void {
+  spec.linux.namespaces = spec.linux.namespaces!.filter((namespace) => namespace.type !== "network");
+  const source = host.resolvConf();
+  if (source === undefined) return;
+  const options = ["rbind", "ro", "nosuid", "nodev", "noexec"];
+  spec.mounts!.push({ destination: "/etc/resolv.conf", type: "bind", source, options });
 }
 
 /** Fills in the user and the home directory that comes with it. */

@@ -1,7 +1,7 @@
 // Owns driving the compiled binary in tests: running it, the root file systems it runs on, and what it may not leave.
 
 import { expect } from "bun:test";
-import { existsSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join, resolve } from "node:path";
 
 /** The repository. */
@@ -94,13 +94,51 @@ export function leftovers(): Leftovers {
   };
 }
 
-/** Expects the host to be as it was; a process that is just ending gets a second. */
+/** What differs between two looks at the host, one line each. */
+function changes(before: Leftovers, after: Leftovers): string[] {
+  const lines = ({ mounts, cgroups, states, processes }: Leftovers): string[] => [
+    ...mounts.split("\n").map((line) => `mount ${line}`),
+    ...cgroups.map((line) => `cgroup ${line}`),
+    ...states.map((line) => `state ${line}`),
+    ...processes.map((line) => `process ${line}`),
+  ];
+  const [old, now] = [new Set(lines(before)), new Set(lines(after))];
+  return [
+    ...[...now].filter((line) => !old.has(line)).map((line) => `new: ${line}`),
+    ...[...old].filter((line) => !now.has(line) && line.startsWith("mount")).map((line) => `gone: ${line}`),
+  ];
+}
+
+/** Expects the host to be as it was; what is just ending, or is somebody else's and passes, gets a second. */
 export async function expectNothingLeft(before: Leftovers): Promise<void> {
-  for (let i = 0; i < 20; i++) {
-    if (Bun.deepEquals(leftovers(), before)) break;
+  let left = changes(before, leftovers());
+  for (let i = 0; i < 20 && left.length > 0; i++) {
     await Bun.sleep(50);
+    const now = new Set(changes(before, leftovers()));
+    left = left.filter((line) => now.has(line));
   }
-  expect(leftovers()).toEqual(before);
+  expect(left).toEqual([]);
+}
+
+const scratch: string[] = [];
+
+/** A directory of this test's own, below /tmp; removed by removeScratch. */
+export function scratchDirectory(): string {
+  const path = mkdtempSync("/tmp/minibox-test-");
+  scratch.push(path);
+  return path;
+}
+
+/** A copy of the busybox rootfs that a test may write to. */
+export function scratchRootfs(): string {
+  const path = join(scratchDirectory(), "rootfs");
+  cpSync(rootfs("busybox"), path, { recursive: true, verbatimSymlinks: true });
+  return path;
+}
+
+/** To be called after all tests of a file that made scratch directories. */
+export function removeScratch(): void {
+  for (const path of scratch.splice(0)) rmSync(path, { recursive: true, force: true });
 }
 
 /** A reason to skip a test here, or "" for none; where CI could have had it, a skip is a failure. */

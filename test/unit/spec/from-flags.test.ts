@@ -15,6 +15,7 @@ const HOST: Host = {
     if (text === undefined) throw new Error(`no ${path}`);
     return text;
   },
+  resolvConf: () => undefined,
   terminal: false,
   consoleSize: undefined,
 };
@@ -196,6 +197,19 @@ describe("the host name", () => {
     expect(() => spec(["--hostname", ""])).toThrow(UsageError);
     expect(() => spec(["--hostname", "é".repeat(33)])).toThrow(UsageError);
   });
+});
+
+test("the host's network brings the host's resolv.conf, read-only, below the volumes", () => {
+  const host = { resolvConf: () => "/etc/resolv.conf" };
+  const own = spec(["--network", "host", "-v", "/a:/etc"], host);
+  expect(own.linux.namespaces?.some(({ type }) => type === "network")).toBe(false);
+  expect(own.mounts!.slice(DEFAULT_MOUNTS.length).map(({ destination }) => destination)).toEqual([
+    "/etc/resolv.conf",
+    "/etc",
+  ]);
+  expect(own.mounts!.at(-2)!.options).toContain("ro");
+  expect(spec(["--network", "host"]).mounts).toHaveLength(DEFAULT_MOUNTS.length);
+  expect(spec(["--network", "none"], host).mounts).toHaveLength(DEFAULT_MOUNTS.length);
 });
 
 test("volumes, mounts and tmpfs come after the default mounts", () => {

@@ -1,0 +1,129 @@
+import { afterAll, describe, expect, test } from "bun:test";
+import { execute, expectNothingLeft, leftovers, MINIBOX, minibox, rootfs, run } from "../support/minibox.ts";
+
+const busybox = rootfs("busybox");
+const before = leftovers();
+afterAll(() => expectNothingLeft(before));
+
+/** What the command sees as its words, one after the other with a | between. */
+const PRINT = ["sh", "-c", 'for word; do printf "%s|" "$word"; done', "name"];
+const seen = async (...words: string[]): Promise<string> => (await run([busybox, ...PRINT, ...words])).stdout;
+
+describe("the command's words", () => {
+  test("are all its own, also those that look like minibox's flags", async () => {
+    expect(await seen("--help", "-h", "--", "--version", "-it", "--env", "X", "--trace")).toBe(
+      "--help|-h|--|--version|-it|--env|X|--trace|",
+    );
+    expect((await run([busybox, "/bin/sh", "-c", "echo hi", "--help"])).stdout).toBe("hi\n");
+    expect((await run([busybox, "echo", "-n", "--help"])).stdout).toBe("--help");
+  });
+
+  test("may follow a --, of which one is taken away", async () => {
+    expect((await run([busybox, "--", "echo", "--", "x"])).stdout).toBe("-- x\n");
+    expect((await run(["--", busybox, "echo", "--", "x"])).stdout).toBe("-- x\n");
+    expect((await run([busybox, "--", "--help"])).status).toBe(127);
+  });
+
+  test("keep newlines, tabs, quotes, spaces, and empty ones at every place", async () => {
+    expect(await seen("a\nb", "", "\t", "'\"`$x\\", "  ", "", "é😀", "")).toBe("a\nb||\t|'\"`$x\\|  ||é😀||");
+  });
+
+  test("are twenty thousand if need be", async () => {
+    const words = Array.from({ length: 20_000 }, (_, i) => `word-${i}`);
+    const { stdout } = await run([
+      busybox,
+      "sh",
+      "-c",
+      'echo $#; printf "%s\n" "$@" | sha256sum',
+      "name",
+      ...words,
+    ]);
+    const sum = new Bun.CryptoHasher("sha256").update(`${words.join("\n")}\n`).digest("hex");
+    expect(stdout).toBe(`20000\n${sum}  -\n`);
+  });
+
+  test("may be long: one of 128 KiB less a byte is the kernel's own limit", async () => {
+    const word = "x".repeat(131_071);
+    expect((await run([busybox, "sh", "-c", 'echo -n "$1" | wc -c', "name", word])).stdout).toBe("131071\n");
+  });
+
+  test("are bytes: what is no UTF-8 arrives as it is", async () => {
+    // every byte but NUL, one word each; the words pass through a file since text here would be UTF-8
+    const bytes = Array.from({ length: 255 }, (_, i) => i + 1);
+    const script = bytes.map((byte) => `$'\\x${byte.toString(16).padStart(2, "0")}z'`).join(" ");
+    const inside = `printf "%s" "$@" | od -An -v -tx1 | tr -d " \\n"`;
+    const { stdout, stderr } = await execute([
+      "bash",
+      "-c",
+      `exec "$0" run "$1" sh -c '${inside}' name ${script}`,
+      MINIBOX,
+      busybox,
+    ]);
+    expect(stderr).toBe("");
+    expect(stdout).toBe(bytes.map((byte) => `${byte.toString(16).padStart(2, "0")}7a`).join(""));
+  });
+
+  test("are bytes also beside a U+FFFD that was one from the start", async () => {
+    const { stdout } = await execute([
+      "bash",
+      "-c",
+      `exec "$0" run "$1" sh -c 'printf "%s" "$@" | od -An -tx1' name $'\\xef\\xbf\\xbd' $'\\xff'`,
+      MINIBOX,
+      busybox,
+    ]);
+    expect(stdout.trim()).toBe("ef bf bd ff");
+  });
+
+  test("start with the command as it was written", async () => {
+    expect((await run([busybox, "sh", "-c", "tr '\\0' '|' </proc/1/cmdline; true"])).stdout).toStartWith(
+      "sh|-c|",
+    );
+    expect((await run([busybox, "../../bin/sh", "-c", "echo $0"])).stdout).toBe("../../bin/sh\n");
+  });
+});
+
+describe("an unknown flag is refused, exit code 125, with the nearest one named:", () => {
+  test.each([
+    ["--hostnme", "unknown flag --hostnme, did you mean --hostname?"],
+    ["--memroy=64m", "unknown flag --memroy, did you mean --memory?"],
+    ["--readonly", "unknown flag --readonly, did you mean --read-only?"],
+    ["--xyzzy", "unknown flag --xyzzy"],
+    ["-Z", "unknown flag -Z"],
+  ])("%s", async (word, message) => {
+    expect(await run([word, busybox, "echo", "ran"])).toEqual({
+      status: 125,
+      stdout: "",
+      stderr: `minibox: ${message}\n  see minibox run --help\n`,
+    });
+  });
+});
+
+describe("what is missing is said:", () => {
+  test.each([
+    [[], "run needs a root directory and a command: minibox run ROOTFS COMMAND"],
+    [["/x"], "run needs a command: minibox run /x /bin/sh"],
+    [["/x", "--"], "run needs a command: minibox run /x /bin/sh"],
+    [["--name"], "--name needs a value"],
+    [["-m"], "-m needs a value"],
+    [["--init=maybe", "/x", "y"], '--init is a switch: true or false, not "maybe"'],
+    [["--tty", "--no-tty", "/x", "y"], "--tty and --no-tty contradict each other"],
+  ] as [string[], string][])("%p", async (words, message) => {
+    const { status, stdout, stderr } = await run(
+      words.map((word) => (word === "/x" && words.length > 2 ? busybox : word)),
+    );
+    expect([status, stdout, stderr]).toEqual([125, "", `minibox: ${message}\n  see minibox run --help\n`]);
+  });
+
+  test("a wrong command of minibox's, with the nearest one", async () => {
+    const { status, stderr } = await minibox(["rnu", busybox, "true"]);
+    expect([status, stderr]).toEqual([
+      125,
+      'minibox: unknown command "rnu", did you mean "run"?\n  see minibox run --help\n',
+    ]);
+  });
+});
+
+test("control characters in a mistake do not reach the terminal", async () => {
+  const { stderr } = await run(["--\x1b[31mred", busybox, "true"]);
+  expect(stderr).toStartWith("minibox: unknown flag --\\x1b[31mred\n");
+});

@@ -1,0 +1,160 @@
+import { afterAll, describe, expect, test } from "bun:test";
+import { chmodSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import {
+  execute,
+  expectNothingLeft,
+  leftovers,
+  MINIBOX,
+  removeScratch,
+  rootfs,
+  run,
+  scratchDirectory,
+} from "../support/minibox.ts";
+
+const busybox = rootfs("busybox");
+const before = leftovers();
+afterAll(() => expectNothingLeft(before));
+afterAll(removeScratch);
+
+/** The environment as execve was given it; `env` itself adds nothing. */
+async function environment(flags: string[], env?: Record<string, string>): Promise<string[]> {
+  const { stdout, stderr } = await run([...flags, busybox, "env"], env ? { env } : {});
+  expect(stderr).toBe("");
+  return stdout.trimEnd().split("\n").sort();
+}
+
+const DEFAULT = [
+  "HOME=/root",
+  "HOSTNAME=container",
+  "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+  "container=minibox",
+];
+
+test("nothing of the caller's environment enters", async () => {
+  expect(await environment([])).toEqual(DEFAULT);
+  expect(
+    await environment([], {
+      SECRET: "1",
+      TERM: "xterm",
+      HOME: "/h",
+      PATH: "/x",
+      LANG: "C",
+      LD_LIBRARY_PATH: "/l",
+    }),
+  ).toEqual(DEFAULT);
+  expect(await environment([], {})).toEqual(DEFAULT);
+});
+
+test("--env sets K=V, and K alone takes the caller's value", async () => {
+  const env = await environment(["-e", "A=b=c d", "--env=SECRET", "-eE=", "-e", "MISSING"], { SECRET: "s" });
+  expect(env).toEqual([...DEFAULT, "A=b=c d", "E=", "SECRET=s"].sort());
+});
+
+test("--env replaces defaults, and PATH is where the command is sought", async () => {
+  expect(await environment(["-e", "HOME=/tmp", "-e", "container=x"])).toEqual([
+    "HOME=/tmp",
+    "HOSTNAME=container",
+    DEFAULT[2]!,
+    "container=x",
+  ]);
+  expect((await run(["-e", "PATH=/sbin", busybox, "true"])).status).toBe(127);
+});
+
+test("--env keeps newlines and bytes that are no UTF-8", async () => {
+  expect((await run(["-e", "A=1\n2", busybox, "sh", "-c", 'echo "$A"'])).stdout).toBe("1\n2\n");
+  const { stdout } = await execute([
+    "bash",
+    "-c",
+    `export B=$'\\xfe'; exec "$0" run -e A=$'\\xff' -e B "$1" sh -c 'printf "$A$B" | od -An -tx1'`,
+    MINIBOX,
+    busybox,
+  ]);
+  expect(stdout.trim()).toBe("ff fe");
+});
+
+describe("--env-file", () => {
+  const directory = scratchDirectory();
+  const file = join(directory, "env");
+
+  test("is read in docker's format", async () => {
+    writeFileSync(file, '# comment\n\nA=1\n  B=two words \nQ="quoted"\r\nSECRET\nMISSING\nE=\nX=a#b=c');
+    const env = await environment(["--env-file", file, "-e", "A=9"], { SECRET: "s" });
+    expect(env).toEqual(
+      [...DEFAULT, "A=9", "B=two words ", 'Q="quoted"', "SECRET=s", "E=", "X=a#b=c"].sort(),
+    );
+  });
+
+  test("may hold bytes that are no UTF-8", async () => {
+    writeFileSync(file, Buffer.from([0x41, 0x3d, 0xff, 0xe9, 0x0a]));
+    expect(
+      (await run(["--env-file", file, busybox, "sh", "-c", 'printf "$A" | od -An -tx1'])).stdout.trim(),
+    ).toBe("ff e9");
+  });
+
+  test("that is missing, unreadable as such or wrong is told in one line", async () => {
+    const missing = await run(["--env-file", "/nonexistent", busybox, "true"]);
+    expect(missing.status).toBe(125);
+    expect(missing.stderr).toBe("minibox: --env-file: /nonexistent: ENOENT: no such file or directory\n");
+    const folder = await run(["--env-file", directory, busybox, "true"]);
+    expect(folder.stderr).toBe(`minibox: --env-file: ${directory}: EISDIR: is a directory\n`);
+    writeFileSync(file, "A=1\nB C=2\n");
+    expect((await run(["--env-file", file, busybox, "true"])).stderr).toStartWith(
+      `minibox: --env-file: ${file}:2: "B C" is no variable's name\n`,
+    );
+  });
+});
+
+describe("minibox itself is deaf to the caller's environment:", () => {
+  // each of these would make Bun do something else, if it reached the container's first process
+  const hostile: Record<string, string> = {
+    BUN_OPTIONS: "--cpu-prof --cpu-prof-dir=/tmp/minibox-never",
+    BUN_JSC_dumpOptions: "2",
+    BUN_INSPECT: "ws://127.0.0.1:1/x?wait=1",
+    BUN_DEBUG: "/tmp/minibox-never",
+    NODE_OPTIONS: "--inspect",
+  };
+
+  test("the child's environment is fixed, whatever the caller's is", async () => {
+    const { stdout } = await run(["--init", busybox, "sh", "-c", "tr '\\0' '\\n' </proc/1/environ"], {
+      env: { ...process.env, SECRET: "s", LD_BIND_NOW: "1", MALLOC_PERTURB_: "1" },
+    });
+    expect(
+      stdout
+        .trimEnd()
+        .split("\n")
+        .every((line) => line.startsWith("BUN_JSC_")),
+    ).toBe(true);
+    expect(stdout).not.toContain("SECRET");
+  });
+
+  test("the container's environment changes nothing in the child either", async () => {
+    const flags = Object.entries(hostile).flatMap(([name, value]) => ["-e", `${name}=${value}`]);
+    const { status, stdout, stderr } = await run([
+      ...flags,
+      "-e",
+      "BUN_BE_BUN=1",
+      "-e",
+      "LD_PRELOAD=/x.so",
+      busybox,
+      "env",
+    ]);
+    expect([status, stderr]).toEqual([0, ""]);
+    for (const [name, value] of Object.entries(hostile)) expect(stdout).toContain(`${name}=${value}\n`);
+    expect(stdout).toContain("BUN_BE_BUN=1\n");
+  });
+
+  test("a library preloaded into the caller is not in the container's process", async () => {
+    const source = join(scratchDirectory(), "preload.c");
+    const library = source.replace(/c$/, "so");
+    writeFileSync(
+      source,
+      '#include <unistd.h>\n__attribute__((constructor)) static void f(void){write(2,"P",1);}\n',
+    );
+    expect((await execute(["cc", "-shared", "-fPIC", "-o", library, source])).status).toBe(0);
+    chmodSync(library, 0o755);
+    const { status, stderr } = await run([busybox, "true"], { env: { ...process.env, LD_PRELOAD: library } });
+    // once: in the parent, where the caller wanted it
+    expect([status, stderr]).toEqual([0, "P"]);
+  });
+});
