@@ -2,6 +2,7 @@
 // them), so that every process and mount it can see is one that the bench made.
 
 import { closeSync, existsSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createConsola } from "consola";
 import {
   cgroups,
   commandLine,
@@ -49,7 +50,12 @@ export interface Result {
 const PARALLEL = 8;
 const WAITING = [1, 10];
 
-const say = (text: string): void => void process.stderr.write(`bench: ${text}\n`);
+const consola = createConsola({ stdout: process.stderr, stderr: process.stderr });
+
+/** Progress is for a person who waits: on a terminal only. */
+const say = (text: string): void => {
+  if (process.stderr.isTTY) consola.start(text);
+};
 
 /** Runs each program once: what cannot work here is skipped with its own words for it. */
 async function probe(plan: Plan, program: Program): Promise<Measured> {
