@@ -27,12 +27,24 @@ export interface ChildRequest {
   stateDir: string;
   /** report every call */
   trace: boolean;
+  /** capabilities that were asked for by name: without one of them the container must not start */
+  requiredCapabilities: readonly string[];
+  seccomp: SeccompFilter | undefined;
   /** signals that are ignored on our side of execve: Bun's doing, or the caller's (nohup) */
   ignored: number[];
 }
 
 /** An argument as JSON can carry it: of a kernel structure the bytes in hex, of a large buffer only the length. */
 export type WireArg = Exclude<Arg, Uint8Array> | { hex: string } | { length: number };
+/** A compiled filter on its way to the child. */
+export interface SeccompFilter {
+  /** an array of struct sock_filter, in base64 */
+  program: string;
+  /** SECCOMP_FILTER_FLAG_* */
+  flags: number;
+  /** the filter has notices to give: its listener goes to the parent */
+  listens: boolean;
+}
 
 export type ToChild = { type: "request"; request: ChildRequest } | { type: "go" };
 
@@ -44,6 +56,8 @@ export type FromChild =
   | { type: "call"; name: string; args: WireArg[]; result: number }
   /** comes with the pty's master */
   | { type: "terminal" }
+  /** comes with the descriptor that seccomp notices are read from */
+  | { type: "listener" }
   | { type: "warning"; message: string }
   /** execve comes next */
   | { type: "ready" }

@@ -19,6 +19,7 @@ import { type Arg, SysError } from "../sys/errno.ts";
 import { setCloexec } from "../sys/file.ts";
 import { onStep, setTracer } from "../sys/libc.ts";
 import { exit, setParentDeathSignal } from "../sys/process.ts";
+import { limitBounding, limitCapabilities } from "./capabilities.ts";
 import { joinCgroup } from "./cgroup.ts";
 import { createDevices } from "./devices.ts";
 import { runAsInit } from "./init.ts";
@@ -28,30 +29,36 @@ import { setSysctls } from "./paths.ts";
 import { becomeUser, changeDirectory, execute, leaveNothingOpen, limitResources } from "./process.ts";
 import { Refusal } from "./refusal.ts";
 import { changeRoot, prepareRoot, sealRoot } from "./rootfs.ts";
+import { filterCallsEarly, forbidNewPrivileges } from "./seccomp.ts";
 import { attachTerminal } from "./terminal.ts";
 
 /** Everything between the request and the program, in order. */
 function confine(socket: number, request: ChildRequest, network: number | undefined): never {
   const { spec } = request;
   const process = spec.process;
+  const warn = (message: string): void => send(socket, { type: "warning", message });
   enterNamespaces(spec, network); // first: whatever follows must not be seen by the host
   nameHost(spec, network);
   const root = prepareRoot(request, spec); // a mount of its own, that pivot_root can make the root
   joinCgroup(request.cgroupFiles); // before the cgroup namespace, whose root is where we are now
   unshareCgroupNamespace(spec);
-  // on the host's side of the root still: sources of binds are host paths
-  mountAll(root, request, () => createDevices(root, spec));
+  mountAll(root, request); // on the host's side of the root still: sources of binds are host paths
+  createDevices(root, spec);
   const terminal = process.terminal ? attachTerminal(socket, root, process) : undefined;
   sealRoot(root, spec); // after the last mount point was made
-  changeRoot(root, request, (message) => send(socket, { type: "warning", message }));
+  changeRoot(root, request, warn);
   setSysctls(spec);
   limitResources(process);
+  filterCallsEarly(socket, request);
+  limitBounding(process, request.requiredCapabilities, warn); // while we may: it takes CAP_SETPCAP
   changeDirectory(process, true); // as root, who may create it
   becomeUser(process);
   changeDirectory(process, false); // as the user, who may not be allowed in
+  limitCapabilities(process);
   leaveNothingOpen(terminal, request.ignored);
   setParentDeathSignal(SIGNALS.KILL); // a change of identity has cleared it
   send(socket, { type: "ready" });
+  forbidNewPrivileges(socket, request); // last: what we do need not be allowed
   if (request.init) runAsInit(socket, process);
   execute(process);
 }
@@ -94,7 +101,8 @@ function fail(socket: number, error: unknown): never {
   exit(125);
 }
 
-function serve(socket: number): never {
+/** The entry of `minibox child SOCKET`. */
+export function child(socket: number): never {
   // set before the request is read: if the parent ended earlier than this, the read meets the end of the stream
   setParentDeathSignal(SIGNALS.KILL);
   const received = read<ToChild>(socket);
@@ -106,15 +114,5 @@ function serve(socket: number): never {
     confine(socket, request, received.fd);
   } catch (error) {
     fail(socket, error);
-  }
-}
-
-/** The entry of `minibox child SOCKET`. */
-export function child(socket: number): never {
-  try {
-    return serve(socket);
-  } catch {
-    // the socket itself has failed, or was none: nobody is there to be told
-    exit(125);
   }
 }

@@ -74,6 +74,25 @@ export const RUN_FLAGS = {
     valueHint: "none|host",
     description: "none: loopback only (default); host: the host's",
   },
+  "cap-add": {
+    type: "string",
+    many: true,
+    valueHint: "capability",
+    description: "give a capability beyond the default ones (NET_ADMIN); ALL for every one there is",
+  },
+  "cap-drop": {
+    type: "string",
+    many: true,
+    valueHint: "capability",
+    description: "take a default capability away; ALL for every one",
+  },
+  "security-opt": {
+    type: "string",
+    many: true,
+    valueHint: "option",
+    description:
+      "seccomp=FILE|unconfined, no-new-privileges=false, apparmor=PROFILE, label=type:TYPE, systempaths=unconfined",
+  },
   tty: {
     type: "boolean",
     alias: "t",

@@ -12,6 +12,7 @@ import { step } from "../sys/libc.ts";
 import { getTermios, windowSize } from "../sys/terminal.ts";
 import { type Parsed, parseFlags } from "./argv.ts";
 import { environmentVariable, workingDirectory } from "./caller.ts";
+import { type Compiler, confine, loadCompiler } from "./confinement.ts";
 import { note } from "./report.ts";
 import { RUN_FLAGS } from "./run-flags.ts";
 
@@ -27,24 +28,36 @@ export function runCommand(words: readonly string[]): number | Promise<number> {
     throw new UsageError("run needs a root directory and a command: minibox run ROOTFS COMMAND");
   if (command[0] === "--") command.shift();
   if (command.length === 0) throw new UsageError(`run needs a command: minibox run ${rootfs} /bin/sh`);
-  if (!given.is("trace")) return start(rootfs, command, given, () => {});
-  return import("./trace.ts").then(({ traceChild, traceParent }) => {
-    traceParent();
-    return start(rootfs, command, given, traceChild);
-  });
+  const compiler = loadCompiler(given);
+  if (!compiler && !given.is("trace")) return start(rootfs, command, given, undefined, () => {});
+  return loadAndStart(rootfs, command, given, compiler);
+}
+
+async function loadAndStart(
+  rootfs: string,
+  command: string[],
+  given: Given,
+  loading: Promise<Compiler> | undefined,
+): Promise<number> {
+  const compiler = await loading;
+  if (!given.is("trace")) return start(rootfs, command, given, compiler, () => {});
+  const { traceChild, traceParent } = await import("./trace.ts");
+  traceParent();
+  return start(rootfs, command, given, compiler, traceChild);
 }
 
 function start(
   rootfs: string,
   command: string[],
   given: Given,
+  compiler: Compiler | undefined,
   onTrace: RunRequest["onTrace"],
 ): number | Promise<number> {
   // the child's runtime starts while the flags are read
   const starting = begin();
   let request: RunRequest;
   try {
-    request = { ...requestOf(rootfs, command, given), onTrace };
+    request = { ...requestOf(rootfs, command, given, compiler), onTrace };
   } catch (error) {
     abandon(starting);
     throw error;
@@ -63,7 +76,12 @@ function givenBy({ given }: Parsed): Given {
   };
 }
 
-function requestOf(rootfs: string, command: string[], given: Given): Omit<RunRequest, "onTrace"> {
+function requestOf(
+  rootfs: string,
+  command: string[],
+  given: Given,
+  compiler: Compiler | undefined,
+): Omit<RunRequest, "onTrace"> {
   step("look at the rootfs and the flags", "a mistake is told before anything is made for the container");
   const root = checkRootfs(rootfs);
   const spec = specFromFlags(root, command, given, hostOf(given, root));
@@ -75,6 +93,7 @@ function requestOf(rootfs: string, command: string[], given: Given): Omit<RunReq
     id: name === undefined ? randomName() : parseName("--name", name),
     bundle: "/",
     spec,
+    ...confine(spec, given, compiler),
     init: given.is("init"),
     chroot: given.is("chroot"),
     overlay: given.is("overlay"),

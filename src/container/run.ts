@@ -4,9 +4,10 @@ import { openCgroup } from "../cgroup/index.ts";
 import { removeCgroups } from "../cgroup/remove.ts";
 import { RunError } from "../errors.ts";
 import type { Rlimit, Spec } from "../spec/types.ts";
-import { type ChildRequest, type FromChild, send } from "../sync.ts";
+import { type ChildRequest, type FromChild, type SeccompFilter, send } from "../sync.ts";
 import { SysError } from "../sys/errno.ts";
 import { close } from "../sys/file.ts";
+import { handListener } from "./listener.ts";
 import { makeNetwork } from "./network.ts";
 import { ignoredSignals, takeSignals } from "./signals.ts";
 import { bury, type Child, hangUp, spawnChild } from "./spawn.ts";
@@ -18,6 +19,8 @@ export interface RunRequest {
   id: string;
   bundle: string;
   spec: Spec;
+  requiredCapabilities: readonly string[];
+  seccomp: SeccompFilter | undefined;
   init: boolean;
   chroot: boolean;
   overlay: boolean;
@@ -63,6 +66,7 @@ export function run(starting: Starting, request: RunRequest): Outcome | Promise<
     const supervisor = new Supervisor(child, signals, {
       timeout: request.timeout,
       stopTimeout: request.stopTimeout,
+      onListener: (fd) => handListener(fd, request.id, child.pid, request.bundle, request.spec),
       onMessage: (message) => heed(message, request),
     });
     undo.push(() => supervisor.abort());
@@ -150,11 +154,13 @@ function childRequest(
   directory: StateDirectory,
   cgroupFiles: readonly string[],
 ): ChildRequest {
-  const { id, bundle, spec, init, chroot, overlay, trace } = request;
+  const { id, bundle, spec, requiredCapabilities, seccomp, init, chroot, overlay, trace } = request;
   return {
     id,
     bundle,
     spec: plain(spec),
+    requiredCapabilities,
+    seccomp,
     init,
     chroot,
     overlay,
@@ -165,15 +171,17 @@ function childRequest(
   };
 }
 
-/** JSON has no bigint: rlimits up to 2^64-1 travel as their digits, which BigInt() reads like the number. */
+/**
+ * JSON has no bigint: rlimits up to 2^64-1 travel as their digits, which BigInt() reads like the number; the seccomp
+ * profile, which may hold some too, travels compiled.
+ */
 function plain(spec: Spec): Spec {
-  if (!spec.process.rlimits) return spec;
-  const rlimits = spec.process.rlimits.map(({ type, soft, hard }) => ({
-    type,
-    soft: `${soft}`,
-    hard: `${hard}`,
-  }));
-  return { ...spec, process: { ...spec.process, rlimits: rlimits as unknown as Rlimit[] } };
+  const { rlimits } = spec.process;
+  if (!rlimits && !spec.linux.seccomp) return spec;
+  const digits: unknown[] = [];
+  for (const { type, soft, hard } of rlimits ?? []) digits.push({ type, soft: `${soft}`, hard: `${hard}` });
+  const { seccomp: _, ...linux } = spec.linux;
+  return { ...spec, process: { ...spec.process, rlimits: digits as Rlimit[] }, linux };
 }
 
 /** Takes in what the child says on its way. */

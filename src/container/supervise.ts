@@ -15,6 +15,8 @@ export interface Wishes {
   stopTimeout: number;
   /** what the child says on its way */
   onMessage(message: FromChild): void;
+  /** the descriptor that notices of the command's seccomp filter are read from */
+  onListener(fd: number): void;
 }
 
 /** The child's last word when it could not do what it was asked; it waits until it is ended. */
@@ -91,6 +93,7 @@ export class Supervisor {
     const { message, fd } = received;
     if (message.type === "ready") this.ready = true;
     else if (message.type === "terminal" && fd !== undefined) this.relay = new Relay(fd);
+    else if (message.type === "listener" && fd !== undefined) this.wishes.onListener(fd);
     else if (message.type === "error" || message.type === "refused") this.failure = message;
     else this.wishes.onMessage(message);
   }

@@ -22,12 +22,16 @@ const OTHER = [
 ];
 
 /**
- * The default filter for a bounding set, as an array of struct sock_filter; undefined where the set brings calls
- * that no precompiled filter has, and resolveProfile(DEFAULT_PROFILE) has to be compiled.
+ * The default filter for a bounding set, as an array of struct sock_filter in base64; undefined where the set brings
+ * calls that no precompiled filter has, and resolveProfile(DEFAULT_PROFILE) has to be compiled.
  */
-export function defaultFilter(machine: Machine, caps: readonly string[]): Uint8Array | undefined {
+export function defaultFilterText(machine: Machine, caps: readonly string[]): string | undefined {
   for (const cap of caps) if (OTHER.includes(cap)) return undefined;
-  return Uint8Array.fromBase64(
-    caps.includes("CAP_SYS_CHROOT") ? FILTERS[`${machine}_chroot`] : FILTERS[machine],
-  );
+  return caps.includes("CAP_SYS_CHROOT") ? FILTERS[`${machine}_chroot`] : FILTERS[machine];
+}
+
+/** The same as bytes. */
+export function defaultFilter(machine: Machine, caps: readonly string[]): Uint8Array | undefined {
+  const text = defaultFilterText(machine, caps);
+  return text === undefined ? undefined : Uint8Array.fromBase64(text);
 }

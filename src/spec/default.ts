@@ -1,6 +1,6 @@
 // Owns the defaults of a container that nobody asked anything special of: docker's, in OCI's form.
 
-import type { Mount, Namespace, NamespaceType, Spec } from "./types.ts";
+import type { Capabilities, Mount, Namespace, NamespaceType, Spec } from "./types.ts";
 
 export const DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
@@ -39,6 +39,30 @@ export const DEFAULT_NAMESPACES: readonly NamespaceType[] = [
   "cgroup",
 ];
 
+/** docker's: what the programs of an image commonly need, and none that reaches beyond the container. */
+export const DEFAULT_CAPABILITIES: readonly string[] = [
+  "CAP_CHOWN",
+  "CAP_DAC_OVERRIDE",
+  "CAP_FSETID",
+  "CAP_FOWNER",
+  "CAP_MKNOD",
+  "CAP_NET_RAW",
+  "CAP_SETGID",
+  "CAP_SETUID",
+  "CAP_SETFCAP",
+  "CAP_SETPCAP",
+  "CAP_NET_BIND_SERVICE",
+  "CAP_SYS_CHROOT",
+  "CAP_KILL",
+  "CAP_AUDIT_WRITE",
+];
+
+/** Inheritable and ambient stay empty: a program that is not root shall not become more by execve (CVE-2022-24769). */
+export function capabilitySets(names: readonly string[]): Capabilities {
+  const list = [...names];
+  return { bounding: list, effective: list, permitted: list };
+}
+
 /** A fresh default object; the caller fills in what was asked for. */
 export function defaultSpec(rootfs: string, args: string[]): Spec {
   const namespaces: Namespace[] = [];
@@ -47,7 +71,14 @@ export function defaultSpec(rootfs: string, args: string[]): Spec {
     ociVersion: "1.2.0",
     root: { path: rootfs, readonly: false },
     hostname: "container",
-    process: { cwd: "/", args, env: [], user: { uid: 0, gid: 0 }, noNewPrivileges: true },
+    process: {
+      cwd: "/",
+      args,
+      env: [],
+      user: { uid: 0, gid: 0 },
+      capabilities: capabilitySets(DEFAULT_CAPABILITIES),
+      noNewPrivileges: true,
+    },
     mounts: [...DEFAULT_MOUNTS],
     linux: { namespaces, resources: {} },
   };

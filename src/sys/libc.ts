@@ -32,6 +32,7 @@ const errnoAddress = libc.__errno_location() as Pointer;
 const NUMBERS = {
   accept4: [288, 242],
   bpf: [321, 280],
+  capget: [125, 90],
   capset: [126, 91],
   chdir: [80, 49],
   close: [3, 57],

@@ -1,0 +1,47 @@
+// Owns what of the command line confines the container: capabilities, no_new_privs, seccomp, security modules.
+
+import { precompiledFilter } from "../container/seccomp.ts";
+import type { Given } from "../spec/from-flags.ts";
+import { applySecurityFlags } from "../spec/security-flags.ts";
+import type { Seccomp, Spec } from "../spec/types.ts";
+import type { SeccompFilter } from "../sync.ts";
+import { readFile } from "../sys/file.ts";
+
+export type Compiler = typeof import("../container/compile-seccomp.ts");
+
+/** The compiler is loaded for the runs that may need it, before the child is started. */
+export function loadCompiler(given: Given): Promise<Compiler> | undefined {
+  let needed = given.many("cap-add").length > 0;
+  for (const option of given.many("security-opt")) needed ||= option.startsWith("seccomp");
+  return needed ? import("../container/compile-seccomp.ts") : undefined;
+}
+
+export interface Confinement {
+  requiredCapabilities: readonly string[];
+  seccomp: SeccompFilter | undefined;
+}
+
+/** Fills in the OCI object, and makes the filter. @throws UsageError, RunError, SysError */
+export function confine(spec: Spec, given: Given, compiler: Compiler | undefined): Confinement {
+  let requiredCapabilities: readonly string[] = [];
+  let profile: string | undefined;
+  if (given.many("cap-add").length + given.many("cap-drop").length + given.many("security-opt").length > 0) {
+    const { required, options } = applySecurityFlags(spec, given);
+    requiredCapabilities = required;
+    profile = options.seccomp;
+  }
+  return { requiredCapabilities, seccomp: filterFor(spec, profile, compiler) };
+}
+
+function filterFor(spec: Spec, profile: string | undefined, compiler?: Compiler): SeccompFilter | undefined {
+  if (profile === "unconfined") return undefined;
+  const capabilities = spec.process.capabilities?.bounding ?? [];
+  const ready = profile === undefined ? precompiledFilter(capabilities) : undefined;
+  if (ready || !compiler) return ready;
+  const seccomp =
+    profile === undefined
+      ? compiler.defaultSeccomp(capabilities)
+      : compiler.seccompOfFile(profile, readFile(profile), capabilities);
+  spec.linux.seccomp = seccomp as unknown as Seccomp;
+  return compiler.compileSeccomp(seccomp, profile ?? "the default seccomp profile");
+}

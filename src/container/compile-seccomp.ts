@@ -1,0 +1,52 @@
+// Owns making a seccomp filter of a profile. The compiler and its tables are large: only a run that needs them loads
+// this file.
+
+import { RunError } from "../errors.ts";
+import { ProfileError } from "../seccomp/check.ts";
+import { compile } from "../seccomp/compile.ts";
+import { DEFAULT_PROFILE } from "../seccomp/default-profile.ts";
+import { parseProfile, resolveProfile } from "../seccomp/profile.ts";
+import type { LinuxSeccomp } from "../seccomp/types.ts";
+import type { SeccompFilter } from "../sync.ts";
+import { readFile } from "../sys/file.ts";
+import { SECCOMP_FILTER_FLAG_NEW_LISTENER } from "../sys/seccomp.ts";
+import { MACHINE } from "./seccomp.ts";
+
+/** What the default profile says for these capabilities, in OCI's form. */
+export const defaultSeccomp = (capabilities: readonly string[]): LinuxSeccomp =>
+  resolve(DEFAULT_PROFILE, capabilities);
+
+/** The profile of a file, in OCI's form. @throws RunError naming the file and the field */
+export function seccompOfFile(path: string, text: string, capabilities: readonly string[]): LinuxSeccomp {
+  return naming(path, () => resolve(parseProfile(text), capabilities));
+}
+
+const resolve = (profile: unknown, caps: readonly string[]): LinuxSeccomp =>
+  resolveProfile(profile, { caps, arch: MACHINE, kernel: readFile("/proc/sys/kernel/osrelease").trim() });
+
+/** Our own calls after the filter is in force: a listener that had to be asked first would never get to know. */
+const NEVER_NOTIFY = ["sendmsg", "write"];
+
+/** Compiles OCI's linux.seccomp. `what` names the profile in an error. @throws RunError */
+export function compileSeccomp(seccomp: LinuxSeccomp, what: string): SeccompFilter {
+  const { program, flags } = naming(what, () => compile(seccomp, MACHINE));
+  const listens = (flags & SECCOMP_FILTER_FLAG_NEW_LISTENER) !== 0;
+  if (listens && !seccomp.listenerPath)
+    throw new RunError(
+      `${what}: SCMP_ACT_NOTIFY needs a listenerPath, the Unix socket that the notices go to`,
+    );
+  for (const { action, names } of seccomp.syscalls ?? [])
+    for (const name of names)
+      if (action === "SCMP_ACT_NOTIFY" && NEVER_NOTIFY.includes(name))
+        throw new RunError(`${what}: SCMP_ACT_NOTIFY cannot be used for ${name}: minibox itself needs it`);
+  return { program: program.toBase64(), flags, listens };
+}
+
+function naming<T>(what: string, work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    if (error instanceof ProfileError) throw new RunError(`${what}: ${error.message}`);
+    throw error;
+  }
+}

@@ -1,0 +1,121 @@
+// Owns --cap-add, --cap-drop and --security-opt: text to the OCI object's fields. Pure.
+
+import { nearest, UsageError } from "../errors.ts";
+import { CAPABILITIES } from "../sys/constants.ts";
+import { capabilitySets, DEFAULT_CAPABILITIES } from "./default.ts";
+import type { Given } from "./from-flags.ts";
+import type { Spec } from "./types.ts";
+
+const ALL = "ALL";
+
+/** "net_admin", "CAP_NET_ADMIN", "NET_ADMIN,SYS_TIME" to OCI's names. @throws UsageError */
+function capabilityNames(flag: string, values: readonly string[]): string[] {
+  const names: string[] = [];
+  for (const value of values)
+    for (const word of value.split(",")) {
+      const upper = word.toUpperCase();
+      const name = upper === ALL || upper.startsWith("CAP_") ? upper : `CAP_${upper}`;
+      if (name !== ALL && !CAPABILITIES.includes(name)) throw unknown(flag, word, name);
+      names.push(name);
+    }
+  return names;
+}
+
+function unknown(flag: string, word: string, name: string): UsageError {
+  const near = nearest(
+    name.slice(4),
+    CAPABILITIES.map((known) => known.slice(4)),
+  );
+  return new UsageError(`${flag}: unknown capability "${word}"${near ? `, did you mean ${near}?` : ""}`);
+}
+
+export interface WantedCapabilities {
+  names: readonly string[];
+  /** asked for by name */
+  required: readonly string[];
+}
+
+/** docker's rule: the default set, less what is dropped, and what is added; ALL stands for every one. @throws UsageError */
+export function wantedCapabilities(add: readonly string[], drop: readonly string[]): WantedCapabilities {
+  const added = capabilityNames("--cap-add", add);
+  const dropped = capabilityNames("--cap-drop", drop);
+  if (added.includes(ALL) && dropped.includes(ALL))
+    throw new UsageError("--cap-add ALL and --cap-drop ALL contradict each other");
+  const required = added.filter((name) => name !== ALL);
+  const base = added.includes(ALL) ? CAPABILITIES : dropped.includes(ALL) ? [] : DEFAULT_CAPABILITIES;
+  const kept = base.filter((name) => !dropped.includes(name));
+  return { names: [...new Set([...kept, ...required])], required };
+}
+
+/** What --security-opt said; undefined where it said nothing. */
+export interface SecurityOptions {
+  noNewPrivileges?: boolean;
+  /** "unconfined", or a profile's file */
+  seccomp?: string;
+  apparmor?: string;
+  /** parts of an SELinux label, by name: user, role, type, level; or "disable" */
+  label: Record<string, string>;
+  /** docker's systempaths=unconfined: nothing of /proc and /sys is masked or read-only */
+  systemPaths: boolean;
+}
+
+const OPTIONS = ["no-new-privileges", "seccomp", "apparmor", "label", "systempaths"];
+const LABEL_PARTS = ["user", "role", "type", "level"];
+
+/** docker's options, "=" or ":" after the name. @throws UsageError */
+export function securityOptions(values: readonly string[]): SecurityOptions {
+  const out: SecurityOptions = { label: {}, systemPaths: true };
+  for (const text of values) {
+    const at = text.search(/[=:]/);
+    const name = at < 0 ? text : text.slice(0, at);
+    const value = at < 0 ? "" : text.slice(at + 1);
+    if (value === "" && name !== "no-new-privileges" && OPTIONS.includes(name))
+      throw new UsageError(`--security-opt: "${text}" needs a value: ${name}=…`);
+    if (name === "no-new-privileges") out.noNewPrivileges = isTrue(value, text);
+    else if (name === "seccomp") out.seccomp = value;
+    else if (name === "apparmor") out.apparmor = value;
+    else if (name === "label") addLabel(out.label, value, text);
+    else if (name === "systempaths" && value === "unconfined") out.systemPaths = false;
+    else if (name === "systempaths")
+      throw new UsageError(`--security-opt: systempaths can be unconfined, not "${value}"`);
+    else {
+      const near = nearest(name, OPTIONS);
+      throw new UsageError(
+        `--security-opt: unknown option "${name}"${near ? `, did you mean ${near}?` : ""}`,
+      );
+    }
+  }
+  return out;
+}
+
+function isTrue(value: string, text: string): boolean {
+  if (value === "" || value === "true") return true;
+  if (value === "false") return false;
+  throw new UsageError(`--security-opt: "${text}" must end in true or false`);
+}
+
+function addLabel(label: Record<string, string>, value: string, text: string): void {
+  if (value === "disable") {
+    label.disable = "true";
+    return;
+  }
+  const colon = value.indexOf(":");
+  const part = value.slice(0, colon);
+  if (!LABEL_PARTS.includes(part) || colon === value.length - 1)
+    throw new UsageError(
+      `--security-opt: "${text}" must be label=disable, or label=PART:VALUE, PART one of ${LABEL_PARTS.join(", ")}`,
+    );
+  label[part] = value.slice(colon + 1);
+}
+
+/** Puts what was asked for into the object. @throws UsageError */
+export function applySecurityFlags(
+  spec: Spec,
+  given: Pick<Given, "many">,
+): { required: readonly string[]; options: SecurityOptions } {
+  const { names, required } = wantedCapabilities(given.many("cap-add"), given.many("cap-drop"));
+  const options = securityOptions(given.many("security-opt"));
+  spec.process.capabilities = capabilitySets(names);
+  spec.process.noNewPrivileges = options.noNewPrivileges ?? true;
+  return { required, options };
+}

@@ -1,0 +1,159 @@
+// Owns: seccomp as a run meets it: the default filter, profiles of one's own, a listener.
+
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { attackRootfs } from "../support/attack.ts";
+import { run } from "../support/minibox.ts";
+
+/** Makes one call with zeros, by its number, and prints its errno. */
+const CALL = `#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+int main(int n, char **v) {
+  for (int i = 1; i < n; i++) { errno = 0; syscall(atol(v[i]), -1L, 0L, 0L, 0L, 0L, 0L); printf("%d\\n", errno); }
+  return 0;
+}`;
+
+let root: ReturnType<typeof attackRootfs>;
+let directory: string;
+beforeAll(() => {
+  root = attackRootfs({ call: CALL });
+  directory = mkdtempSync(join(tmpdir(), "minibox-seccomp-"));
+});
+afterAll(() => {
+  root.remove();
+  rmSync(directory, { recursive: true });
+});
+
+const profile = (value: unknown): string => {
+  const path = join(directory, `${Math.random()}.json`);
+  writeFileSync(path, typeof value === "string" ? value : JSON.stringify(value));
+  return path;
+};
+const EPERM = "1\n";
+const x64 = process.arch === "x64";
+const NUMBER = x64
+  ? { keyctl: "250", mount: "165", open_by_handle_at: "304", getpriority: "140", bpf: "321" }
+  : { keyctl: "219", mount: "40", open_by_handle_at: "265", getpriority: "141", bpf: "280" };
+
+describe("the default filter", () => {
+  test("is in force, and stops calls that a container has no use for", async () => {
+    const calls = [NUMBER.keyctl, NUMBER.mount, NUMBER.open_by_handle_at, NUMBER.bpf];
+    const free = await run([
+      "--security-opt",
+      "seccomp=unconfined",
+      "--cap-add",
+      "ALL",
+      "-q",
+      root.path,
+      "/call",
+      ...calls,
+    ]);
+    expect(free.stdout.split("\n")).not.toContain("1");
+    const { stdout, status } = await run([root.path, "/call", ...calls]);
+    expect([status, stdout]).toEqual([0, EPERM.repeat(4)]);
+  });
+
+  test("lets a call through for who has the capability", async () => {
+    const flags = ["--cap-add", "SYS_ADMIN"];
+    const { stdout } = await run([...flags, root.path, "/call", NUMBER.mount, NUMBER.keyctl]);
+    expect(stdout).not.toStartWith(EPERM);
+    expect(stdout).toEndWith(`\n${EPERM}`);
+  });
+});
+
+describe("a profile of one's own", () => {
+  test("is compiled and in force, with and without no_new_privs", async () => {
+    const path = profile({
+      defaultAction: "SCMP_ACT_ALLOW",
+      syscalls: [{ names: ["getpriority"], action: "SCMP_ACT_ERRNO", errnoRet: 77 }],
+    });
+    for (const more of [[], ["--security-opt", "no-new-privileges=false", "-u", "1000"], ["--init"]]) {
+      const flags = ["--security-opt", `seccomp=${path}`, ...more];
+      expect(await run([...flags, root.path, "/call", NUMBER.getpriority])).toEqual({
+        status: 0,
+        stdout: "77\n",
+        stderr: "",
+      });
+    }
+  });
+
+  test("that kills ends the command by SIGSYS", async () => {
+    const path = profile({
+      defaultAction: "SCMP_ACT_ALLOW",
+      syscalls: [{ names: ["getpriority"], action: "SCMP_ACT_KILL_PROCESS" }],
+    });
+    const { status } = await run([
+      "--security-opt",
+      `seccomp=${path}`,
+      root.path,
+      "/call",
+      NUMBER.getpriority,
+    ]);
+    expect(status).toBe(128 + 31);
+  });
+
+  test("that is wrong is told with its file and field", async () => {
+    const wrong = profile({ defaultAction: "SCMP_ACT_SHRUG" });
+    expect(await run(["--security-opt", `seccomp=${wrong}`, root.path, "/bin/true"])).toMatchObject({
+      status: 125,
+      stderr: expect.stringContaining(`minibox: ${wrong}: defaultAction: `),
+    });
+    const text = profile("{");
+    expect((await run(["--security-opt", `seccomp=${text}`, root.path, "/bin/true"])).stderr).toStartWith(
+      `minibox: ${text}: not JSON`,
+    );
+    const missing = await run(["--security-opt", "seccomp=/nowhere.json", root.path, "/bin/true"]);
+    expect([missing.status, missing.stderr]).toEqual([125, expect.stringContaining("ENOENT")]);
+  });
+
+  test("that notifies hands its listener to the agent, with the state", async () => {
+    const socket = join(directory, "agent");
+    const path = profile({
+      defaultAction: "SCMP_ACT_ALLOW",
+      listenerPath: socket,
+      listenerMetadata: "hello",
+      syscalls: [{ names: ["getpriority"], action: "SCMP_ACT_NOTIFY" }],
+    });
+    // answers one notice with errno 66: struct seccomp_notif is 80 bytes, _resp 24
+    const agent = `
+import socket, array, fcntl, signal, struct, sys
+signal.alarm(20)
+s = socket.socket(socket.AF_UNIX); s.bind(sys.argv[1]); s.listen(); print("ready", flush=True)
+c, _ = s.accept()
+data, anc, _, _ = c.recvmsg(65536, socket.CMSG_SPACE(4))
+fd = array.array("i", anc[0][2])[0]
+print(data.decode(), flush=True)
+notice = bytearray(80)
+fcntl.ioctl(fd, 0xc0502100, notice)
+fcntl.ioctl(fd, 0xc0182101, struct.pack("QqiI", struct.unpack_from("Q", notice)[0], 0, -66, 0))`;
+    const child = Bun.spawn(["python3", "-c", agent, socket], { stdout: "pipe" });
+    const reader = child.stdout.getReader();
+    await reader.read();
+    const flags = ["--name", "noticed", "--security-opt", `seccomp=${path}`];
+    const result = await run([...flags, root.path, "/call", NUMBER.getpriority]);
+    expect(result).toEqual({ status: 0, stdout: "66\n", stderr: "" });
+    const state = JSON.parse(new TextDecoder().decode((await reader.read()).value));
+    expect(state).toMatchObject({ fds: ["seccompFd"], metadata: "hello", state: { id: "noticed" } });
+    await child.exited;
+  });
+
+  test("that notifies without an agent, or of what minibox needs, is refused", async () => {
+    const notify = (name: string, listenerPath?: string) =>
+      profile({
+        defaultAction: "SCMP_ACT_ALLOW",
+        listenerPath,
+        syscalls: [{ names: [name], action: "SCMP_ACT_NOTIFY" }],
+      });
+    const refused = async (path: string) =>
+      (await run(["--security-opt", `seccomp=${path}`, root.path, "/bin/true"])).stderr;
+    expect(await refused(notify("getpriority"))).toContain("listenerPath");
+    expect(await refused(notify("write", "/x"))).toContain("minibox itself needs it");
+    expect(await refused(notify("getpriority", "/nowhere/agent"))).toContain(
+      "hand the seccomp listener to /nowhere/agent: ENOENT",
+    );
+  });
+});

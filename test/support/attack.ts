@@ -1,0 +1,38 @@
+// Owns what the tests of escapes share: root file systems that an attacker has filled, C programs compiled into them,
+// and a container without any defence, on which each attack is seen to work before minibox is seen to stop it.
+
+import { cpSync, existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { execute, type Result, rootfs, TOP } from "./minibox.ts";
+
+/** A static binary of a C source, compiled once for each text. */
+export function compile(source: string): string {
+  const directory = join(TOP, ".cache", "programs");
+  const path = join(directory, Bun.hash(source).toString(16));
+  if (existsSync(path)) return path;
+  mkdirSync(directory, { recursive: true });
+  const made = `${path}.${process.pid}`;
+  writeFileSync(`${made}.c`, source);
+  const built = Bun.spawnSync(["cc", "-static", "-O1", "-w", "-o", made, `${made}.c`]);
+  rmSync(`${made}.c`);
+  if (!built.success) throw new Error(`cc: ${built.stderr}`);
+  renameSync(made, path);
+  return path;
+}
+
+/** A root of busybox's with these programs as /NAME, its own to destroy; `remove` ends it. */
+export function attackRootfs(programs: Record<string, string> = {}): { path: string; remove(): void } {
+  const directory = mkdtempSync(join(tmpdir(), "minibox-attack-"));
+  const path = join(directory, "root");
+  cpSync(rootfs("busybox"), path, { recursive: true, verbatimSymlinks: true, preserveTimestamps: true });
+  for (const [name, source] of Object.entries(programs)) cpSync(compile(source), join(path, name));
+  return { path, remove: () => rmSync(directory, { recursive: true, force: true }) };
+}
+
+/** Namespaces and a chroot, nothing else: all capabilities, no filter, no masks, a writable /proc and /sys. */
+export function undefended(path: string, words: string[]): Promise<Result> {
+  const script =
+    'mount -t proc proc "$0/proc" && mount -t sysfs sysfs "$0/sys" && mount --rbind /dev "$0/dev" && exec chroot "$0" "$@"';
+  return execute(["unshare", "-m", "-p", "-f", "-u", "-i", "-n", "sh", "-c", script, path, ...words]);
+}
