@@ -4,7 +4,7 @@
 
 import type { Spec } from "./spec/types.ts";
 import { decode, encode } from "./sys/bytes.ts";
-import type { Arg } from "./sys/errno.ts";
+import { type Arg, ECONNRESET, isErrno } from "./sys/errno.ts";
 import { close } from "./sys/file.ts";
 import { call, untraced } from "./sys/libc.ts";
 import { receive, sendFd } from "./sys/socket.ts";
@@ -88,9 +88,19 @@ export interface Received<T> {
   fd: number | undefined;
 }
 
-/** Waits for the next message; undefined at the end of the stream, also in the midst of one. @throws SysError */
+/**
+ * Waits for the next message; undefined at the end of the stream, also in the midst of one, and where the other end
+ * was killed before it had read what we sent (ECONNRESET). @throws SysError
+ */
 export function read<T extends ToChild | FromChild>(socket: number): Received<T> | undefined {
-  return untraced(() => readFrame<T>(socket));
+  return untraced(() => {
+    try {
+      return readFrame<T>(socket);
+    } catch (error) {
+      if (isErrno(error, ECONNRESET)) return undefined;
+      throw error;
+    }
+  });
 }
 
 function readFrame<T>(socket: number): Received<T> | undefined {

@@ -8,16 +8,16 @@ import { kill, pause } from "../sys/process.ts";
 
 /**
  * Removes the directories, ending what is left inside. A process that was just killed leaves its cgroup a moment
- * after its parent saw it end, so EBUSY is tried again for up to two seconds. Returns what could not be removed.
+ * after its parent saw it end, so EBUSY is tried again, `patience` milliseconds each. Returns what could not be removed.
  */
-export function removeCgroups(directories: readonly string[]): string[] {
+export function removeCgroups(directories: readonly string[], patience = 2000): string[] {
   const left: string[] = [];
-  for (const directory of directories) if (!removeOne(directory)) left.push(directory);
+  for (const directory of directories) if (!removeOne(directory, patience)) left.push(directory);
   return left;
 }
 
-function removeOne(directory: string): boolean {
-  for (let waited = 0; waited < 2000; waited += 2) {
+function removeOne(directory: string, patience: number): boolean {
+  for (let waited = 0; waited < patience; waited += 2) {
     if (rmdir(directory) !== -EBUSY) return true;
     empty(directory);
     pause(2);
@@ -25,10 +25,18 @@ function removeOne(directory: string): boolean {
   return false;
 }
 
+/** The processes of a cgroup, as the host counts; none where there is no such cgroup. */
+export function processesIn(directory: string | undefined): number[] {
+  const pids: number[] = [];
+  if (directory === undefined) return pids;
+  for (const pid of (tryReadFile(`${directory}/cgroup.procs`) ?? "").split("\n"))
+    if (Number(pid) > 0) pids.push(Number(pid));
+  return pids;
+}
+
 /** Ends what lives in a cgroup, and removes the cgroups that it may have made below its own. */
 function empty(directory: string): void {
-  for (const pid of (tryReadFile(`${directory}/cgroup.procs`) ?? "").split("\n"))
-    if (Number(pid) > 0) kill(Number(pid), SIGNALS.KILL);
+  for (const pid of processesIn(directory)) kill(pid, SIGNALS.KILL);
   const fd = attempt("openat", AT_FDCWD, directory, O.O_DIRECTORY | O.O_CLOEXEC, 0);
   if (fd < 0) return;
   for (const name of withFd(fd, listDirectory)) {

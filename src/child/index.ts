@@ -22,7 +22,7 @@ import { exit, setParentDeathSignal } from "../sys/process.ts";
 import { limitBounding, limitCapabilities } from "./capabilities.ts";
 import { joinCgroup } from "./cgroup.ts";
 import { createDevices } from "./devices.ts";
-import { runAsInit } from "./init.ts";
+import { runAsInit, takeSignals } from "./init.ts";
 import { mountAll } from "./mounts.ts";
 import { enterNamespaces, nameHost, unshareCgroupNamespace } from "./namespaces.ts";
 import { setSysctls } from "./paths.ts";
@@ -55,11 +55,12 @@ function confine(socket: number, request: ChildRequest, network: number | undefi
   becomeUser(process);
   changeDirectory(process, false); // as the user, who may not be allowed in
   limitCapabilities(process);
-  leaveNothingOpen(terminal, request.ignored);
+  leaveNothingOpen(terminal, request.ignored, request.init);
   setParentDeathSignal(SIGNALS.KILL); // a change of identity has cleared it
+  const signals = request.init ? takeSignals() : -1; // first: once we are ready, signals are passed on
   send(socket, { type: "ready" });
   forbidNewPrivileges(socket, request); // last: what we do need not be allowed
-  if (request.init) runAsInit(socket, process);
+  if (request.init) runAsInit(socket, signals, process);
   execute(process);
 }
 

@@ -7,14 +7,23 @@ import { ENOENT, SysError } from "../sys/errno.ts";
 import { close } from "../sys/file.ts";
 import { attempt, call, step } from "../sys/libc.ts";
 import { exit, kill, setSignalMask, signalSet, trySpawn, wait } from "../sys/process.ts";
+import { redirectSignals } from "../sys/signal-threads.ts";
 import { candidates } from "./process.ts";
 
-/** Runs the command as a child of PID 1 and serves it until it ends; then ends with its status. @throws SysError */
-export function runAsInit(socket: number, process: Process): never {
-  const main = start(process);
+/**
+ * Blocks all signals and returns a descriptor that they are read from. Before the command is there: a signal that
+ * comes while it starts waits here and is passed on. @throws SysError
+ */
+export function takeSignals(): number {
   setSignalMask(signalSet());
-  const signals = call("signalfd4", -1, signalSet(), 8, 0);
-  // Only now: the parent passes no signal on before, so none was lost between the spawn and the mask.
+  redirectSignals(PASSED_ON);
+  const SFD_CLOEXEC = 0o2000000;
+  return call("signalfd4", -1, signalSet(), 8, SFD_CLOEXEC);
+}
+
+/** Runs the command as a child of PID 1 and serves it until it ends; then ends with its status. @throws SysError */
+export function runAsInit(socket: number, signals: number, process: Process): never {
+  const main = start(process);
   close(socket);
   // a descriptor held here would keep a pipe open that the command has closed
   for (const fd of [0, 1, 2]) attempt("close", fd);
@@ -29,6 +38,18 @@ export function runAsInit(socket: number, process: Process): never {
     else if (view.getInt32(8, true) !== SI_KERNEL) kill(main, signal);
   }
 }
+
+/** All but those that cannot be handled, SIGCHLD, and 32 and 33, which are libc's own. */
+const PASSED_ON: number[] = [];
+for (let signal = 1; signal <= 64; signal++)
+  if (
+    signal !== 32 &&
+    signal !== 33 &&
+    signal !== SIGNALS.KILL &&
+    signal !== SIGNALS.STOP &&
+    signal !== SIGNALS.CHLD
+  )
+    PASSED_ON.push(signal);
 
 /** siginfo's si_code for signals of the kernel's own (asm-generic/siginfo.h) */
 const SI_KERNEL = 0x80;

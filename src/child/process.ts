@@ -35,7 +35,11 @@ export function becomeUser(process: Process): void {
 }
 
 /** Puts right what Bun and the caller did to descriptors and signals; what remains open is 0, 1, 2. */
-export function leaveNothingOpen(terminal: number | undefined, ignored: readonly number[]): void {
+export function leaveNothingOpen(
+  terminal: number | undefined,
+  ignored: readonly number[],
+  init: boolean,
+): void {
   step("leave nothing of the host's behind", "only stdin, stdout and stderr pass; signals are as after boot");
   if (terminal !== undefined) for (const fd of [0, 1, 2]) call("dup3", terminal, fd, 0);
   // a standard descriptor that the caller had closed is Bun's own, close-on-exec
@@ -44,7 +48,8 @@ export function leaveNothingOpen(terminal: number | undefined, ignored: readonly
   call("close_range", 3, 0xffffffff, CLOSE_RANGE_CLOEXEC);
   // an ignored signal stays so over execve
   for (const signal of ignored) defaultSignal(signal);
-  call("rt_sigprocmask", SIG_SETMASK, new Uint8Array(8), null, 8);
+  // an init keeps all blocked, as they are, and gives the command an empty mask
+  if (!init) call("rt_sigprocmask", SIG_SETMASK, new Uint8Array(8), null, 8);
 }
 
 /** execve(2), along the PATH of the container for a name without a slash. @throws SysError; never returns */

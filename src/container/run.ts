@@ -1,15 +1,16 @@
 // Owns a container's life as `run` knows it: made, served to its end, and removed without a trace.
 
 import { openCgroup } from "../cgroup/index.ts";
-import { removeCgroups } from "../cgroup/remove.ts";
+import { processesIn, removeCgroups } from "../cgroup/remove.ts";
 import { RunError } from "../errors.ts";
 import type { Rlimit, Spec } from "../spec/types.ts";
 import { type ChildRequest, type FromChild, type SeccompFilter, send } from "../sync.ts";
-import { SysError } from "../sys/errno.ts";
+import { ECONNRESET, EPIPE, isErrno, SysError } from "../sys/errno.ts";
 import { close } from "../sys/file.ts";
+import { startTime } from "../sys/process.ts";
 import { handListener } from "./listener.ts";
 import { makeNetwork } from "./network.ts";
-import { ignoredSignals, takeSignals } from "./signals.ts";
+import { byCaller, gatherSignals, ignoredSignals, takeSignals } from "./signals.ts";
 import { bury, type Child, hangUp, spawnChild } from "./spawn.ts";
 import { createState, prune, removeState, type StateDirectory } from "./state.ts";
 import { type Failure, type Outcome, Supervisor } from "./supervise.ts";
@@ -63,20 +64,19 @@ export function run(starting: Starting, request: RunRequest): Outcome | Promise<
   let explaining: Promise<Error> | undefined;
   try {
     const { directory, limits } = prepare(child, request, undo);
+    const ignored = ignoredSignals();
     const supervisor = new Supervisor(child, signals, {
       timeout: request.timeout,
       stopTimeout: request.stopTimeout,
+      init: request.init,
+      ignored: byCaller(ignored),
+      everyone: limits.processes,
       onListener: (fd) => handListener(fd, request.id, child.pid, request.bundle, request.spec),
       onMessage: (message) => heed(message, request),
     });
     undo.push(() => supervisor.abort());
-    const network = makeNetwork(request.spec);
-    send(
-      child.socket,
-      { type: "request", request: childRequest(request, directory, limits.joinFiles) },
-      network,
-    );
-    if (network !== undefined) close(network);
+    give(child, childRequest(request, directory, limits.joinFiles, ignored), makeNetwork(request.spec));
+    gatherSignals(byCaller(ignored));
     const outcome = supervisor.run();
     if (outcome.failure) explaining = wordsFor(outcome.failure, child, request);
     else if (!outcome.started)
@@ -96,10 +96,25 @@ function undoAll(undo: (() => void)[]): void {
   for (let step = undo.pop(); step; step = undo.pop()) step();
 }
 
+/** A child that is gone already is for the supervisor to notice. */
+function give(child: Child, request: ChildRequest, network: number | undefined): void {
+  try {
+    send(child.socket, { type: "request", request }, network);
+  } catch (error) {
+    if (!isErrno(error, EPIPE, ECONNRESET)) throw error;
+  } finally {
+    if (network !== undefined) close(network);
+  }
+}
+
 interface Limits {
   joinFiles: readonly string[];
   oomKills(): number;
+  /** the processes inside, as the host counts */
+  processes(): number[];
 }
+
+const NO_CGROUP: Limits = { joinFiles: [], oomKills: () => 0, processes: () => [] };
 
 /** What the host keeps for a container, recorded before it is made. */
 function prepare(
@@ -113,6 +128,7 @@ function prepare(
     ociVersion: request.spec.ociVersion,
     id: request.id,
     pid: child.pid,
+    startTime: startTime(child.pid),
     bundle: request.bundle,
     created: Math.floor(Date.now() / 1000),
     cgroups: directories,
@@ -133,7 +149,7 @@ function openLimits(
   const isLimited = (resources.memory ?? resources.cpu ?? resources.pids) !== undefined;
   if (!cgroup) {
     if (isLimited) throw new RunError("limits cannot be enforced: this host has no cgroups mounted");
-    return { joinFiles: [], oomKills: () => 0 };
+    return NO_CGROUP;
   }
   undo.push(() => {
     for (const path of removeCgroups(cgroup.directories))
@@ -144,15 +160,20 @@ function openLimits(
     cgroup.apply(resources);
   } catch (error) {
     if (isLimited || !(error instanceof SysError)) throw error;
-    return { joinFiles: [], oomKills: () => 0 };
+    return NO_CGROUP;
   }
-  return { joinFiles: cgroup.joinFiles, oomKills: () => (resources.memory ? cgroup.oomKills() : 0) };
+  return {
+    joinFiles: cgroup.joinFiles,
+    oomKills: () => (resources.memory ? cgroup.oomKills() : 0),
+    processes: () => processesIn(cgroup.directories[0]),
+  };
 }
 
 function childRequest(
   request: RunRequest,
   directory: StateDirectory,
   cgroupFiles: readonly string[],
+  ignored: number[],
 ): ChildRequest {
   const { id, bundle, spec, requiredCapabilities, seccomp, init, chroot, overlay, trace } = request;
   return {
@@ -165,7 +186,7 @@ function childRequest(
     chroot,
     overlay,
     trace,
-    ignored: ignoredSignals(),
+    ignored,
     cgroupFiles: [...cgroupFiles],
     stateDir: directory.path,
   };

@@ -2,14 +2,17 @@
 // pid_namespaces(7)).
 
 import { SIGNALS } from "../sys/constants.ts";
-import { call, step } from "../sys/libc.ts";
-import { getpid, kill, procStatus, setSignalMask } from "../sys/process.ts";
+import { tryReadFile } from "../sys/file.ts";
+import { attempt, call, step, untraced } from "../sys/libc.ts";
+import { defaultSignal, getpid, kill, procStatus, setSignalMask, unblockSignals } from "../sys/process.ts";
+import { redirectSignals } from "../sys/signal-threads.ts";
+import type { Child } from "./spawn.ts";
 
 /**
- * Left alone: two that cannot be taken, two by which the terminal stops a background reader or writer, and SIGPIPE,
- * which is ours alone (a blocked one would queue up with each write to a closed pipe).
+ * Left alone: two that cannot be taken, and SIGPIPE, which is ours alone (a blocked one would queue up with each
+ * write to a closed pipe).
  */
-const NOT_TAKEN: readonly number[] = [SIGNALS.KILL, SIGNALS.STOP, SIGNALS.TTIN, SIGNALS.TTOU, SIGNALS.PIPE];
+const NOT_TAKEN: readonly number[] = [SIGNALS.KILL, SIGNALS.STOP, SIGNALS.PIPE];
 
 /** Blocks every signal that we pass on and returns a descriptor that they are read from. @throws SysError */
 export function takeSignals(): number {
@@ -22,21 +25,50 @@ export function takeSignals(): number {
   return call("signalfd4", -1, taken, taken.length, SFD_NONBLOCK | SFD_CLOEXEC);
 }
 
-/** Default action: nothing, or go on (signal(7)); and the one that says a child of our own ended. */
-const HARMLESS: ReadonlySet<number> = new Set([SIGNALS.CONT, SIGNALS.URG, SIGNALS.WINCH]);
+/** Brings us the signals that a thread of the runtime's would get in our stead; what our caller ignores stays ignored. */
+export function gatherSignals(ignored: readonly number[]): void {
+  const signals: number[] = [];
+  for (let signal = 1; signal <= 64; signal++)
+    if (!NOT_GATHERED.has(signal) && !ignored.includes(signal)) signals.push(signal);
+  untraced(() => redirectSignals(signals));
+}
+
+/** 32 and 33 are libc's own. */
+const NOT_GATHERED: ReadonlySet<number> = new Set([...NOT_TAKEN, SIGNALS.CHLD, 32, 33]);
+
+/** At a terminal in the background we stop when we touch it, as every program does. */
+export function heedTerminal(): void {
+  for (const signal of [SIGNALS.TTIN, SIGNALS.TTOU]) defaultSignal(signal);
+  unblockSignals([SIGNALS.TTIN, SIGNALS.TTOU]);
+}
+
+/** Default action: nothing, or go on (signal(7)). */
+export const HARMLESS: ReadonlySet<number> = new Set([SIGNALS.CONT, SIGNALS.URG, SIGNALS.WINCH]);
+/** Default action: stop. */
+export const STOPPING: ReadonlySet<number> = new Set([SIGNALS.TSTP, SIGNALS.TTIN, SIGNALS.TTOU]);
 
 /**
  * Passes a signal to the container's first process. The kernel drops a signal that PID 1 of a pid namespace neither
  * handles nor ignores, so `sleep` could not even be interrupted; what would have ended any other program ends the
  * container here too. Returns true when it did.
  */
-export function deliver(pid: number, signal: number): boolean {
-  if (HARMLESS.has(signal) || handles(pid, signal)) {
-    kill(pid, signal);
+export function deliver(child: Child, signal: number): boolean {
+  if (HARMLESS.has(signal) || handles(child.pid, signal)) {
+    signalChild(child, signal);
     return false;
   }
-  kill(pid, SIGNALS.KILL);
+  signalChild(child, SIGNALS.KILL);
   return true;
+}
+
+/** pidfd_send_signal(2): never reaches a stranger who was given the pid of a child that is gone. */
+export const signalChild = (child: Child, signal: number): number =>
+  attempt("pidfd_send_signal", child.pidfd, signal, null, 0);
+
+/** The command itself: PID 1, or under an init the first of its children (proc_tid_children(5)). */
+export function commandOf(pid: number, init: boolean): number {
+  const children = init ? tryReadFile(`/proc/${pid}/task/${pid}/children`) : undefined;
+  return Number.parseInt(children ?? "", 10) || pid;
 }
 
 /** The signals of a mask in /proc/PID/status (SigCgt, SigIgn, SigBlk: proc_pid_status(5)). */
@@ -51,7 +83,7 @@ function signalsIn(status: string, field: string): number[] {
 }
 
 /** True when a process catches, ignores, or has blocked (to wait for) a signal. */
-function handles(pid: number, signal: number): boolean {
+export function handles(pid: number, signal: number): boolean {
   const status = procStatus(pid);
   return (
     status === undefined ||
@@ -62,9 +94,22 @@ function handles(pid: number, signal: number): boolean {
 /** The signals that this process, and so any that it starts, ignores. */
 export const ignoredSignals = (): number[] => signalsIn(procStatus(getpid()) ?? "", "SigIgn");
 
-/** ^Z: the command stops, then we do, as the shell that waits for us expects; and both go on together. */
-export function suspend(pid: number): void {
-  kill(pid, SIGNALS.STOP);
+/** What Bun ignores for itself; the caller's shell (nohup, a command in the background) has a word on the others. */
+const BUNS_OWN: readonly number[] = [SIGNALS.PIPE, SIGNALS.XFSZ];
+
+/** Of the ignored signals those that our caller wants us to ignore. */
+export function byCaller(ignored: readonly number[]): number[] {
+  const signals: number[] = [];
+  for (const signal of ignored) if (!BUNS_OWN.includes(signal)) signals.push(signal);
+  return signals;
+}
+
+/** ^Z: all of the container stops, then we do, as the shell that waits for us expects; and all go on together. */
+export function suspend(child: Child, everyone: () => readonly number[]): void {
+  signalChild(child, SIGNALS.STOP);
+  const stopped = everyone();
+  for (const pid of stopped) kill(pid, SIGNALS.STOP);
   kill(getpid(), SIGNALS.STOP);
-  kill(pid, SIGNALS.CONT);
+  for (const pid of stopped) kill(pid, SIGNALS.CONT);
+  signalChild(child, SIGNALS.CONT);
 }

@@ -4,7 +4,7 @@
 import { removeCgroups } from "../cgroup/remove.ts";
 import { RunError } from "../errors.ts";
 import { decode, encode } from "../sys/bytes.ts";
-import { AT_FDCWD, LOCK_EX, LOCK_NB, O } from "../sys/constants.ts";
+import { AT_FDCWD, LOCK_EX, LOCK_NB, LOCK_UN, O, SIGNALS } from "../sys/constants.ts";
 import { EEXIST, ENOENT, SysError } from "../sys/errno.ts";
 import {
   close,
@@ -18,8 +18,8 @@ import {
   withFd,
   writeAll,
 } from "../sys/file.ts";
-import { attempt, step } from "../sys/libc.ts";
-import { geteuid } from "../sys/process.ts";
+import { attempt, call, step } from "../sys/libc.ts";
+import { geteuid, kill, startTime } from "../sys/process.ts";
 
 /** The recorded facts; what is to be removed is recorded before it is made. */
 export interface State {
@@ -27,6 +27,8 @@ export interface State {
   id: string;
   /** the container's first process, as the host counts */
   pid: number;
+  /** of that process, in clock ticks after boot: another with the same pid started later */
+  startTime: number;
   bundle: string;
   /** seconds since the epoch */
   created: number;
@@ -66,16 +68,20 @@ function openRoot(): { path: string; fd: number } {
 export function createState(state: State): StateDirectory {
   step("record the container's state", "first of all: what follows can be removed from this file alone");
   const root = openRoot();
-  close(root.fd);
-  const path = `${root.path}/${state.id}`;
-  let made = attempt("mkdirat", AT_FDCWD, path, 0o700);
-  if (made === -EEXIST && removeIfDead(path)) made = attempt("mkdirat", AT_FDCWD, path, 0o700);
-  if (made === -EEXIST) throw new RunError(`the name ${state.id} is in use by a running container`);
-  if (made < 0) throw new SysError("mkdirat", [path], -made, `create ${path}`);
-  const lock = open(`${path}/state.json`, O.O_RDWR | O.O_CREAT | O.O_EXCL, 0o600);
-  attempt("flock", lock, LOCK_EX | LOCK_NB);
-  writeAll(lock, encode(JSON.stringify(state)));
-  return { path, lock };
+  // all of them in one go: whoever finds a directory without a locked file, while it holds this lock, finds a dead one
+  return withFd(root.fd, (fd) => {
+    call("flock", fd, LOCK_EX);
+    const path = `${root.path}/${state.id}`;
+    let made = attempt("mkdirat", AT_FDCWD, path, 0o700);
+    if (made === -EEXIST && removeDead(path)) made = attempt("mkdirat", AT_FDCWD, path, 0o700);
+    if (made === -EEXIST) throw new RunError(`the name ${state.id} is in use by a running container`);
+    if (made < 0) throw new SysError("mkdirat", [path], -made, `create ${path}`);
+    const lock = open(`${path}/state.json`, O.O_RDWR | O.O_CREAT | O.O_EXCL, 0o600);
+    // not LOCK_NB: one that looks whether we are dead holds it for a moment
+    call("flock", lock, LOCK_EX);
+    writeAll(lock, encode(JSON.stringify(state)));
+    return { path, lock };
+  });
 }
 
 /** Removes the directory; the lock goes last. */
@@ -89,36 +95,55 @@ export function removeState(state: StateDirectory): void {
 export function prune(): void {
   const root = openRoot();
   withFd(root.fd, (fd) => {
-    for (const name of listDirectory(fd)) removeIfDead(`${root.path}/${name}`);
+    for (const name of listDirectory(fd)) {
+      const path = `${root.path}/${name}`;
+      if (isAlive(path)) continue;
+      call("flock", fd, LOCK_EX);
+      removeDead(path);
+      call("flock", fd, LOCK_UN);
+    }
   });
 }
 
-/** A directory whose lock is free and that is no newborn without one. True when it is gone now. */
-function removeIfDead(path: string): boolean {
-  const fd = attempt("openat", AT_FDCWD, `${path}/state.json`, O.O_RDWR | O.O_CLOEXEC | O.O_NOFOLLOW, 0);
-  if (fd < 0) return isNewborn(path) ? false : rmdir(path) === 0;
+const openState = (path: string): number =>
+  attempt("openat", AT_FDCWD, `${path}/state.json`, O.O_RDWR | O.O_CLOEXEC | O.O_NOFOLLOW, 0);
+
+/** True where somebody holds the lock; false may also mean that it is not made yet. */
+function isAlive(path: string): boolean {
+  const fd = openState(path);
+  return fd >= 0 && withFd(fd, () => attempt("flock", fd, LOCK_EX | LOCK_NB) < 0);
+}
+
+/** How long, in milliseconds, a command waits for a process of another's that does not end (in state D). */
+const PATIENCE = 100;
+
+/** Ends and removes what a dead supervisor left, holding the lock of the root. True when it is gone now. */
+function removeDead(path: string): boolean {
+  const fd = openState(path);
+  if (fd < 0) return rmdir(path) === 0;
   return withFd(fd, () => {
     if (attempt("flock", fd, LOCK_EX | LOCK_NB) < 0) return false;
-    const text = decode(readAll(fd));
-    if (text === "" && isNewborn(path)) return false;
-    removeCgroups(recordedCgroups(text));
+    const state = parseState(decode(readAll(fd)));
+    // only a process that has cleared its PR_SET_PDEATHSIG has outlived its supervisor
+    if (state && state.startTime > 0 && startTime(state.pid) === state.startTime)
+      kill(state.pid, SIGNALS.KILL);
+    if (state && removeCgroups(ownCgroups(state), PATIENCE).length > 0) return false;
     unlink(`${path}/state.json`);
     return rmdir(path) === 0;
   });
 }
 
-/** Between mkdir and the lock lie microseconds; ten seconds are far on the safe side. */
-function isNewborn(path: string): boolean {
-  const fd = attempt("openat", AT_FDCWD, path, O.O_PATH | O.O_CLOEXEC, 0);
-  if (fd < 0) return false;
-  return withFd(fd, () => Date.now() / 1000 - statx(fd).mtime < 10);
+/** The file is our own (its directory admits nobody else), but a full disk or a kill may have cut it short. */
+function parseState(text: string): State | undefined {
+  try {
+    return JSON.parse(text) as State;
+  } catch {
+    return undefined;
+  }
 }
 
-/** The file is our own (its directory admits nobody else), but a full disk may have cut it short. */
-function recordedCgroups(text: string): string[] {
-  try {
-    return (JSON.parse(text) as State).cgroups.filter((path) => path.includes("/minibox/"));
-  } catch {
-    return [];
-  }
+function ownCgroups(state: State): string[] {
+  const paths: string[] = [];
+  for (const path of state.cgroups) if (path.includes("/minibox/")) paths.push(path);
+  return paths;
 }

@@ -1,18 +1,25 @@
 // Owns the wait: one poll(2) loop over the child's socket, its pidfd, our signals and, with a terminal, the bytes.
 
 import { type FromChild, read } from "../sync.ts";
-import { POLLIN, SIGNALS } from "../sys/constants.ts";
+import { POLLIN, POLLOUT, SIGNALS } from "../sys/constants.ts";
 import { attempt, untraced } from "../sys/libc.ts";
-import { type Exit, kill, timespec } from "../sys/process.ts";
-import { Relay } from "./relay.ts";
-import { deliver, suspend } from "./signals.ts";
+import { type Exit, timespec } from "../sys/process.ts";
+import { type Keys, Relay } from "./relay.ts";
+import { commandOf, deliver, HARMLESS, handles, STOPPING, signalChild, suspend } from "./signals.ts";
 import { bury, type Child, hangUp } from "./spawn.ts";
+import { trimMemory } from "./trim.ts";
 
 export interface Wishes {
   /** milliseconds until TERM; Infinity for none */
   timeout: number;
   /** milliseconds between TERM and KILL */
   stopTimeout: number;
+  /** the child stays PID 1 and runs the command below itself */
+  init: boolean;
+  /** what our caller wants ignored */
+  ignored: readonly number[];
+  /** the container's processes, as the host counts */
+  everyone(): readonly number[];
   /** what the child says on its way */
   onMessage(message: FromChild): void;
   /** the descriptor that notices of the command's seccomp filter are read from */
@@ -30,15 +37,24 @@ export interface Outcome {
   timedOut: boolean;
 }
 
+const NEVER = Number.POSITIVE_INFINITY;
+/** A wait that has lasted this long, in milliseconds, may last: memory is worth some work then. */
+const LONG = 100;
+/** What ended containers wrote last is offered this long, in milliseconds, to a reader who does not read. */
+const LAST_WORDS = 1000;
+
 /** Serves a child until it ends. */
 export class Supervisor {
   private relay: Relay | undefined;
   private failure: Failure | undefined;
   private ready = false;
   private started = false;
+  private trimmed = false;
   /** the signal that ended the container in the command's stead */
   private endedBy = 0;
   private timedOut = false;
+  /** a signal came when the container had ended and its last output was still to be carried */
+  private hurried = false;
   private deadline: number;
 
   constructor(
@@ -56,29 +72,40 @@ export class Supervisor {
         [this.child.pidfd, POLLIN],
         [this.signals, POLLIN],
         [this.child.socket, POLLIN],
-        ...(this.relay?.interest() ?? []),
+        ...(this.started && this.relay ? this.relay.interest() : []),
       ];
-      const [ended, signal, message, stdin = 0, master = 0] = poll(
-        interest,
-        this.deadline - performance.now(),
-      );
+      const [ended, signal, message, stdin = 0, master = 0, stdout = 0] = poll(interest, this.patience());
       if (message) this.receive();
       if (this.failure) return { failure: this.failure, status: 125, started: false, timedOut: false };
-      if (signal) this.takeSignals();
-      this.relay?.carry(stdin, master);
+      // with a word of the child's still to be heard we may not know yet that the command runs
+      if (signal && !message) this.takeSignals();
+      if (this.started && this.relay) this.carry(this.relay, stdin, master, stdout);
       // what it said last is heard before it is buried
       if (ended && this.child.socket < 0) return this.finish();
       if (ended && !message) this.receive();
       if (performance.now() >= this.deadline) this.expire();
+      else if (!signal && !message && !stdin && !master && !stdout) this.idle();
     }
   }
 
   /** Ends the container, if it has not ended yet, and gives back what it holds of the caller's. */
   abort(): void {
     if (this.child.exit) return;
-    kill(this.child.pid, SIGNALS.KILL);
+    signalChild(this.child, SIGNALS.KILL);
     bury(this.child);
-    this.relay?.finish();
+    this.relay?.end();
+  }
+
+  private patience(): number {
+    const nearest = Math.min(this.deadline - performance.now(), this.relay?.patience ?? NEVER);
+    return this.started && !this.trimmed ? Math.min(nearest, LONG) : nearest;
+  }
+
+  /** Nothing has happened for a while. */
+  private idle(): void {
+    if (this.trimmed || !this.started) return;
+    this.trimmed = true;
+    trimMemory();
   }
 
   private receive(): void {
@@ -87,7 +114,9 @@ export class Supervisor {
       // the stream also ends when the child crashes; only what said "ready" has become the command
       this.started = this.ready;
       hangUp(this.child);
-      if (this.started) this.wishes.onMessage({ type: "started" });
+      if (!this.started) return;
+      this.relay?.enterRaw();
+      this.wishes.onMessage({ type: "started" });
       return;
     }
     const { message, fd } = received;
@@ -98,34 +127,64 @@ export class Supervisor {
     else this.wishes.onMessage(message);
   }
 
-  private takeSignals(): void {
-    const info = new Uint8Array(128); // struct signalfd_siginfo
-    while (attempt("read", this.signals, info, info.length) === info.length) {
-      const signal = info[0]!;
-      if (signal === SIGNALS.CHLD) continue;
-      if (signal === SIGNALS.WINCH && this.relay) this.relay.resize();
-      else if (signal === SIGNALS.TSTP) this.pause();
+  private carry(relay: Relay, stdin: number, master: number, stdout: number): void {
+    const keys = relay.carry(stdin, master, stdout);
+    if (keys) this.press(keys);
+    // as when a terminal is gone: what else would tell a container that writes for nobody
+    if (relay.hungUp) {
+      relay.hungUp = false;
+      this.send(SIGNALS.HUP);
+    }
+  }
+
+  /** ^C and friends, sent by the kernel to a group that PID 1 leads: it has dropped those that PID 1 does not handle. */
+  private press({ group, signals }: Keys): void {
+    if (group !== this.child.pid) return;
+    for (const signal of signals) {
+      if (handles(group, signal)) continue;
+      if (signal === SIGNALS.TSTP) this.pause();
       else this.send(signal);
     }
   }
 
+  private takeSignals(): void {
+    const info = new Uint8Array(128); // struct signalfd_siginfo
+    while (attempt("read", this.signals, info, info.length) === info.length) this.take(info[0]!);
+  }
+
+  private take(signal: number): void {
+    if (signal === SIGNALS.CHLD || this.wishes.ignored.includes(signal)) return;
+    // stopped by SIGSTOP and continued, we find the terminal as the shell has left it
+    if (signal === SIGNALS.CONT && this.started) this.relay?.enterRaw();
+    if (signal === SIGNALS.WINCH && this.relay) this.relay.resize();
+    else if (STOPPING.has(signal) && !(this.started && this.commandHandles(signal))) this.pause();
+    else this.send(signal);
+  }
+
+  private commandHandles(signal: number): boolean {
+    return handles(commandOf(this.child.pid, this.wishes.init), signal);
+  }
+
   private pause(): void {
     this.relay?.restore();
-    suspend(this.child.pid);
-    this.relay?.enterRaw();
+    suspend(this.child, this.wishes.everyone);
+    if (this.started) this.relay?.enterRaw();
   }
 
   private send(signal: number): void {
-    // before execve the child is still minibox, and what it has blocked would be lost
-    if (!this.started) kill(this.child.pid, SIGNALS.KILL);
-    else if (!deliver(this.child.pid, signal)) return;
-    this.endedBy ||= signal;
+    if (this.child.exit) this.hurried ||= !HARMLESS.has(signal);
+    else if (!this.started && !(this.ready && this.wishes.init)) {
+      if (HARMLESS.has(signal)) return;
+      // before execve the child is still minibox, and what it has blocked would be lost
+      signalChild(this.child, SIGNALS.KILL);
+      this.endedBy ||= signal;
+    } else if (deliver(this.child, signal)) this.endedBy ||= signal;
   }
 
   private expire(): void {
     if (this.timedOut) {
-      kill(this.child.pid, SIGNALS.KILL);
-      this.deadline = Number.POSITIVE_INFINITY;
+      signalChild(this.child, SIGNALS.KILL);
+      this.deadline = NEVER;
       return;
     }
     this.timedOut = true;
@@ -136,12 +195,30 @@ export class Supervisor {
   private finish(): Outcome {
     // PID 1 cannot outlive its namespace, nor the namespace PID 1: all of the container is gone now
     const ended = bury(this.child);
-    this.relay?.finish();
+    if (this.relay) this.drain(this.relay);
+    this.relay?.end();
     return {
       status: this.statusOf(ended),
       started: this.started || this.endedBy > 0,
       timedOut: this.timedOut,
     };
+  }
+
+  /** Carries what the container wrote before it ended; a signal, or the wish to have it ended, cuts that short. */
+  private drain(relay: Relay): void {
+    while (relay.hasOutput()) {
+      const patience = this.endedBy || this.timedOut ? LAST_WORDS : NEVER;
+      const [writable, signal] = poll(
+        [
+          [1, POLLOUT],
+          [this.signals, POLLIN],
+        ],
+        Math.min(patience, Math.max(0, this.deadline - performance.now())),
+      );
+      if (signal) this.takeSignals();
+      if (writable) relay.giveOutput();
+      else if (!signal || this.hurried) return;
+    }
   }
 
   private statusOf(ended: Exit): number {
@@ -159,7 +236,7 @@ function poll(interest: readonly [number, number][], milliseconds: number): numb
     words[2 * i] = interest[i]![0];
     halves[4 * i + 2] = interest[i]![1];
   }
-  const timeout = milliseconds === Number.POSITIVE_INFINITY ? null : timespec(milliseconds);
+  const timeout = milliseconds === NEVER ? null : timespec(milliseconds);
   untraced(() => attempt("ppoll", new Uint8Array(words.buffer), interest.length, timeout, null, 8));
   const found: number[] = [];
   for (let i = 0; i < interest.length; i++) found.push(halves[4 * i + 3]!);

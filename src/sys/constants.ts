@@ -226,7 +226,9 @@ export const IOCTL = {
   TCGETS: 0x5401,
   TCSETS: 0x5402,
   TCSETSW: 0x5403,
+  TCSBRK: 0x5409,
   TIOCSCTTY: 0x540e,
+  TIOCGPGRP: 0x540f,
   TIOCGWINSZ: 0x5413,
   TIOCSWINSZ: 0x5414,
   TIOCGPTN: 0x80045430,
@@ -255,3 +257,4 @@ export const MSG_CMSG_CLOEXEC = 0x40000000;
 export const WNOHANG = 1;
 export const LOCK_EX = 2;
 export const LOCK_NB = 4;
+export const LOCK_UN = 8;

@@ -85,6 +85,7 @@ export const ENOTEMPTY = 39;
 export const ELOOP = 40;
 export const ELIBBAD = 80;
 export const EOPNOTSUPP = 95;
+export const ECONNRESET = 104;
 
 /** The symbolic name of an errno, `errno 999` for one that has none here. */
 export const errnoName = (errno: number): string => TABLE[errno]?.[0] ?? `errno ${errno}`;

@@ -1,7 +1,7 @@
 // Owns processes, signals and identity: the calls of signal(7), credentials(7), prctl(2), wait4(2), execve(2).
 
 import { cstring } from "./bytes.ts";
-import { PR, SIG_SETMASK, SIGNALS, WNOHANG } from "./constants.ts";
+import { PR, SIG_SETMASK, SIG_UNBLOCK, SIGNALS, WNOHANG } from "./constants.ts";
 import { EINTR, ESRCH } from "./errno.ts";
 import { tryReadFile } from "./file.ts";
 import { addressOf, attempt, call, spawnInNamespace } from "./libc.ts";
@@ -39,14 +39,26 @@ export function execve(path: string, argv: readonly string[], envp: readonly str
 }
 
 /**
- * posix_spawn(3) without attributes: the child inherits descriptors, mask and namespaces as they are. Returns the
- * pid, or -errno also where the program could not be executed.
+ * posix_spawn(3) with no signal blocked; descriptors and namespaces are inherited as they are. Returns the pid, or
+ * -errno also where the program could not be executed.
  */
 export function trySpawn(path: string, argv: readonly string[], envp: readonly string[]): number {
   const pid = new Int32Array(1);
   const args = vector(argv);
   const env = vector(envp);
-  const result = attempt("posix_spawn", new Uint8Array(pid.buffer), path, null, null, args.table, env.table);
+  // posix_spawnattr_t of glibc and musl alike: short flags, pid_t pgroup, sigset_t default, sigset_t mask (empty), …
+  const attributes = new Uint8Array(336);
+  const POSIX_SPAWN_SETSIGMASK = 8;
+  attributes[0] = POSIX_SPAWN_SETSIGMASK;
+  const result = attempt(
+    "posix_spawn",
+    new Uint8Array(pid.buffer),
+    path,
+    null,
+    attributes,
+    args.table,
+    env.table,
+  );
   keepAlive(args.keep, env.keep);
   return result < 0 ? result : pid[0]!;
 }
@@ -90,6 +102,10 @@ export function signalSet(signals?: readonly number[]): Uint8Array {
 
 /** Replaces the signal mask of this thread. @throws SysError */
 export const setSignalMask = (set: Uint8Array): number => call("rt_sigprocmask", SIG_SETMASK, set, null, 8);
+
+/** Takes signals out of this thread's mask. @throws SysError */
+export const unblockSignals = (signals: readonly number[]): number =>
+  call("rt_sigprocmask", SIG_UNBLOCK, signalSet(signals), null, 8);
 
 /** Puts a signal's disposition back to the default (rt_sigaction(2) with a zeroed struct). */
 export const defaultSignal = (signal: number): number =>
@@ -159,6 +175,15 @@ export function setIdentity(uid: number, gid: number, groups: readonly number[] 
 
 /** What /proc/PID/status says of a process; undefined when it is gone. */
 export const procStatus = (pid: number): string | undefined => tryReadFile(`/proc/${pid}/status`);
+
+/**
+ * When a process started, in clock ticks after boot: with the pid, what tells it from all others. 0 where it is gone
+ * (proc_pid_stat(5), field 22; the name before it, in parentheses, may hold anything).
+ */
+export function startTime(pid: number): number {
+  const stat = tryReadFile(`/proc/${pid}/stat`) ?? "";
+  return Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19] ?? 0);
+}
 
 /** True while a process exists, zombie or not. */
 export const exists = (pid: number): boolean => kill(pid, 0) !== -ESRCH;

@@ -1,6 +1,6 @@
 // Owns terminals: termios, window size, pseudo-terminals (ioctl_tty(2), pts(4)).
 
-import { IOCTL, O } from "./constants.ts";
+import { IOCTL, O, SIGNALS } from "./constants.ts";
 import { openat } from "./file.ts";
 import { attempt, call } from "./libc.ts";
 
@@ -35,6 +35,34 @@ export function rawMode(termios: Termios): Termios {
   return raw;
 }
 
+/** Where the special characters lie in a struct termios (asm-generic/termbits.h). */
+export const CC = { VINTR: 17, VQUIT: 18, VEOF: 21, VSUSP: 27 } as const;
+const C_LFLAG = 12;
+const ISIG = 1;
+const ICANON = 2;
+
+/** True where input comes line by line. */
+export const isCanonical = (termios: Termios): boolean => (termios[C_LFLAG]! & ICANON) !== 0;
+
+/** The signals that these bytes make a terminal send to its foreground process group (termios(3), ISIG). */
+export function signalsOf(termios: Termios, bytes: Uint8Array): number[] {
+  const signals: number[] = [];
+  if ((termios[C_LFLAG]! & ISIG) === 0) return signals;
+  if (bytes.includes(termios[CC.VINTR]!)) signals.push(SIGNALS.INT);
+  if (bytes.includes(termios[CC.VQUIT]!)) signals.push(SIGNALS.QUIT);
+  if (bytes.includes(termios[CC.VSUSP]!)) signals.push(SIGNALS.TSTP);
+  return signals;
+}
+
+/** The foreground process group of a pty, seen from its master; 0 for none. */
+export function foregroundGroup(master: number): number {
+  const group = new Int32Array(1);
+  return attempt("ioctl", master, IOCTL.TIOCGPGRP, new Uint8Array(group.buffer)) < 0 ? 0 : group[0]!;
+}
+
+/** tcdrain(3): changes nothing, but a process in the background is stopped by it (SIGTTOU). */
+export const waitForForeground = (fd: number): number => attempt("ioctl", fd, IOCTL.TCSBRK, 1);
+
 /** Gives `to` the window size of `from`; nothing where `from` is no terminal. */
 export function copyWindowSize(from: number, to: number): void {
   const size = new Uint8Array(8);
@@ -46,11 +74,15 @@ export function openPty(devpts: number): { master: number; slave: number; number
   const master = openat(devpts, "ptmx", O.O_RDWR | O.O_NOCTTY | O.O_NOFOLLOW);
   call("ioctl", master, IOCTL.TIOCSPTLCK, new Uint8Array(4));
   // by descriptor, not by the name /dev/pts/N, which the container could have put something else under
-  const slave = call("ioctl", master, IOCTL.TIOCGPTPEER, O.O_RDWR | O.O_NOCTTY | O.O_CLOEXEC);
+  const slave = openPeer(master);
   const number = new Int32Array(1);
   call("ioctl", master, IOCTL.TIOCGPTN, new Uint8Array(number.buffer));
   return { master, slave, number: number[0]! };
 }
+
+/** The other side of a pty's master. @throws SysError */
+export const openPeer = (master: number): number =>
+  call("ioctl", master, IOCTL.TIOCGPTPEER, O.O_RDWR | O.O_NOCTTY | O.O_CLOEXEC);
 
 /** Makes a terminal the controlling one of this session leader. @throws SysError */
 export const setControllingTerminal = (fd: number): number => call("ioctl", fd, IOCTL.TIOCSCTTY, 0);

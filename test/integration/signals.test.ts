@@ -1,0 +1,160 @@
+// Signals on their way from the supervisor to the command, with and without an init.
+
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
+import { readFileSync } from "node:fs";
+import { SIGNALS } from "../../src/sys/constants.ts";
+import { start, until } from "../support/container.ts";
+import { rootfs, skipReason } from "../support/minibox.ts";
+
+setDefaultTimeout(20_000);
+const skip = skipReason();
+const bash = skip ? "" : rootfs("host");
+const busybox = skip ? "" : rootfs("busybox");
+
+const KEPT: readonly number[] = [SIGNALS.KILL, SIGNALS.STOP, SIGNALS.CHLD, SIGNALS.PIPE];
+/** All that can be passed on: glibc keeps 32 and 33 for its threads. */
+const FORWARDED = Array.from({ length: 64 }, (_, i) => i + 1).filter(
+  (signal) => !KEPT.includes(signal) && signal !== 32 && signal !== 33,
+);
+const STOPPING: readonly number[] = [SIGNALS.TSTP, SIGNALS.TTIN, SIGNALS.TTOU];
+const HARMLESS: readonly number[] = [SIGNALS.CONT, SIGNALS.URG, SIGNALS.WINCH];
+
+const stateOf = (pid: number): string =>
+  /^State:\s+(\w)/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))![1]!;
+
+/** The container's processes as the host counts: all that descend from the supervisor. */
+function descendants(pid: number): number[] {
+  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8")
+    .trim()
+    .split(" ")
+    .filter(Boolean);
+  return children.map(Number).flatMap((child) => [child, ...descendants(child)]);
+}
+
+describe.skipIf(skip !== "").each([[[]], [["--init"]]])("with the flags %p", (flags) => {
+  test("every signal that can be passed on reaches the command's handler, once", async () => {
+    const list = FORWARDED.join(" ");
+    const script = `for s in ${list}; do trap "echo got $s." $s; done; echo ready; while :; do sleep 0.05; done`;
+    const container = start([...flags, bash, "bash", "-c", script]);
+    await container.says("ready");
+    for (const signal of FORWARDED) container.signal(signal);
+    for (const signal of FORWARDED) await container.says(`got ${signal}.`);
+    container.signal(SIGNALS.KILL);
+    const { stdout } = await container.ended;
+    expect(stdout.match(/got/g)).toHaveLength(FORWARDED.length);
+  });
+
+  test("a handler's exit code is the run's", async () => {
+    const container = start([
+      ...flags,
+      busybox,
+      "sh",
+      "-c",
+      "trap 'exit 42' TERM; echo ready; while :; do sleep 0.05; done",
+    ]);
+    await container.says("ready");
+    container.signal(SIGNALS.TERM);
+    expect((await container.ended).status).toBe(42);
+  });
+
+  test("an ignored signal is ignored", async () => {
+    const script = "trap '' INT TERM HUP QUIT USR1; echo ready; read -r line; echo got $line; exit 3";
+    const container = start([...flags, busybox, "sh", "-c", script]);
+    await container.says("ready");
+    for (const signal of [1, 2, 3, 10, 15]) container.signal(signal);
+    await Bun.sleep(100);
+    container.write("word\n");
+    expect(await container.ended).toMatchObject({ status: 3, stdout: "ready\ngot word\n" });
+  });
+
+  test("^Z stops all of the container and the supervisor, and they go on together", async () => {
+    const script = "(while :; do echo tick; sleep 0.02; done) & echo ready; cat >/dev/null; exit 5";
+    const container = start([...flags, busybox, "sh", "-c", script]);
+    await container.says("tick");
+    container.signal(SIGNALS.TSTP);
+    await until("the supervisor is stopped", () => stateOf(container.pid) === "T");
+    const inside = descendants(container.pid);
+    expect(inside.length).toBeGreaterThanOrEqual(3);
+    await until("all are stopped", () => inside.every((pid) => stateOf(pid) === "T"));
+    await Bun.sleep(50);
+    const before = container.stdout.length;
+    await Bun.sleep(150);
+    expect(container.stdout.length).toBe(before);
+    container.signal(SIGNALS.CONT);
+    await until("it goes on", () => container.stdout.length > before);
+    container.closeInput();
+    expect((await container.ended).status).toBe(5);
+  });
+
+  test("a harmless signal harms nobody, from the first moment on", async () => {
+    for (let delay = 0; delay < 16; delay += 3) {
+      const container = start([...flags, busybox, "sh", "-c", "read -r line; exit 9"]);
+      // before minibox's code runs (4 ms), a signal's default action is the kernel's: for these, nothing
+      for (let i = 0; i < 4; i++) {
+        await Bun.sleep(delay);
+        for (const signal of HARMLESS) process.kill(container.pid, signal);
+      }
+      container.write("\n");
+      expect((await container.ended).status).toBe(9);
+    }
+  });
+});
+
+describe.skipIf(skip !== "")("a signal that the command does not handle", () => {
+  const deadly = FORWARDED.filter((signal) => !STOPPING.includes(signal) && !HARMLESS.includes(signal));
+
+  test.each([[[]], [["--init"]]])("ends it with 128+N, though it is PID 1 (%p)", async (flags) => {
+    for (let i = 0; i < deadly.length; i += 8) {
+      const group = deadly.slice(i, i + 8).map(async (signal) => {
+        const container = start([...flags, busybox, "sh", "-c", "echo ready; exec sleep 60"]);
+        await container.says("ready");
+        container.signal(signal);
+        return [signal, (await container.ended).status];
+      });
+      for (const [signal, status] of await Promise.all(group))
+        expect([signal, status]).toEqual([signal!, 128 + signal!]);
+    }
+  });
+
+  test("that the caller had ignored (nohup) does not end it", async () => {
+    const container = start(
+      [busybox, "sh", "-c", "echo ready; read -r line; exit 6"],
+      ["sh", "-c", 'trap "" HUP; exec "$@"', "sh"],
+    );
+    await container.says("ready");
+    container.signal(SIGNALS.HUP);
+    await Bun.sleep(100);
+    container.write("\n");
+    expect((await container.ended).status).toBe(6);
+  });
+
+  test("from inside ends a child of PID 1, with its 128+N", async () => {
+    const container = start([busybox, "sh", "-c", "sh -c 'kill -USR2 $$'; exit $?"]);
+    expect((await container.ended).status).toBe(140);
+  });
+});
+
+describe.skipIf(skip !== "")("while the container starts", () => {
+  test("a deadly signal ends it with 128+N, at whatever moment it comes", async () => {
+    for (let delay = 0; delay <= 24; delay += 2) {
+      const container = start([busybox, "sleep", "60"]);
+      await Bun.sleep(delay);
+      process.kill(container.pid, "SIGTERM");
+      const { status, stderr } = await container.ended;
+      expect([delay, status, stderr]).toEqual([delay, 143, ""]);
+    }
+  });
+
+  test("^Z and fg at whatever moment do not hurt", async () => {
+    for (let delay = 0; delay <= 24; delay += 4) {
+      const container = start([busybox, "sh", "-c", "read -r line; exit 8"]);
+      await Bun.sleep(delay);
+      process.kill(container.pid, "SIGTSTP");
+      await Bun.sleep(10);
+      await until("it is stopped", () => stateOf(container.pid) === "T");
+      process.kill(container.pid, "SIGCONT");
+      container.write("\n");
+      expect([delay, (await container.ended).status]).toEqual([delay, 8]);
+    }
+  });
+});

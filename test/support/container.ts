@@ -1,0 +1,103 @@
+// Owns containers that run while a test looks at them: started in the background, watched, signalled, waited for.
+
+import { resolve } from "node:path";
+import { MINIBOX, type Result, TOP } from "./minibox.ts";
+
+/** A `minibox run` in the background. */
+export interface Running {
+  /** the supervisor's */
+  readonly pid: number;
+  /** waits until stdout has this text; fails when the run ends first */
+  says(text: string): Promise<void>;
+  /** sends a signal to the supervisor */
+  signal(number: number): void;
+  /** writes to its stdin */
+  write(text: string): void;
+  /** ends its stdin */
+  closeInput(): void;
+  /** everything on stdout so far */
+  readonly stdout: string;
+  /** everything on stderr so far */
+  readonly stderr: string;
+  readonly ended: Promise<Result>;
+}
+
+/** Starts `minibox run WORDS…` behind the words of a wrapper, if there is one. */
+export function start(words: readonly string[], wrapper: readonly string[] = []): Running {
+  const child = Bun.spawn([...wrapper, MINIBOX, "run", ...words], {
+    stdin: "pipe",
+    stdout: "pipe",
+    stderr: "pipe",
+    cwd: TOP,
+  });
+  const text = { stdout: "", stderr: "" };
+  const waiting: (() => void)[] = [];
+  let over = false;
+  const collect = async (name: "stdout" | "stderr"): Promise<void> => {
+    const decoder = new TextDecoder();
+    for await (const chunk of child[name]) {
+      text[name] += decoder.decode(chunk, { stream: true });
+      for (const wake of waiting.splice(0)) wake();
+    }
+  };
+  const ended = Promise.all([collect("stdout"), collect("stderr"), child.exited]).then(([, , status]) => {
+    over = true;
+    for (const wake of waiting.splice(0)) wake();
+    return { status, ...text };
+  });
+  return {
+    pid: child.pid,
+    async says(wanted) {
+      while (!text.stdout.includes(wanted)) {
+        if (over) throw new Error(`it ended without "${wanted}": ${JSON.stringify({ ...text })}`);
+        await new Promise<void>((wake) => waiting.push(wake));
+      }
+    },
+    signal: (number) => signal(child.pid, number),
+    write(input) {
+      child.stdin.write(input);
+      child.stdin.flush();
+    },
+    closeInput: () => {
+      child.stdin.end();
+    },
+    get stdout() {
+      return text.stdout;
+    },
+    get stderr() {
+      return text.stderr;
+    },
+    ended,
+  };
+}
+
+/** kill(1): any number from 1 to 64, and 0 to ask whether it lives. */
+export function signal(pid: number, number: number): boolean {
+  return Bun.spawnSync(["kill", `-${number}`, String(pid)], { stderr: "ignore" }).success;
+}
+
+/** Waits until a condition holds; fails with these words when it does not within some seconds. */
+export async function until(
+  words: string,
+  condition: () => boolean | Promise<boolean>,
+  seconds = 10 * SLOWNESS,
+): Promise<void> {
+  const deadline = performance.now() + seconds * 1000;
+  while (!(await condition())) {
+    if (performance.now() > deadline) throw new Error(`not within ${seconds} s: ${words}`);
+    await Bun.sleep(10);
+  }
+}
+
+/** How much longer things take here than on a plain machine: the virtual machine of the cgroup tests is emulated. */
+export const SLOWNESS = Number(process.env.MINIBOX_TEST_SLOWNESS ?? 1);
+
+/** A name for a container that no other test uses. */
+let count = 0;
+export const uniqueName = (): string => `test-${process.pid}-${++count}`;
+
+/** A file's text, or undefined where there is none. */
+export function tryText(path: string): string | undefined {
+  const read = Bun.spawnSync(["cat", resolve(path)], { stderr: "ignore" });
+  return read.success ? read.stdout.toString() : undefined;
+}
