@@ -1,0 +1,192 @@
+// Owns reading back from the kernel what is in force for a container at the moment before execve: not what was asked
+// for, but what /proc and the cgroup files of its first process say (proc(5), cgroups(7)).
+
+import { CAPABILITIES } from "../sys/capability.ts";
+import { readFile, readlink, tryReadFile } from "../sys/file.ts";
+import type { CapabilitySet, IdMapping } from "../spec/types.ts";
+
+/** The posture of a container, in OCI's names where it has one. */
+export interface Attestation {
+  id: string;
+  pid: number;
+  /** each namespace's inode, and whether it is another than minibox's own */
+  namespaces: Record<string, { inode: number; own: boolean }>;
+  uidMappings: IdMapping[];
+  gidMappings: IdMapping[];
+  user: { uid: number; gid: number; additionalGids: number[]; umask: number };
+  capabilities: Record<CapabilitySet, string[]>;
+  noNewPrivileges: boolean;
+  seccomp: { mode: "disabled" | "strict" | "filter"; filters: number };
+  root: { readonly: boolean; options: string[] };
+  /** every mount below the root, in the kernel's order */
+  mounts: { destination: string; type: string; options: string[] }[];
+  /** paths of /proc and /sys that something empty covers, and those made read-only */
+  maskedPaths: string[];
+  readonlyPaths: string[];
+  /** cgroup files of limits, as they read now */
+  cgroup: Record<string, string>;
+  rlimits: Record<string, { soft: string; hard: string }>;
+  oomScoreAdj: number;
+}
+
+const NAMESPACES = ["cgroup", "ipc", "mnt", "net", "pid", "time", "user", "uts"];
+
+/** Reads everything of a process that waits. `cgroups` are its cgroup directories. @throws SysError */
+export function attest(id: string, pid: number, cgroups: readonly string[]): Attestation {
+  const status = statusOf(pid);
+  const mounts = mountsOf(pid);
+  const root = mounts.find(({ destination }) => destination === "/");
+  return {
+    id,
+    pid,
+    namespaces: Object.fromEntries(NAMESPACES.map((name) => [name, namespaceOf(pid, name)])),
+    uidMappings: mappings(readFile(`/proc/${pid}/uid_map`)),
+    gidMappings: mappings(readFile(`/proc/${pid}/gid_map`)),
+    user: {
+      uid: numbers(status("Uid"))[1]!,
+      gid: numbers(status("Gid"))[1]!,
+      additionalGids: numbers(status("Groups")),
+      umask: Number.parseInt(status("Umask"), 8),
+    },
+    capabilities: {
+      bounding: names(status("CapBnd")),
+      effective: names(status("CapEff")),
+      inheritable: names(status("CapInh")),
+      permitted: names(status("CapPrm")),
+      ambient: names(status("CapAmb")),
+    },
+    noNewPrivileges: status("NoNewPrivs") === "1",
+    seccomp: {
+      mode: (["disabled", "strict", "filter"] as const)[Number(status("Seccomp"))] ?? "disabled",
+      filters: Number(status("Seccomp_filters") || "0"),
+    },
+    root: { readonly: root?.options.includes("ro") ?? false, options: root?.options ?? [] },
+    mounts: mounts.map(({ destination, type, options }) => ({ destination, type, options })),
+    ...kernelPaths(mounts),
+    cgroup: limitsOf(cgroups),
+    rlimits: rlimitsOf(readFile(`/proc/${pid}/limits`)),
+    oomScoreAdj: Number(readFile(`/proc/${pid}/oom_score_adj`)),
+  };
+}
+
+/** A look-up in /proc/PID/status; "" for a field that this kernel does not have. */
+function statusOf(pid: number): (field: string) => string {
+  const lines = readFile(`/proc/${pid}/status`).split("\n");
+  const fields = new Map(
+    lines.map((line) => [line.slice(0, line.indexOf(":")), line.slice(line.indexOf(":") + 1).trim()]),
+  );
+  return (field) => fields.get(field) ?? "";
+}
+
+const numbers = (text: string): number[] => text.split(/\s+/).filter(Boolean).map(Number);
+
+/** Names of the capabilities in a hexadecimal mask; one that we do not know goes by its number. */
+function names(hex: string): string[] {
+  const mask = BigInt(`0x${hex || "0"}`);
+  const bits = Array.from({ length: 64 }, (_, bit) => bit).filter((bit) => (mask >> BigInt(bit)) & 1n);
+  return bits.map((bit) => CAPABILITIES[bit] ?? String(bit));
+}
+
+function namespaceOf(pid: number, name: string): { inode: number; own: boolean } {
+  const link = readlink(`/proc/${pid}/ns/${name}`);
+  return { inode: Number(/\[(\d+)\]/.exec(link)?.[1]), own: link !== readlink(`/proc/self/ns/${name}`) };
+}
+
+function mappings(text: string): IdMapping[] {
+  const rows = text.split("\n").map(numbers);
+  return rows
+    .filter((row) => row.length === 3)
+    .map(([containerID, hostID, size]) => ({ containerID: containerID!, hostID: hostID!, size: size! }));
+}
+
+interface MountLine {
+  /** the file that is mounted, below the root of its file system */
+  root: string;
+  destination: string;
+  type: string;
+  source: string;
+  options: string[];
+}
+
+/** proc_pid_mountinfo(5), as the container sees it. */
+function mountsOf(pid: number): MountLine[] {
+  const lines = readFile(`/proc/${pid}/mountinfo`).split("\n").filter(Boolean);
+  return lines.map((line) => {
+    const [before, after] = line.split(" - ") as [string, string];
+    const [, , , root, destination, options] = before.split(" ");
+    const [type, source] = after.split(" ");
+    return {
+      root: root!,
+      destination: destination!,
+      type: type!,
+      source: source!,
+      options: options!.split(","),
+    };
+  });
+}
+
+/** A path of the kernel's is masked by /dev/null or an empty read-only tmpfs, or is itself again, but read-only. */
+function kernelPaths(mounts: readonly MountLine[]): { maskedPaths: string[]; readonlyPaths: string[] } {
+  const below = mounts.filter(({ destination }) => /^\/(proc|sys)\/./.test(destination));
+  const isItself = ({ type }: MountLine) => type === "proc" || type === "sysfs";
+  const isMask = (mount: MountLine) =>
+    !isItself(mount) && (mount.root.endsWith("/null") || mount.options.includes("ro")) && mount.type.includes("tmpfs");
+  return {
+    maskedPaths: below.filter(isMask).map(({ destination }) => destination),
+    readonlyPaths: below
+      .filter((mount) => isItself(mount) && mount.options.includes("ro"))
+      .map(({ destination }) => destination),
+  };
+}
+
+/** What limits there are, on v1 and v2. */
+const LIMIT_FILES = [
+  "memory.max",
+  "memory.swap.max",
+  "memory.limit_in_bytes",
+  "memory.memsw.limit_in_bytes",
+  "cpu.max",
+  "cpu.cfs_quota_us",
+  "cpu.cfs_period_us",
+  "cpuset.cpus",
+  "cpuset.mems",
+  "pids.max",
+  "devices.list",
+];
+
+function limitsOf(cgroups: readonly string[]): Record<string, string> {
+  const found: Record<string, string> = {};
+  for (const directory of cgroups)
+    for (const file of LIMIT_FILES) {
+      const text = tryReadFile(`${directory}/${file}`);
+      if (text !== undefined) found[file] = text.trim();
+    }
+  return found;
+}
+
+/** The kernel's words for a limit ("Max open files") to OCI's. */
+const RLIMIT_NAMES: Record<string, string> = {
+  "cpu time": "RLIMIT_CPU",
+  "file size": "RLIMIT_FSIZE",
+  "data size": "RLIMIT_DATA",
+  "stack size": "RLIMIT_STACK",
+  "core file size": "RLIMIT_CORE",
+  "resident set": "RLIMIT_RSS",
+  processes: "RLIMIT_NPROC",
+  "open files": "RLIMIT_NOFILE",
+  "locked memory": "RLIMIT_MEMLOCK",
+  "address space": "RLIMIT_AS",
+  "file locks": "RLIMIT_LOCKS",
+  "pending signals": "RLIMIT_SIGPENDING",
+  "msgqueue size": "RLIMIT_MSGQUEUE",
+  "nice priority": "RLIMIT_NICE",
+  "realtime priority": "RLIMIT_RTPRIO",
+  "realtime timeout": "RLIMIT_RTTIME",
+};
+
+function rlimitsOf(text: string): Record<string, { soft: string; hard: string }> {
+  const rows = [...text.matchAll(/^Max (.+?) {2,}(\S+) +(\S+)/gm)];
+  return Object.fromEntries(
+    rows.map(([, name, soft, hard]) => [RLIMIT_NAMES[name!] ?? name!, { soft: soft!, hard: hard! }]),
+  );
+}
