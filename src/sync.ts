@@ -27,6 +27,8 @@ export interface ChildRequest {
   stateDir: string;
   /** report every call */
   trace: boolean;
+  /** when all is confined, say so and wait for the word to go on */
+  pause: boolean;
   /** capabilities that were asked for by name: without one of them the container must not start */
   requiredCapabilities: readonly string[];
   seccomp: SeccompFilter | undefined;
@@ -59,6 +61,8 @@ export type FromChild =
   /** comes with the descriptor that seccomp notices are read from */
   | { type: "listener" }
   | { type: "warning"; message: string }
+  /** nothing but execve is left to do; it waits for "go" where it was asked to pause */
+  | { type: "confined" }
   /** execve comes next */
   | { type: "ready" }
   /** never sent: what the end of the stream means after "ready" */

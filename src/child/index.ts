@@ -60,8 +60,14 @@ function confine(socket: number, request: ChildRequest, network: number | undefi
   const signals = request.init ? takeSignals() : -1; // first: once we are ready, signals are passed on
   send(socket, { type: "ready" });
   forbidNewPrivileges(socket, request); // last: what we do need not be allowed
+  if (request.pause) awaitWord(socket); // everything is in force now, and can be looked at
   if (request.init) runAsInit(socket, signals, process);
   execute(process);
+}
+
+function awaitWord(socket: number): void {
+  send(socket, { type: "confined" });
+  if (read<ToChild>(socket)?.message.type !== "go") exit(125);
 }
 
 function reportCalls(socket: number): void {

@@ -115,6 +115,11 @@ export const RUN_FLAGS = {
   },
   chroot: { type: "boolean", description: "chroot instead of pivot_root (chosen by itself on an initramfs)" },
   trace: { type: "boolean", description: "print every kernel call made for the container" },
+  attest: {
+    type: "string",
+    valueHint: "file|-",
+    description: "write as JSON what the kernel says is in force, read back just before the command starts",
+  },
   quiet: { type: "boolean", alias: "q", description: "no notes and warnings, only errors" },
   help: { type: "boolean", alias: "h", description: "print this help" },
 } as const satisfies Flags;

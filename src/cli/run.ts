@@ -28,36 +28,40 @@ export function runCommand(words: readonly string[]): number | Promise<number> {
     throw new UsageError("run needs a root directory and a command: minibox run ROOTFS COMMAND");
   if (command[0] === "--") command.shift();
   if (command.length === 0) throw new UsageError(`run needs a command: minibox run ${rootfs} /bin/sh`);
-  const compiler = loadCompiler(given);
-  if (!compiler && !given.is("trace")) return start(rootfs, command, given, undefined, () => {});
-  return loadAndStart(rootfs, command, given, compiler);
+  const extras = loadExtras(given);
+  if (!extras) return start(rootfs, command, given, { onTrace: () => {} });
+  return extras.then((loaded) => start(rootfs, command, given, loaded));
 }
 
-async function loadAndStart(
-  rootfs: string,
-  command: string[],
-  given: Given,
-  loading: Promise<Compiler> | undefined,
-): Promise<number> {
-  const compiler = await loading;
-  if (!given.is("trace")) return start(rootfs, command, given, compiler, () => {});
-  const { traceChild, traceParent } = await import("./trace.ts");
-  traceParent();
-  return start(rootfs, command, given, compiler, traceChild);
+/** What only some runs need: loaded before anything is started. */
+interface Extras {
+  compiler?: Compiler;
+  attest?: RunRequest["attest"];
+  onTrace: RunRequest["onTrace"];
 }
 
-function start(
-  rootfs: string,
-  command: string[],
-  given: Given,
-  compiler: Compiler | undefined,
-  onTrace: RunRequest["onTrace"],
-): number | Promise<number> {
+function loadExtras(given: Given): Promise<Extras> | undefined {
+  const loading = loadCompiler(given);
+  const attestTo = given.one("attest");
+  if (!loading && attestTo === undefined && !given.is("trace")) return undefined;
+  return (async () => {
+    const extras: Extras = { onTrace: () => {} };
+    const compiler = await loading;
+    if (compiler) extras.compiler = compiler;
+    if (attestTo !== undefined) extras.attest = (await import("./attest.ts")).attestTo(attestTo);
+    if (!given.is("trace")) return extras;
+    const { traceChild, traceParent } = await import("./trace.ts");
+    traceParent();
+    return { ...extras, onTrace: traceChild };
+  })();
+}
+
+function start(rootfs: string, command: string[], given: Given, extras: Extras): number | Promise<number> {
   // the child's runtime starts while the flags are read
   const starting = begin();
   let request: RunRequest;
   try {
-    request = { ...requestOf(rootfs, command, given, compiler), onTrace };
+    request = requestOf(rootfs, command, given, extras);
   } catch (error) {
     abandon(starting);
     throw error;
@@ -76,12 +80,7 @@ function givenBy({ given }: Parsed): Given {
   };
 }
 
-function requestOf(
-  rootfs: string,
-  command: string[],
-  given: Given,
-  compiler: Compiler | undefined,
-): Omit<RunRequest, "onTrace"> {
+function requestOf(rootfs: string, command: string[], given: Given, extras: Extras): RunRequest {
   step("look at the rootfs and the flags", "a mistake is told before anything is made for the container");
   const root = checkRootfs(rootfs);
   const spec = specFromFlags(root, command, given, hostOf(given, root));
@@ -93,11 +92,13 @@ function requestOf(
     id: name === undefined ? randomName() : parseName("--name", name),
     bundle: "/",
     spec,
-    ...confine(spec, given, compiler),
+    ...confine(spec, given, extras.compiler),
     init: given.is("init"),
     chroot: given.is("chroot"),
     overlay: given.is("overlay"),
     trace: given.is("trace"),
+    attest: extras.attest,
+    onTrace: extras.onTrace,
     timeout: timeout === undefined ? Number.POSITIVE_INFINITY : parseDuration("--timeout", timeout),
     stopTimeout:
       stopTimeout === undefined ? DEFAULT_STOP_TIMEOUT : parseDuration("--stop-timeout", stopTimeout),

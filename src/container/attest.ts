@@ -1,13 +1,12 @@
 // Owns reading back from the kernel what is in force for a container at the moment before execve: not what was asked
 // for, but what /proc and the cgroup files of its first process say (proc(5), cgroups(7)).
 
-import { CAPABILITIES } from "../sys/capability.ts";
-import { readFile, readlink, tryReadFile } from "../sys/file.ts";
 import type { CapabilitySet, IdMapping } from "../spec/types.ts";
+import { CAPABILITIES } from "../sys/constants.ts";
+import { readFile, readlink, tryReadFile } from "../sys/file.ts";
 
 /** The posture of a container, in OCI's names where it has one. */
 export interface Attestation {
-  id: string;
   pid: number;
   /** each namespace's inode, and whether it is another than minibox's own */
   namespaces: Record<string, { inode: number; own: boolean }>;
@@ -32,12 +31,11 @@ export interface Attestation {
 const NAMESPACES = ["cgroup", "ipc", "mnt", "net", "pid", "time", "user", "uts"];
 
 /** Reads everything of a process that waits. `cgroups` are its cgroup directories. @throws SysError */
-export function attest(id: string, pid: number, cgroups: readonly string[]): Attestation {
+export function attest(pid: number, cgroups: readonly string[]): Attestation {
   const status = statusOf(pid);
   const mounts = mountsOf(pid);
   const root = mounts.find(({ destination }) => destination === "/");
   return {
-    id,
     pid,
     namespaces: Object.fromEntries(NAMESPACES.map((name) => [name, namespaceOf(pid, name)])),
     uidMappings: mappings(readFile(`/proc/${pid}/uid_map`)),
@@ -130,7 +128,9 @@ function kernelPaths(mounts: readonly MountLine[]): { maskedPaths: string[]; rea
   const below = mounts.filter(({ destination }) => /^\/(proc|sys)\/./.test(destination));
   const isItself = ({ type }: MountLine) => type === "proc" || type === "sysfs";
   const isMask = (mount: MountLine) =>
-    !isItself(mount) && (mount.root.endsWith("/null") || mount.options.includes("ro")) && mount.type.includes("tmpfs");
+    !isItself(mount) &&
+    (mount.root.endsWith("/null") || mount.options.includes("ro")) &&
+    mount.type.includes("tmpfs");
   return {
     maskedPaths: below.filter(isMask).map(({ destination }) => destination),
     readonlyPaths: below

@@ -30,6 +30,8 @@ export interface RunRequest {
   stopTimeout: number;
   /** notes for the person */
   warn(message: string): void;
+  /** called while the confined first process waits for execve, with its pid and its cgroup directories */
+  attest: ((pid: number, cgroups: readonly string[]) => void) | undefined;
   /** a message of the child's when tracing */
   onTrace(message: FromChild): void;
   /** the child could not execute the command: words for it, found by looking into its root */
@@ -72,7 +74,10 @@ export function run(starting: Starting, request: RunRequest): Outcome | Promise<
       ignored: byCaller(ignored),
       everyone: limits.processes,
       onListener: (fd) => handListener(fd, request.id, child.pid, request.bundle, request.spec),
-      onMessage: (message) => heed(message, request),
+      onMessage: (message) => {
+        if (message.type === "confined") attestAndGoOn(child, limits.directories, request);
+        else heed(message, request);
+      },
     });
     undo.push(() => supervisor.abort());
     give(child, childRequest(request, directory, limits.joinFiles, ignored), makeNetwork(request.spec));
@@ -108,13 +113,14 @@ function give(child: Child, request: ChildRequest, network: number | undefined):
 }
 
 interface Limits {
+  directories: readonly string[];
   joinFiles: readonly string[];
   oomKills(): number;
   /** the processes inside, as the host counts */
   processes(): number[];
 }
 
-const NO_CGROUP: Limits = { joinFiles: [], oomKills: () => 0, processes: () => [] };
+const NO_CGROUP: Limits = { directories: [], joinFiles: [], oomKills: () => 0, processes: () => [] };
 
 /** What the host keeps for a container, recorded before it is made. */
 function prepare(
@@ -163,6 +169,7 @@ function openLimits(
     return NO_CGROUP;
   }
   return {
+    directories: cgroup.directories,
     joinFiles: cgroup.joinFiles,
     oomKills: () => (resources.memory ? cgroup.oomKills() : 0),
     processes: () => processesIn(cgroup.directories[0]),
@@ -186,6 +193,7 @@ function childRequest(
     chroot,
     overlay,
     trace,
+    pause: request.attest !== undefined,
     ignored,
     cgroupFiles: [...cgroupFiles],
     stateDir: directory.path,
@@ -203,6 +211,11 @@ function plain(spec: Spec): Spec {
   for (const { type, soft, hard } of rlimits ?? []) digits.push({ type, soft: `${soft}`, hard: `${hard}` });
   const { seccomp: _, ...linux } = spec.linux;
   return { ...spec, process: { ...spec.process, rlimits: digits as Rlimit[] }, linux };
+}
+
+function attestAndGoOn(child: Child, cgroups: readonly string[], request: RunRequest): void {
+  request.attest?.(child.pid, cgroups);
+  send(child.socket, { type: "go" });
 }
 
 /** Takes in what the child says on its way. */
