@@ -2,13 +2,13 @@
 // init of any system does (signal(7), signalfd(2), wait4(2)).
 
 import type { Process } from "../spec/types.ts";
-import { SIGNALS } from "../sys/constants.ts";
-import { ENOENT, SysError } from "../sys/errno.ts";
+import { AT_FDCWD, SIGNALS } from "../sys/constants.ts";
+import { EACCES, ENOENT, EPERM, SysError } from "../sys/errno.ts";
 import { close } from "../sys/file.ts";
 import { attempt, call, step } from "../sys/libc.ts";
 import { exit, kill, setSignalMask, signalSet, trySpawn, wait } from "../sys/process.ts";
 import { redirectSignals } from "../sys/signal-threads.ts";
-import { candidates } from "./process.ts";
+import { candidates, TRY_NEXT } from "./process.ts";
 
 /**
  * Blocks all signals and returns a descriptor that they are read from. Before the command is there: a signal that
@@ -54,16 +54,26 @@ for (let signal = 1; signal <= 64; signal++)
 /** siginfo's si_code for signals of the kernel's own (asm-generic/siginfo.h) */
 const SI_KERNEL = 0x80;
 
+/** The command gets pid 2: what is not there is not tried, for each try takes a pid. */
 function start(process: Process): number {
+  const command = process.args[0]!;
   const env = process.env ?? [];
-  for (const path of candidates(process.args[0]!, env)) {
+  const files = candidates(command, env);
+  let worst = ENOENT;
+  for (const path of files) {
+    const found = files.length === 1 ? 0 : attempt("faccessat", AT_FDCWD, path, X_OK);
     step(`spawn ${path}`, "PID 1 stays minibox: it passes signals on and reaps orphans");
-    const result = trySpawn(path, process.args, env);
+    const result = found < 0 ? found : trySpawn(path, process.args, env);
     if (result > 0) return result;
-    if (result !== -ENOENT) throw new SysError("execve", [path], -result, `execute ${path}`);
+    if (!TRY_NEXT.has(-result) || files.length === 1)
+      throw new SysError("execve", [path], -result, `execute ${path}`);
+    if (result === -EACCES || result === -EPERM) worst = -result;
   }
-  throw new SysError("execve", [process.args[0]!], ENOENT, `execute ${process.args[0]}`);
+  throw new SysError("execve", [command], worst, `execute ${command}`);
 }
+
+/** faccessat(2) */
+const X_OK = 1;
 
 /** Collects every child that has ended; with the command itself, the container ends. */
 function reap(main: number): void {

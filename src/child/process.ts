@@ -67,7 +67,7 @@ export function execute(process: Process): never {
   throw new SysError("execve", [command], worst, `execute ${command}`);
 }
 
-const TRY_NEXT = new Set([ENOENT, ENOTDIR, EACCES, EPERM, ENAMETOOLONG]);
+export const TRY_NEXT = new Set([ENOENT, ENOTDIR, EACCES, EPERM, ENAMETOOLONG]);
 
 /** The files that a command name may mean, as execvp(3) tries them. */
 export function candidates(command: string, env: readonly string[]): string[] {

@@ -101,3 +101,9 @@ export function tryText(path: string): string | undefined {
   const read = Bun.spawnSync(["cat", resolve(path)], { stderr: "ignore" });
   return read.success ? read.stdout.toString() : undefined;
 }
+
+/** The children of a process, as the host counts. */
+export function childrenOf(pid: number): number[] {
+  const children = tryText(`/proc/${pid}/task/${pid}/children`) ?? "";
+  return children.trim().split(" ").filter(Boolean).map(Number);
+}

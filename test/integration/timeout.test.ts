@@ -1,0 +1,47 @@
+// --timeout and --stop-timeout: TERM, then KILL, and exit code 124.
+
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
+import { SLOWNESS } from "../support/container.ts";
+import { expectNothingLeft, leftovers, rootfs, run, skipReason } from "../support/minibox.ts";
+
+setDefaultTimeout(30_000 * SLOWNESS);
+const skip = skipReason();
+const busybox = skip ? "" : rootfs("busybox");
+
+async function timed(words: string[]) {
+  const started = performance.now();
+  const result = await run(words);
+  return { ...result, seconds: (performance.now() - started) / 1000 };
+}
+
+describe.skipIf(skip !== "").each([[[]], [["--init"]]])("--timeout (%p)", (flags) => {
+  test("ends a command with TERM: 124, and a line that says so", async () => {
+    const before = leftovers();
+    const { status, stderr, seconds } = await timed([...flags, "--timeout", "300ms", busybox, "sleep", "60"]);
+    expect(status).toBe(124);
+    expect(stderr).toContain("time limit");
+    expect(seconds).toBeGreaterThan(0.28);
+    expect(seconds).toBeLessThan(5 * SLOWNESS);
+    await expectNothingLeft(before);
+  });
+
+  test("a handler of TERM has its say, and the code is 124 all the same", async () => {
+    const script = "trap 'echo bye; exit 7' TERM; while :; do sleep 0.05; done";
+    const { status, stdout } = await timed([...flags, "--timeout", "400ms", busybox, "sh", "-c", script]);
+    expect([status, stdout]).toEqual([124, "bye\n"]);
+  });
+
+  test("who ignores TERM is killed after --stop-timeout", async () => {
+    const script = "trap '' TERM; while :; do sleep 0.05; done";
+    const words = [...flags, "--timeout", "300ms", "--stop-timeout", "300ms", busybox, "sh", "-c", script];
+    const { status, seconds } = await timed(words);
+    expect(status).toBe(124);
+    expect(seconds).toBeGreaterThan(0.58);
+    expect(seconds).toBeLessThan(5 * SLOWNESS);
+  });
+
+  test("a command that ends in time keeps its code", async () => {
+    const { status, stderr } = await timed([...flags, "--timeout", "60s", busybox, "sh", "-c", "exit 9"]);
+    expect([status, stderr]).toEqual([9, ""]);
+  });
+});
