@@ -34,10 +34,11 @@ const LINKS: readonly [name: string, target: string][] = [
   ["ptmx", "pts/ptmx"],
 ];
 
-/** Makes device nodes and links in the container's /dev, where the spec mounts a file system of its own there. */
+/**
+ * Makes device nodes and links in the container's own /dev. At the moment when it is mounted: a volume may come to lie
+ * upon it, or on a node in it, and what that shows is the host's, not ours to fill.
+ */
 export function createDevices(root: number, spec: Spec): void {
-  // a bind of the host's /dev is the host's to fill: writing there would change the host
-  if (!hasOwnDev(spec)) return;
   step("create devices in /dev", "only those that hold no state of the host's");
   withFd(openInRoot(root, "/dev", O.O_PATH | O.O_DIRECTORY), (dev) => {
     const extra = spec.linux.devices ?? [];
@@ -45,11 +46,6 @@ export function createDevices(root: number, spec: Spec): void {
     for (const device of extra) createDevice(root, undefined, device);
     for (const [name, target] of LINKS) link(dev, name, target);
   });
-}
-
-function hasOwnDev(spec: Spec): boolean {
-  for (const { destination, type } of spec.mounts ?? []) if (destination === "/dev") return type === "tmpfs";
-  return false;
 }
 
 function names(devices: readonly Device[], path: string): boolean {

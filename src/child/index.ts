@@ -42,8 +42,8 @@ function confine(socket: number, request: ChildRequest, network: number | undefi
   const root = prepareRoot(request, spec); // a mount of its own, that pivot_root can make the root
   joinCgroup(request.cgroupFiles); // before the cgroup namespace, whose root is where we are now
   unshareCgroupNamespace(spec);
-  mountAll(root, request); // on the host's side of the root still: sources of binds are host paths
-  createDevices(root, spec);
+  // on the host's side of the root still: sources of binds are host paths
+  mountAll(root, request, () => createDevices(root, spec));
   const terminal = process.terminal ? attachTerminal(socket, root, process) : undefined;
   sealRoot(root, spec); // after the last mount point was made
   changeRoot(root, request, warn);
@@ -108,8 +108,7 @@ function fail(socket: number, error: unknown): never {
   exit(125);
 }
 
-/** The entry of `minibox child SOCKET`. */
-export function child(socket: number): never {
+function serve(socket: number): never {
   // set before the request is read: if the parent ended earlier than this, the read meets the end of the stream
   setParentDeathSignal(SIGNALS.KILL);
   const received = read<ToChild>(socket);
@@ -121,5 +120,15 @@ export function child(socket: number): never {
     confine(socket, request, received.fd);
   } catch (error) {
     fail(socket, error);
+  }
+}
+
+/** The entry of `minibox child SOCKET`. */
+export function child(socket: number): never {
+  try {
+    return serve(socket);
+  } catch {
+    // the socket itself has failed, or was none: nobody is there to be told
+    exit(125);
   }
 }

@@ -93,9 +93,12 @@ export function parseOptions(options: readonly string[]): ParsedOptions {
   return out;
 }
 
-/** Mounts everything that the spec lists, in its order. @throws SysError, Refusal */
-export function mountAll(root: number, request: ChildRequest): void {
-  for (const entry of request.spec.mounts ?? []) mountEntry(root, entry, request.bundle);
+/** Mounts everything that the spec lists, in its order; tells when a /dev of the container's own is there. @throws SysError, Refusal */
+export function mountAll(root: number, request: ChildRequest, onDev: () => void): void {
+  for (const entry of request.spec.mounts ?? []) {
+    mountEntry(root, entry, request.bundle);
+    if (entry.destination === "/dev" && entry.type === "tmpfs") onDev();
+  }
 }
 
 /** These show kernel state and are what everything else trusts: a rootfs must not redirect them. */

@@ -34,6 +34,9 @@ export function becomeUser(process: Process): void {
   setIdentity(uid, gid, additionalGids ?? []);
 }
 
+/** glibc's own, below SIGRTMIN: its posix_spawn leaves them ignored (nptl(7)). */
+const THREAD_SIGNALS: readonly number[] = [32, 33];
+
 /** Puts right what Bun and the caller did to descriptors and signals; what remains open is 0, 1, 2. */
 export function leaveNothingOpen(
   terminal: number | undefined,
@@ -48,6 +51,7 @@ export function leaveNothingOpen(
   call("close_range", 3, 0xffffffff, CLOSE_RANGE_CLOEXEC);
   // an ignored signal stays so over execve
   for (const signal of ignored) defaultSignal(signal);
+  for (const signal of THREAD_SIGNALS) defaultSignal(signal);
   // an init keeps all blocked, as they are, and gives the command an empty mask
   if (!init) call("rt_sigprocmask", SIG_SETMASK, new Uint8Array(8), null, 8);
 }

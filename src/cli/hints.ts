@@ -22,6 +22,14 @@ const HINTS: readonly Hint[] = [
   },
   {
     call: "mount",
+    codes: ["EINVAL"],
+    say: ({ phase }) =>
+      phase === "make every mount private"
+        ? "the / that minibox sees is no mount point, as in a plain chroot: bind the directory onto itself first (mount --bind DIR DIR)"
+        : "the file system does not know one of the options, or its value: dmesg may say which",
+  },
+  {
+    call: "mount",
     codes: ["ENODEV"],
     say: () => "this kernel has no such file system: see /proc/filesystems",
   },

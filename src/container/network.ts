@@ -4,7 +4,7 @@
 import type { Spec } from "../spec/types.ts";
 import { CLONE } from "../sys/constants.ts";
 import { close, open } from "../sys/file.ts";
-import { step } from "../sys/libc.ts";
+import { attempt, step } from "../sys/libc.ts";
 import { loopbackUp, setns, unshare } from "../sys/namespace.ts";
 
 /** True where the spec wants a new one, owned by our own user namespace. */
@@ -18,11 +18,16 @@ function wanted(spec: Spec): boolean {
   return isNew;
 }
 
-/** Makes the network namespace with loopback up and returns its descriptor; this process stays in its own. @throws SysError */
+/** Makes the network namespace with loopback up and returns its descriptor; this process stays in its own. Undefined where that is the child's to do. @throws SysError */
 export function makeNetwork(spec: Spec): number | undefined {
   if (!wanted(spec)) return undefined;
   step("make a network namespace", "its only interface is the loopback one, which is down at first");
   const own = open("/proc/thread-self/ns/net", 0);
+  // in a user namespace that does not own this network there is no way back: then the child makes its own
+  if (attempt("setns", own, CLONE.CLONE_NEWNET) < 0) {
+    close(own);
+    return undefined;
+  }
   try {
     unshare(CLONE.CLONE_NEWNET);
     loopbackUp();

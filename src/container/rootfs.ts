@@ -2,8 +2,8 @@
 // it has a place for is looked up.
 
 import { RunError } from "../errors.ts";
-import { O, RESOLVE, S_IFDIR, S_IFMT, S_IFREG } from "../sys/constants.ts";
-import { errnoText, SysError } from "../sys/errno.ts";
+import { AT_FDCWD, O, RESOLVE, S_IFDIR, S_IFMT, S_IFREG } from "../sys/constants.ts";
+import { ENOENT, errnoText, SysError } from "../sys/errno.ts";
 import { listDirectory, open, pathOf, statx, tryOpenat2, tryStat, withFd } from "../sys/file.ts";
 import { attempt } from "../sys/libc.ts";
 
@@ -63,6 +63,8 @@ export function resolvConfFor(rootfs: string): string | undefined {
 }
 
 function missing(path: string): RunError {
+  const errno = -attempt("openat", AT_FDCWD, path, O.O_PATH | O.O_CLOEXEC, 0);
+  if (errno > 0 && errno !== ENOENT) return new RunError(`the rootfs ${path}: ${errnoText(errno)}`);
   return new RunError(
     `the rootfs ${path} does not exist`,
     125,

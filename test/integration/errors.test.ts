@@ -1,0 +1,165 @@
+import { afterAll, describe, expect, test } from "bun:test";
+import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import {
+  execute,
+  expectNothingLeft,
+  leftovers,
+  MINIBOX,
+  type Result,
+  removeScratch,
+  rootfs,
+  run,
+  scratchDirectory,
+  scratchRootfs,
+} from "../support/minibox.ts";
+
+const busybox = rootfs("busybox");
+const directory = scratchDirectory();
+const before = leftovers();
+afterAll(() => expectNothingLeft(before));
+afterAll(removeScratch);
+
+/** Exit code 125, nothing on stdout, this on stderr. */
+function expectFailure(result: Result, ...lines: string[]): void {
+  expect(result).toEqual({ status: 125, stdout: "", stderr: [...lines, ""].join("\n") });
+}
+
+describe("the rootfs", () => {
+  test("that is missing is told, with a way to make it", async () => {
+    expectFailure(
+      await run(["/nonexistent", "true"]),
+      "minibox: the rootfs /nonexistent does not exist",
+      "  make one: scripts/build-rootfs.sh /nonexistent",
+    );
+  });
+
+  test("that is a flag in the wrong place is told", async () => {
+    expectFailure(
+      await run(["--", "-m", "true"]),
+      "minibox: the rootfs -m does not exist",
+      "  flags come before it: minibox run [flags] ROOTFS COMMAND",
+    );
+  });
+
+  test("that is empty is told", async () => {
+    const empty = join(directory, "empty");
+    mkdirSync(empty);
+    expectFailure(
+      await run([empty, "true"]),
+      `minibox: the rootfs ${empty} is empty`,
+      `  fill it: scripts/build-rootfs.sh ${empty}`,
+    );
+  });
+
+  test("that is a file, perhaps an archive, is told", async () => {
+    const file = join(directory, "rootfs.tar");
+    writeFileSync(file, "");
+    expectFailure(
+      await run([file, "true"]),
+      `minibox: the rootfs ${file} is no directory`,
+      "  an archive must be unpacked first (tar -xf … -C DIR)",
+    );
+  });
+
+  test.each([
+    ["", "minibox: the rootfs is an empty word: give the path of a directory\n"],
+    ["/", "minibox: the rootfs is the host's own /\n  a container needs a root directory of its own\n"],
+    ["loop", "minibox: the rootfs loop: ELOOP: too many levels of symbolic links\n"],
+    ["file/x", "minibox: the rootfs file/x: ENOTDIR: not a directory\n"],
+    ["x".repeat(300), `minibox: the rootfs ${"x".repeat(300)}: ENAMETOOLONG: file name too long\n`],
+  ])("that is %p is told", async (path, stderr) => {
+    await execute(["sh", "-c", "ln -sf loop loop; touch file"], { cwd: directory });
+    expect(await run([path, "true"], { cwd: directory })).toEqual({ status: 125, stdout: "", stderr });
+  });
+
+  test("whose /proc is a file is told", async () => {
+    const root = scratchRootfs();
+    await execute(["sh", "-c", `rmdir ${root}/proc; touch ${root}/proc`]);
+    expectFailure(
+      await run([root, "true"]),
+      "minibox: /proc in the rootfs is not a directory: nothing can be mounted there",
+    );
+  });
+
+  test("without the directories that are mounted on gets them", async () => {
+    const root = scratchRootfs();
+    await execute(["sh", "-c", `rmdir ${root}/proc ${root}/sys ${root}/dev`]);
+    expect((await run([root, "ls", "-d", "/proc/self/ns", "/dev/null", "/sys/kernel"])).status).toBe(0);
+  });
+
+  test("on a read-only file system without them says what to do, and --overlay does", async () => {
+    const { stdout, stderr } = await execute([
+      ...["unshare", "-m", "sh", "-c"],
+      `mkdir ${directory}/ro && mount -t tmpfs t ${directory}/ro && cp -a "$1"/bin ${directory}/ro && mount -o remount,ro ${directory}/ro
+       "$0" run ${directory}/ro true; "$0" run --overlay ${directory}/ro echo overlay`,
+      ...[MINIBOX, busybox],
+    ]);
+    expect(stderr).toBe(
+      "minibox: create the mount point /proc: EROFS: read-only file system\n  the rootfs is on a read-only file system: make the directory in the rootfs, or use --overlay\n",
+    );
+    expect(stdout).toBe("overlay\n");
+  });
+});
+
+describe("without privileges", () => {
+  const own = join(directory, "minibox");
+  const asNobody = (words: string[], ...flags: string[]): Promise<Result> =>
+    execute(["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", ...flags, own, "run", ...words], {
+      env: {},
+      cwd: "/",
+    });
+
+  test("a caller that may do nothing is told in one line, with a hint, and leaves nothing", async () => {
+    // this worktree may lie where nobody may look
+    await execute(["cp", MINIBOX, own]);
+    chmodSync(directory, 0o755);
+    const root = join(directory, "root");
+    await execute(["cp", "-a", busybox, root]);
+    const { status, stdout, stderr } = await asNobody([root, "echo", "ran"]);
+    if (status !== 0) {
+      expect([status, stdout]).toEqual([125, ""]);
+      expect(stderr).toMatch(/^minibox: [^\n]+: E[A-Z]+: [^\n]+\n {2}[^\n]+\n$/);
+    } else expect(stdout).toBe("ran\n");
+  });
+
+  test("root without CAP_SYS_ADMIN is told what is missing", async () => {
+    const { status, stderr } = await execute([
+      ...["setpriv", "--bounding-set=-sys_admin", "--inh-caps=-sys_admin", MINIBOX, "run", busybox, "true"],
+    ]);
+    expect(status).toBe(125);
+    expect(stderr).toContain("EPERM: operation not permitted\n");
+    expect(stderr).toContain("even root needs CAP_SYS_ADMIN for namespaces");
+  });
+});
+
+describe("where /proc is partly covered, as in many containers,", () => {
+  test("a fresh one is refused by the kernel in a user namespace, and the reason is told", async () => {
+    const { status, stderr } = await execute([
+      // as a runtime masks it: nobody in a user namespace made from here on may have the full view
+      ...["unshare", "-m", "sh", "-c", 'mount -t tmpfs t /proc/fs && exec unshare -Urmpf "$0" run "$1" true'],
+      ...[MINIBOX, busybox],
+    ]);
+    expect(status).toBe(125);
+    expect(stderr).toMatch(/^minibox: mount proc on \/proc \([a-z,]+\): EPERM: operation not permitted$/m);
+    expect(stderr).toContain("the kernel refuses a fresh /proc where the one we see is partly covered");
+  });
+});
+
+describe("a failure in the child", () => {
+  test.each([
+    ["a volume that is missing", ["-v", "/nonexistent:/x"], []],
+    ["a limit above the hard one", ["--ulimit", "nofile=1:1048577000"], []],
+    ["a directory that is a file", ["-w", "/etc/passwd/x"], []],
+    ["a directory forbidden to the user", ["-u", "7", "-w", "/root"], []],
+    ["a tmpfs option with a wrong value", ["--tmpfs", "/t:size=many"], []],
+  ] as [string, string[], string[]][])("%s: one line, 125, nothing left behind", async (_, flags) => {
+    const at = leftovers();
+    for (const more of [[], ["--init"], ["--overlay"], ["-m", "64m"]]) {
+      const { status, stdout, stderr } = await run([...more, ...flags, busybox, "echo", "ran"]);
+      expect([status, stdout]).toEqual([125, ""]);
+      expect(stderr).toMatch(/^minibox: [^\n]+\n( {2}[^\n]+\n)?$/);
+    }
+    await expectNothingLeft(at);
+  });
+});

@@ -1,0 +1,106 @@
+import { afterAll, describe, expect, test } from "bun:test";
+import { rmSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  execute,
+  expectNothingLeft,
+  leftovers,
+  removeScratch,
+  rootfs,
+  run,
+  scratchRootfs,
+} from "../support/minibox.ts";
+
+const before = leftovers();
+afterAll(() => expectNothingLeft(before));
+afterAll(removeScratch);
+
+const root = scratchRootfs();
+writeFileSync(
+  `${root}/etc/passwd`,
+  "root:x:0:0:root:/root:/bin/sh\nalice:x:1000:1001:Alice:/home/alice:/bin/sh\ndaemon:x:2:2::/:/bin/sh\n",
+);
+writeFileSync(`${root}/etc/group`, "root:x:0:\nalice:x:1001:\naudio:x:29:alice\nwheel:x:10:daemon,alice\n");
+
+/** Ids as the kernel has them: real, effective, saved and file system ids, then the supplementary groups. */
+async function ids(...flags: string[]): Promise<string> {
+  const script = "grep -E '^(Uid|Gid|Groups)' /proc/self/status | tr -s '\\t ' ' '; echo $HOME";
+  const { stdout, stderr } = await run([...flags, root, "sh", "-c", script]);
+  return (stdout + stderr).replace(/^(Uid|Gid): (\d+) \2 \2 \2 ?$/gm, "$1 $2").replaceAll("\n", ", ");
+}
+
+describe("--user", () => {
+  test.each([
+    [[], "Uid 0, Gid 0, Groups: , /root, "],
+    [["-u", "alice"], "Uid 1000, Gid 1001, Groups: 10 29 , /home/alice, "],
+    [["-u", "1000"], "Uid 1000, Gid 1001, Groups: 10 29 , /home/alice, "],
+    [["-u", "alice:audio"], "Uid 1000, Gid 29, Groups: , /home/alice, "],
+    [["-u", "1000:77"], "Uid 1000, Gid 77, Groups: , /home/alice, "],
+    [["-u", "4242"], "Uid 4242, Gid 0, Groups: , /, "],
+    [["--user=4242:4343"], "Uid 4242, Gid 4343, Groups: , /, "],
+    [["-u", "4294967294:4294967294"], "Uid 4294967294, Gid 4294967294, Groups: , /, "],
+    [["-u", "alice", "-e", "HOME=/x"], "Uid 1000, Gid 1001, Groups: 10 29 , /x, "],
+  ] as [string[], string][])("%p", async (flags, expected) => {
+    expect(await ids(...flags)).toBe(expected);
+  });
+
+  test.each([
+    ["bob", '--user: no user "bob" in the rootfs\'s /etc/passwd'],
+    ["alice:nogroup", '--user: no group "nogroup" in the rootfs\'s /etc/group'],
+    ["4294967295", '--user: no user "4294967295" in the rootfs\'s /etc/passwd'],
+    ["-1", '--user: no user "-1" in the rootfs\'s /etc/passwd'],
+    ["", '--user: no user "" in the rootfs\'s /etc/passwd'],
+  ])("%p is refused", async (user, message) => {
+    expect(await run(["-u", user, root, "true"])).toEqual({
+      status: 125,
+      stdout: "",
+      stderr: `minibox: ${message}\n`,
+    });
+  });
+
+  test("is never looked up on the host", async () => {
+    // sshd, messagebus and such exist on many hosts; this one exists on this host for sure
+    const own = (
+      await execute(["sh", "-c", "grep -v -E '^(root|alice|daemon):' /etc/passwd | head -1 | cut -d: -f1"])
+    ).stdout.trim();
+    expect((await run(["-u", own, root, "true"])).status).toBe(125);
+  });
+
+  test("may do what the ids allow, and no more", async () => {
+    const { stdout } = await run([
+      "-u",
+      "alice",
+      root,
+      "sh",
+      "-c",
+      "cat /root/x 2>&1; touch /x 2>&1; id -un",
+    ]);
+    expect(stdout).toBe(
+      "cat: can't open '/root/x': Permission denied\ntouch: /x: Permission denied\nalice\n",
+    );
+  });
+});
+
+describe("a strange /etc/passwd", () => {
+  const strange = scratchRootfs();
+  test.each([
+    ["missing", () => {}],
+    ["a FIFO", async () => void (await execute(["mkfifo", `${strange}/etc/passwd`]))],
+    ["a link to the host's", () => symlinkSync("/proc/1/root/etc/passwd", `${strange}/etc/passwd`)],
+    ["a link out of the root", () => symlinkSync("../../../../../../etc/passwd", `${strange}/etc/passwd`)],
+    ["not text", () => writeFileSync(`${strange}/etc/passwd`, Buffer.from([0xff, 0x3a, 0x0a, 0x00]))],
+  ] as [string, () => void | Promise<void>][])(
+    "that is %s leaves numbers, and waits for nobody",
+    async (_, make) => {
+      rmSync(`${strange}/etc/passwd`, { force: true });
+      await make();
+      expect((await run(["-u", "7:8", strange, "grep", "-c", "7\t7\t7", "/proc/self/status"])).stdout).toBe(
+        "1\n",
+      );
+      expect((await run(["-u", "alice", strange, "true"])).status).toBe(125);
+    },
+  );
+});
+
+test("the rootfs of the host's programs knows users too", async () => {
+  expect((await run(["-u", "nobody", rootfs("host"), "id", "-u"])).stdout).toBe("65534\n");
+});
