@@ -1,5 +1,6 @@
 // Owns the command line as a whole: which command, its exit code, and the one place that prints errors.
 
+import { abandon, type Starting } from "../container/begin.ts";
 import { nearest, UsageError } from "../errors.ts";
 import { exit } from "../sys/process.ts";
 import { callerWords } from "./caller.ts";
@@ -8,24 +9,28 @@ import { runCommand } from "./run.ts";
 
 const COMMANDS = ["run", "help", "version"] as const;
 
-/** Runs the command line and ends the process with its exit code. */
-export function main(): void {
-  try {
-    const status = dispatch(callerWords());
-    if (typeof status === "number") exit(status);
-    else status.then(exit, (error) => exit(report(error)));
-  } catch (error) {
+/** Runs the command line and ends the process with its exit code. `starting` is the child of a run, spawned already. */
+export function main(starting: Starting | undefined): void {
+  const fail = (error: unknown): never => {
+    if (starting) abandon(starting); // buried already where the run got that far
     exit(report(error));
+  };
+  try {
+    const status = dispatch(callerWords(), starting);
+    if (typeof status === "number") exit(status);
+    else status.then(exit, fail);
+  } catch (error) {
+    fail(error);
   }
 }
 
 /** The exit code; a promise of it only where something had to be loaded first. */
-function dispatch(line: string[]): number | Promise<number> {
+function dispatch(line: string[], starting: Starting | undefined): number | Promise<number> {
   const command = line[0];
   const words = line.slice(1);
   switch (command) {
     case "run":
-      return runCommand(words);
+      return runCommand(words, starting);
     case undefined:
     case "help":
     case "--help":

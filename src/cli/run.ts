@@ -1,7 +1,8 @@
 // Owns the `run` command: words to a request, outcome to an exit code.
 
+import { abandon, begin, type Starting } from "../container/begin.ts";
 import { checkRootfs, resolvConfFor } from "../container/rootfs.ts";
-import { abandon, begin, type RunRequest, run } from "../container/run.ts";
+import { type RunRequest, run } from "../container/run.ts";
 import { resolveUser } from "../container/user.ts";
 import { RunError, UsageError } from "../errors.ts";
 import { type Given, type Host, specFromFlags, withUser } from "../spec/from-flags.ts";
@@ -18,8 +19,8 @@ import { RUN_FLAGS } from "./run-flags.ts";
 
 const DEFAULT_STOP_TIMEOUT = 10_000;
 
-/** Runs `minibox run WORDS…`; returns the exit code. @throws UsageError, RunError, SysError */
-export function runCommand(words: readonly string[]): number | Promise<number> {
+/** Runs `minibox run WORDS…`, with the child spawned already or not; returns the exit code. @throws UsageError, RunError, SysError */
+export function runCommand(words: readonly string[], early: Starting | undefined): number | Promise<number> {
   const parsed = parseFlags(words, RUN_FLAGS);
   const given = givenBy(parsed);
   if (given.is("help")) return import("./help.ts").then(({ runHelp }) => runHelp());
@@ -29,12 +30,14 @@ export function runCommand(words: readonly string[]): number | Promise<number> {
   if (command[0] === "--") command.shift();
   if (command.length === 0) throw new UsageError(`run needs a command: minibox run ${rootfs} /bin/sh`);
   const extras = loadExtras(given);
-  if (!extras) return start(rootfs, command, given, { onTrace: () => {} });
-  return extras.then((loaded) => start(rootfs, command, given, loaded));
+  if (!extras) return start(rootfs, command, given, { early, onTrace: () => {} });
+  return extras.then((loaded) => start(rootfs, command, given, { ...loaded, early }));
 }
 
-/** What only some runs need: loaded before anything is started. */
+/** What only some runs need, or have. */
 interface Extras {
+  /** the child, where it was spawned before anything else */
+  early?: Starting | undefined;
   compiler?: Compiler;
   attest?: RunRequest["attest"];
   onTrace: RunRequest["onTrace"];
@@ -57,8 +60,7 @@ function loadExtras(given: Given): Promise<Extras> | undefined {
 }
 
 function start(rootfs: string, command: string[], given: Given, extras: Extras): number | Promise<number> {
-  // the child's runtime starts while the flags are read
-  const starting = begin();
+  const starting = extras.early ?? begin();
   let request: RunRequest;
   try {
     request = requestOf(rootfs, command, given, extras);

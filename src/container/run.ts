@@ -8,10 +8,11 @@ import { type ChildRequest, type FromChild, type SeccompFilter, send } from "../
 import { ECONNRESET, EPIPE, isErrno, SysError } from "../sys/errno.ts";
 import { close } from "../sys/file.ts";
 import { startTime } from "../sys/process.ts";
+import { abandon, type Starting } from "./begin.ts";
 import { handListener } from "./listener.ts";
 import { makeNetwork } from "./network.ts";
-import { byCaller, gatherSignals, ignoredSignals, takeSignals } from "./signals.ts";
-import { bury, type Child, hangUp, spawnChild } from "./spawn.ts";
+import { byCaller, gatherSignals, ignoredSignals } from "./signals.ts";
+import type { Child } from "./spawn.ts";
 import { createState, prune, removeState, type StateDirectory } from "./state.ts";
 import { type Failure, type Outcome, Supervisor } from "./supervise.ts";
 
@@ -36,24 +37,6 @@ export interface RunRequest {
   onTrace(message: FromChild): void;
   /** the child could not execute the command: words for it, found by looking into its root */
   explain(error: Extract<FromChild, { type: "error" }>, pid: number, spec: Spec): Promise<Error>;
-}
-
-/** A container that is starting: its first process waits for the request, in a pid namespace of its own. */
-export interface Starting {
-  child: Child;
-  signals: number;
-}
-
-/** First of all: while the child's runtime starts (some 4 ms), the parent has time for everything else. */
-export function begin(): Starting {
-  const signals = takeSignals();
-  return { child: spawnChild(), signals };
-}
-
-/** A container that will not be run after all. */
-export function abandon({ child }: Starting): void {
-  hangUp(child);
-  bury(child);
 }
 
 /**
