@@ -3,22 +3,7 @@
 // imported statically, and the command line's only after the child of a plain `run` was spawned: it loads meanwhile.
 
 import { child } from "./child/index.ts";
-import { begin, type Starting } from "./container/begin.ts";
-import { geteuid } from "./sys/process.ts";
-
-/** Words with which a run starts otherwise, or not at all. */
-const NOT_AT_ONCE = ["--trace", "--help", "-h", "--userns", "--uidmap", "--gidmap"];
-
-/** Spawns the child of a run that will most likely need it; undefined where the command line shall decide. */
-function beginAtOnce(words: readonly string[]): Starting | undefined {
-  if (words[2] !== "run" || words.length < 5 || geteuid() !== 0) return undefined;
-  for (const word of words) for (const other of NOT_AT_ONCE) if (word.startsWith(other)) return undefined;
-  try {
-    return begin();
-  } catch {
-    return undefined; // the second try says why
-  }
-}
+import { beginAtOnce } from "./container/begin.ts";
 
 if (process.argv[2] === "child") child(Number(process.argv[3]));
 else {

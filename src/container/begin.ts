@@ -1,6 +1,7 @@
 // Owns the very beginning of a container: its first process is spawned before anything else is even looked at, for its
 // runtime takes some 4 ms to start, in which the parent has time to load the rest of itself and to prepare.
 
+import { geteuid } from "../sys/process.ts";
 import { takeSignals } from "./signals.ts";
 import { bury, type Child, hangUp, spawnChild } from "./spawn.ts";
 
@@ -14,6 +15,23 @@ export interface Starting {
 export function begin(): Starting {
   const signals = takeSignals();
   return { child: spawnChild(), signals };
+}
+
+/** Words with which a run starts otherwise, or not at all. */
+const NOT_AT_ONCE = ["--trace", "--help", "-h", "--userns", "--uidmap", "--gidmap"];
+
+/**
+ * Begins a run that most likely is one, by a glance at the process's words; undefined where the command line shall
+ * decide, also after a failure: the second try says why.
+ */
+export function beginAtOnce(words: readonly string[]): Starting | undefined {
+  if (words[2] !== "run" || words.length < 5 || geteuid() !== 0) return undefined;
+  for (const word of words) for (const other of NOT_AT_ONCE) if (word.startsWith(other)) return undefined;
+  try {
+    return begin();
+  } catch {
+    return undefined;
+  }
 }
 
 /** A container that will not be run after all. */
