@@ -28,7 +28,7 @@ extra=(
 
 listPackages() { dpkg-query -W -f '${db:Status-Abbrev} ${binary:Package} ${Version}\n' "${packages[@]}" 2>/dev/null | grep '^ii' || true; }
 listModules() { # node_modules, without the tools that only a developer's checks need
-  (cd "$checkout" && find node_modules \( -path '*/@biomejs' -o -path '*/@typescript' -o -path '*/typescript' -o -path '*/.cache' \) -prune -o \
+  (cd "$checkout" && find -H node_modules \( -path '*/@biomejs' -o -path '*/@typescript' -o -path '*/typescript' -o -path '*/.cache' \) -prune -o \
     ! -type d ! -name 'bunx.exe' -printf "$1") 2>/dev/null | sort
 }
 key=$({ listPackages; listModules '%p %s %T@\n'; stat -c '%n %s %Y' "$kernel"; cat "$here/image.sh" "$here/init.sh"; } | sha256sum | cut -c1-16)

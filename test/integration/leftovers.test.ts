@@ -1,0 +1,234 @@
+// Nothing stays: mounts, cgroups, processes and state are after a run what they were before, however it ended.
+
+import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test";
+import {
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { hasCgroup } from "../support/cgroups.ts";
+import { SLOWNESS, start, uniqueName, until } from "../support/container.ts";
+import { execute, MINIBOX, rootfs, run, skipReason } from "../support/minibox.ts";
+
+setDefaultTimeout(60_000 * SLOWNESS);
+const skip = skipReason();
+const busybox = skip ? "" : rootfs("busybox");
+const directory = mkdtempSync(join(tmpdir(), "leftovers-"));
+afterAll(() => rmSync(directory, { recursive: true, force: true }));
+
+const mounts = (): string => readFileSync("/proc/self/mountinfo", "utf8");
+const hasState = (name: string): boolean => existsSync(`/run/minibox/${name}`);
+function environmentOf(pid: number | string): string {
+  try {
+    return readFileSync(`/proc/${pid}/environ`, "utf8");
+  } catch {
+    return ""; // it has just ended
+  }
+}
+/** Processes of this container: those that have its name among their words, and what descends from them. */
+const processesOf = (name: string): string[] =>
+  readdirSync("/proc").filter((pid) => /^\d+$/.test(pid) && environmentOf(pid).includes(name));
+
+/** Expects that nothing of the container with this name is left; everything of it has the name in its environment. */
+async function expectGone(name: string, before: string): Promise<void> {
+  await until(
+    `all of ${name} is gone`,
+    () => !hasState(name) && !hasCgroup(name) && processesOf(name).length === 0,
+  );
+  expect(mounts()).toBe(before);
+}
+
+/** A copy of the busybox rootfs to spoil. */
+function spoiled(spoil: (root: string) => void): string {
+  const root = join(directory, uniqueName());
+  Bun.spawnSync(["cp", "-a", busybox, root]);
+  spoil(root);
+  return root;
+}
+
+describe.skipIf(skip !== "")("after a run nothing is left", () => {
+  test.each([
+    ["a plain run", []],
+    ["an init", ["--init"]],
+    ["a throw-away layer", ["--overlay"]],
+    ["volumes and limits", ["-v", "/tmp:/mnt", "--tmpfs", "/opt", "-m", "64m", "--pids-limit", "50"]],
+    ["a read-only root", ["--read-only"]],
+    ["chroot", ["--chroot"]],
+    ["a terminal", ["-t"]],
+  ])("%s", async (_, flags) => {
+    const [name, before] = [uniqueName(), mounts()];
+    const { status } = await run([
+      "--name",
+      name,
+      "-e",
+      `MARK=${name}`,
+      ...flags,
+      busybox,
+      "sh",
+      "-c",
+      "exit 3",
+    ]);
+    expect(status).toBe(3);
+    await expectGone(name, before);
+  });
+});
+
+/** A rootfs with something else in the place of one of its directories. */
+const replaced = (name: string, make: (path: string) => void): string =>
+  spoiled((root) => {
+    rmSync(join(root, name), { recursive: true });
+    make(join(root, name));
+  });
+
+const FAILURES: [what: string, flags: string[], root: () => string, words: string[]][] = [
+  ["a volume whose source is missing", ["-v", "/no/such:/mnt"], () => busybox, ["true"]],
+  ["a volume on a file's place below a file", ["-v", "/tmp:/etc/passwd/x"], () => busybox, ["true"]],
+  ["a directory on a file", ["-v", "/tmp:/etc/passwd"], () => busybox, ["true"]],
+  ["a file on a directory", ["-v", "/etc/passwd:/etc"], () => busybox, ["true"]],
+  [
+    "a tmpfs with an option that the kernel does not know",
+    ["--tmpfs", "/mnt:nonsense=1"],
+    () => busybox,
+    ["true"],
+  ],
+  ["a user that does not exist", ["-u", "nobody-of-that-name"], () => busybox, ["true"]],
+  ["a working directory that is a file", ["-w", "/etc/passwd"], () => busybox, ["true"]],
+  ["a limit that the kernel refuses", ["--cpuset-cpus", "1000"], () => busybox, ["true"]],
+  ["a hard limit above what can be", ["--ulimit", "nofile=99999999999"], () => busybox, ["true"]],
+  ["a command that is missing", [], () => busybox, ["/no/such"]],
+  ["a command that is missing, under an init", ["--init"], () => busybox, ["/no/such"]],
+  ["a command that is missing, on a terminal", ["-t"], () => busybox, ["/no/such"]],
+  ["a command that is no program", [], () => busybox, ["/etc/passwd"]],
+  [
+    "/proc that is a file of no bytes",
+    [],
+    () => replaced("proc", (path) => writeFileSync(path, "")),
+    ["true"],
+  ],
+  ["/dev that is a link", [], () => replaced("dev", (path) => symlinkSync("/tmp", path)), ["true"]],
+  [
+    "/sys that is a link that leads nowhere",
+    [],
+    () => replaced("sys", (path) => symlinkSync("/no/such", path)),
+    ["true"],
+  ],
+  ["a rootfs that is empty", [], () => mkdtempSync(join(directory, "empty-")), ["true"]],
+  ["a rootfs that is a file", [], () => "/etc/passwd", ["true"]],
+];
+
+describe.skipIf(skip !== "")("after a failure nothing is left", () => {
+  test.each(FAILURES)("%s", async (_, flags, root, words) => {
+    const [name, before] = [uniqueName(), mounts()];
+    const { status, stderr } = await run(["--name", name, "-e", `MARK=${name}`, ...flags, root(), ...words]);
+    expect([125, 126, 127]).toContain(status);
+    expect(stderr).toMatch(/^minibox: /);
+    expect(stderr).not.toMatch(/fault of minibox itself|internal error/);
+    await expectGone(name, before);
+  });
+
+  test("mount points that cannot be made in a read-only rootfs", async () => {
+    const name = uniqueName();
+    const root = spoiled((root) => rmSync(join(root, "proc"), { recursive: true }));
+    const script = `mount --bind ${root} ${root} && mount -o remount,bind,ro ${root} && exec "$@"`;
+    const words = [MINIBOX, "run", "--name", name, root, "true"];
+    const { status, stderr } = await execute(["unshare", "-m", "sh", "-c", script, "sh", ...words]);
+    expect(status).toBe(125);
+    expect(stderr).toMatch(/EROFS: read-only file system/);
+    expect([hasState(name), hasCgroup(name)]).toEqual([false, false]);
+  });
+});
+
+describe.skipIf(skip !== "")("kill -9 of the parent", () => {
+  test("at any moment ends the container, and the next command removes what is left", async () => {
+    const before = mounts();
+    const names: string[] = [];
+    const running: Promise<unknown>[] = [];
+    for (let i = 0; i < 40; i++) {
+      const name = uniqueName();
+      names.push(name);
+      const flags = i % 4 === 0 ? ["--init"] : i % 4 === 1 ? ["-t"] : [];
+      const container = start([
+        "--name",
+        name,
+        "-e",
+        `MARK=${name}`,
+        "-m",
+        "64m",
+        ...flags,
+        busybox,
+        "sleep",
+        "600",
+      ]);
+      await Bun.sleep(i * SLOWNESS);
+      process.kill(container.pid, "SIGKILL");
+      running.push(container.ended);
+    }
+    await Promise.all(running);
+    for (const name of names)
+      await until(`the processes of ${name} end`, () => processesOf(name).length === 0);
+    expect((await run([busybox, "true"])).status).toBe(0);
+    expect(names.filter(hasState)).toEqual([]);
+    expect(names.filter(hasCgroup)).toEqual([]);
+    expect(mounts()).toBe(before);
+  });
+
+  test("a running one: its descendants end with it", async () => {
+    const name = uniqueName();
+    const script = "for i in 1 2 3; do (trap '' HUP TERM; sleep 600) & done; echo ready; wait";
+    const container = start(["--name", name, "-e", `MARK=${name}`, busybox, "sh", "-c", script]);
+    await container.says("ready");
+    expect(processesOf(name).length).toBeGreaterThanOrEqual(4);
+    process.kill(container.pid, "SIGKILL");
+    await until("all end", () => processesOf(name).length === 0);
+    await run([busybox, "true"]);
+    expect([hasState(name), hasCgroup(name)]).toEqual([false, false]);
+  });
+
+  test("a command that has cleared its parent-death signal outlives it until the next command", async () => {
+    const name = uniqueName();
+    const python = "/usr/bin/python3";
+    if (!existsSync(python)) throw new Error(`this test needs ${python}`);
+    const clear =
+      "import ctypes, time; ctypes.CDLL(None).prctl(1, 0, 0, 0, 0); print('ready', flush=True); time.sleep(600)";
+    const volumes = ["/usr", "/lib", "/lib64"]
+      .filter((path) => existsSync(path))
+      .map((path) => `-v ${path}:${path}:ro`);
+    // with a /run of its own: any other minibox of this host would be the next command
+    const script = `
+      mount -t tmpfs tmpfs /run
+      coproc ${MINIBOX} run --name ${name} -e MARK=${name} ${volumes.join(" ")} ${busybox} ${python} -c "${clear}"
+      read -r line <&\${COPROC[0]}
+      echo "it is $line"
+      command=$(cat /proc/$COPROC_PID/task/$COPROC_PID/children)
+      kill -KILL $COPROC_PID
+      sleep 0.2
+      tr '\\0' '\\n' </proc/$((command))/environ | grep MARK
+      ls /run/minibox
+      ${MINIBOX} run ${busybox} echo next
+      ls /run/minibox
+      sleep 0.2
+      ls -d /proc/$((command)) 2>/dev/null || echo gone`;
+    const { stdout } = await execute(["unshare", "-m", "bash", "-c", script]);
+    expect(stdout.split("\n")).toEqual(["it is ready", `MARK=${name}`, name, "next", "gone", ""]);
+    expect(hasCgroup(name)).toBe(false);
+  });
+
+  test("the name of a dead one can be used again at once", async () => {
+    const name = uniqueName();
+    const container = start(["--name", name, busybox, "sh", "-c", "echo ready; sleep 600"]);
+    await container.says("ready");
+    const taken = await run(["--name", name, busybox, "true"]);
+    expect(taken.status).toBe(125);
+    expect(taken.stderr).toContain(`the name ${name} is in use`);
+    process.kill(container.pid, "SIGKILL");
+    await container.ended.catch(() => {});
+    expect((await run(["--name", name, busybox, "true"])).status).toBe(0);
+    expect([hasState(name), hasCgroup(name)]).toEqual([false, false]);
+  });
+});
