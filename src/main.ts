@@ -3,9 +3,12 @@
 // imported statically, and the command line's only after the child of a plain `run` was spawned: it loads meanwhile.
 
 import { child } from "./child/index.ts";
+import { enterUserNamespace } from "./child/userns.ts";
 import { beginAtOnce } from "./container/begin.ts";
 
-if (process.argv[2] === "child") child(Number(process.argv[3]));
+const [, , command, socket, mode] = process.argv;
+if (command === "child") child(Number(socket), mode === "adopted");
+else if (command === "userns") enterUserNamespace(Number(socket), mode === "trace");
 else {
   const starting = beginAtOnce(process.argv);
   import("./cli/index.ts").then(({ main }) => main(starting));

@@ -9,6 +9,12 @@ import { close } from "./sys/file.ts";
 import { call, untraced } from "./sys/libc.ts";
 import { receive, sendFd } from "./sys/socket.ts";
 
+/**
+ * A fixed environment: the container's, or the caller's, could change what the runtime does (BUN_OPTIONS, LD_PRELOAD).
+ * Without helper threads, the child may enter a user namespace. (useJIT=0 would start it sooner still, but takes bun:ffi away.)
+ */
+export const CHILD_ENVIRONMENT: string[] = ["BUN_JSC_useConcurrentJIT=0", "BUN_JSC_useWarmUpMarkedBlocks=0"];
+
 /** What the child needs to know beside the OCI object. A network namespace made by the parent comes with it. */
 export interface ChildRequest {
   id: string;
@@ -25,6 +31,10 @@ export interface ChildRequest {
   cgroupFiles: string[];
   /** an empty directory of this container's own, to mount what needs a place before the root is ready */
   stateDir: string;
+  /** what the parent opened because the container's root may not: descriptors that follow the request */
+  handed: HandedOver | undefined;
+  /** the user namespace allows no setgroups(2): the caller's supplementary groups stay (user_namespaces(7)) */
+  keepGroups: boolean;
   /** report every call */
   trace: boolean;
   /** when all is confined, say so and wait for the word to go on */
@@ -34,6 +44,13 @@ export interface ChildRequest {
   seccomp: SeccompFilter | undefined;
   /** signals that are ignored on our side of execve: Bun's doing, or the caller's (nohup) */
   ignored: number[];
+}
+
+/** One descriptor follows for the root, then one for each of these, in this order. */
+export interface HandedOver {
+  /** a detached copy of each bind's source, by its place in spec.mounts */
+  binds: number[];
+  cgroupFiles: number;
 }
 
 /** An argument as JSON can carry it: of a kernel structure the bytes in hex, of a large buffer only the length. */
@@ -48,7 +65,13 @@ export interface SeccompFilter {
   listens: boolean;
 }
 
-export type ToChild = { type: "request"; request: ChildRequest } | { type: "go" };
+export type ToChild =
+  | { type: "request"; request: ChildRequest }
+  /** the user namespace has its mappings */
+  | { type: "mapped" }
+  /** comes with one of what ChildRequest.handed announces */
+  | { type: "descriptor" }
+  | { type: "go" };
 
 export type FromChild =
   | { type: "error"; phase: string; call: string; args: Arg[]; errno: number }
@@ -56,6 +79,10 @@ export type FromChild =
   | { type: "refused"; message: string }
   | { type: "step"; text: string; why: string }
   | { type: "call"; name: string; args: WireArg[]; result: number }
+  /** a new user namespace waits for its mappings */
+  | { type: "map" }
+  /** the first process of the container, started inside it */
+  | { type: "spawned"; pid: number }
   /** comes with the pty's master */
   | { type: "terminal" }
   /** comes with the descriptor that seccomp notices are read from */
@@ -73,11 +100,22 @@ export function send(socket: number, message: ToChild | FromChild, fd?: number):
   untraced(() => sendFrame(socket, message, fd));
 }
 
-function sendFrame(socket: number, message: ToChild | FromChild, fd?: number): void {
-  const body = encode(JSON.stringify(message));
+function frameOf(text: string): Uint8Array {
+  const body = encode(text);
   const frame = new Uint8Array(4 + body.length);
   for (let i = 0; i < 4; i++) frame[i] = body.length >>> (8 * i);
   frame.set(body, 4);
+  return frame;
+}
+
+/** "spawned" before the pid is known: its digits go right before `end`, where JSON has blanks now. */
+export function spawnedFrame(): { bytes: Uint8Array; end: number } {
+  const bytes = frameOf('{"type":"spawned","pid":          }');
+  return { bytes, end: bytes.length - 1 };
+}
+
+function sendFrame(socket: number, message: ToChild | FromChild, fd?: number): void {
+  const frame = frameOf(JSON.stringify(message));
   let sent = 0;
   if (fd !== undefined) {
     sendFd(socket, frame.subarray(0, 1), fd);

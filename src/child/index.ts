@@ -13,37 +13,41 @@
 //
 // Everything here is synchronous: Bun's asynchronous calls run on threads that keep the host's namespaces.
 
-import { type ChildRequest, read, send, type ToChild, type WireArg } from "../sync.ts";
+import { type ChildRequest, read, send, type ToChild } from "../sync.ts";
 import { SIGNALS } from "../sys/constants.ts";
-import { type Arg, SysError } from "../sys/errno.ts";
 import { setCloexec } from "../sys/file.ts";
-import { onStep, setTracer } from "../sys/libc.ts";
 import { exit, setParentDeathSignal } from "../sys/process.ts";
 import { limitBounding, limitCapabilities } from "./capabilities.ts";
 import { joinCgroup } from "./cgroup.ts";
 import { createDevices } from "./devices.ts";
+import { type Handed, receiveHanded } from "./handed.ts";
 import { runAsInit, takeSignals } from "./init.ts";
 import { mountAll } from "./mounts.ts";
 import { enterNamespaces, nameHost, unshareCgroupNamespace } from "./namespaces.ts";
 import { setSysctls } from "./paths.ts";
 import { becomeUser, changeDirectory, execute, leaveNothingOpen, limitResources } from "./process.ts";
-import { Refusal } from "./refusal.ts";
+import { fail, reportCalls } from "./report.ts";
 import { changeRoot, prepareRoot, sealRoot } from "./rootfs.ts";
 import { filterCallsEarly, forbidNewPrivileges } from "./seccomp.ts";
 import { attachTerminal } from "./terminal.ts";
 
 /** Everything between the request and the program, in order. */
-function confine(socket: number, request: ChildRequest, network: number | undefined): never {
+function confine(
+  socket: number,
+  request: ChildRequest,
+  network: number | undefined,
+  handed: Handed | undefined,
+): never {
   const { spec } = request;
   const process = spec.process;
   const warn = (message: string): void => send(socket, { type: "warning", message });
   enterNamespaces(spec, network); // first: whatever follows must not be seen by the host
   nameHost(spec, network);
-  const root = prepareRoot(request, spec); // a mount of its own, that pivot_root can make the root
-  joinCgroup(request.cgroupFiles); // before the cgroup namespace, whose root is where we are now
+  const root = prepareRoot(request, spec, handed?.root); // a mount of its own, that pivot_root can make the root
+  joinCgroup(request.cgroupFiles, handed?.cgroupFiles); // before the cgroup namespace, whose root is where we are now
   unshareCgroupNamespace(spec);
   // on the host's side of the root still: sources of binds are host paths
-  mountAll(root, request, () => createDevices(root, spec));
+  mountAll(root, request, handed?.binds, () => createDevices(root, spec));
   const terminal = process.terminal ? attachTerminal(socket, root, process) : undefined;
   sealRoot(root, spec); // after the last mount point was made
   changeRoot(root, request, warn);
@@ -52,7 +56,7 @@ function confine(socket: number, request: ChildRequest, network: number | undefi
   filterCallsEarly(socket, request);
   limitBounding(process, request.requiredCapabilities, warn); // while we may: it takes CAP_SETPCAP
   changeDirectory(process, true); // as root, who may create it
-  becomeUser(process);
+  becomeUser(process, request.keepGroups);
   changeDirectory(process, false); // as the user, who may not be allowed in
   limitCapabilities(process);
   leaveNothingOpen(terminal, request.ignored, request.init);
@@ -70,63 +74,29 @@ function awaitWord(socket: number): void {
   if (read<ToChild>(socket)?.message.type !== "go") exit(125);
 }
 
-function reportCalls(socket: number): void {
-  onStep((text, why) => send(socket, { type: "step", text, why }));
-  setTracer((name, args, result) => send(socket, { type: "call", name, args: onWire(args), result }));
-}
-
-const LARGEST_STRUCTURE = 32;
-
-const onWire = (args: readonly Arg[]): WireArg[] =>
-  args.map((arg) => {
-    if (!(arg instanceof Uint8Array)) return arg;
-    return arg.length <= LARGEST_STRUCTURE ? { hex: arg.toHex() } : { length: arg.length };
-  });
-
-/** Of a kernel structure only the length travels. */
-const plain = (args: readonly Arg[]): Arg[] =>
-  args.map((arg) => (arg instanceof Uint8Array ? `<${arg.length} bytes>` : arg));
-
-/** Tells the parent, and waits until it has looked: it reads our /proc/PID/root to find the reason. */
-function fail(socket: number, error: unknown): never {
-  setTracer(undefined);
-  onStep(undefined);
-  if (error instanceof SysError)
-    send(socket, {
-      type: "error",
-      phase: error.phase,
-      call: error.syscall,
-      args: plain(error.args),
-      errno: error.errno,
-    });
-  else
-    send(socket, {
-      type: "refused",
-      message: error instanceof Refusal ? error.message : `internal error: ${error}`,
-    });
-  read(socket);
-  exit(125);
-}
-
-function serve(socket: number): never {
+function serve(socket: number, adopted: boolean): never {
   // set before the request is read: if the parent ended earlier than this, the read meets the end of the stream
-  setParentDeathSignal(SIGNALS.KILL);
+  if (!adopted) setParentDeathSignal(SIGNALS.KILL);
   const received = read<ToChild>(socket);
   if (received?.message.type !== "request") exit(125);
   const { request } = received.message;
   try {
+    if (adopted) setParentDeathSignal(SIGNALS.KILL);
     setCloexec(socket, true);
     if (request.trace) reportCalls(socket);
-    confine(socket, request, received.fd);
+    confine(socket, request, received.fd, receiveHanded(socket, request));
   } catch (error) {
     fail(socket, error);
   }
 }
 
-/** The entry of `minibox child SOCKET`. */
-export function child(socket: number): never {
+/**
+ * The entry of `minibox child SOCKET [adopted]`. An adopted child was started by a process that ends right after
+ * (userns.ts); the one that is to die with the parent is known once the parent has written.
+ */
+export function child(socket: number, adopted: boolean): never {
   try {
-    return serve(socket);
+    return serve(socket, adopted);
   } catch {
     // the socket itself has failed, or was none: nobody is there to be told
     exit(125);

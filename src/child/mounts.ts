@@ -4,7 +4,7 @@
 import type { Mount } from "../spec/types.ts";
 import type { ChildRequest } from "../sync.ts";
 import { AT, AT_FDCWD, MOUNT_ATTR, MS, O, RESOLVE, S_IFDIR, S_IFMT } from "../sys/constants.ts";
-import { EEXIST, ELOOP, ENOENT, SysError } from "../sys/errno.ts";
+import { EEXIST, EINVAL, ELOOP, ENOENT, isErrno, SysError } from "../sys/errno.ts";
 import { close, openInRoot, statx, tryOpenat2, withFd } from "../sys/file.ts";
 import { attempt, step } from "../sys/libc.ts";
 import { fdPath, mount, moveMount, openTree, setMountAttributes } from "../sys/mount.ts";
@@ -93,10 +93,20 @@ export function parseOptions(options: readonly string[]): ParsedOptions {
   return out;
 }
 
-/** Mounts everything that the spec lists, in its order; tells when a /dev of the container's own is there. @throws SysError, Refusal */
-export function mountAll(root: number, request: ChildRequest, onDev: () => void): void {
-  for (const entry of request.spec.mounts ?? []) {
-    mountEntry(root, entry, request.bundle);
+/**
+ * Mounts everything that the spec lists, in its order; tells when a /dev of the container's own is there. `trees` are
+ * sources of binds that the parent opened. @throws SysError, Refusal
+ */
+export function mountAll(
+  root: number,
+  request: ChildRequest,
+  trees: readonly number[] | undefined,
+  onDev: () => void,
+): void {
+  const entries = request.spec.mounts ?? [];
+  for (let i = 0; i < entries.length; i++) {
+    const entry = entries[i]!;
+    mountEntry(root, entry, request.bundle, trees?.[i] ?? -1);
     if (entry.destination === "/dev" && entry.type === "tmpfs") onDev();
   }
 }
@@ -107,25 +117,30 @@ const VITAL_PLACES = new Set(["/proc", "/sys", "/dev"]);
 const isVital = (entry: Mount): boolean =>
   NEVER_THROUGH_SYMLINK.has(entry.type ?? "") || VITAL_PLACES.has(entry.destination);
 
-function mountEntry(root: number, entry: Mount, bundle: string): void {
+function mountEntry(root: number, entry: Mount, bundle: string, tree: number): void {
   const options = parseOptions(entry.options ?? []);
   const shown = entry.options?.length ? ` (${entry.options.join(",")})` : "";
   const what = entry.type === "bind" || options.flags & MS.MS_BIND ? `bind ${entry.source}` : entry.type;
   step(`mount ${what} on ${entry.destination}${shown}`);
-  if (options.flags & MS.MS_BIND || entry.type === "bind") bind(root, entry, options, bundle);
+  if (options.flags & MS.MS_BIND || entry.type === "bind")
+    bind(root, entry, options, tree >= 0 ? tree : openSource(entry, options, bundle));
   else mountFileSystem(root, entry, options);
 }
 
 function mountFileSystem(root: number, entry: Mount, options: ParsedOptions): void {
-  withFd(openDestination(root, entry.destination, "directory", isVital(entry)), (place) =>
-    mount(
-      entry.source ?? entry.type ?? "none",
-      fdPath(place),
-      entry.type ?? null,
-      options.flags,
-      options.data || null,
-    ),
-  );
+  const type = entry.type ?? null;
+  withFd(openDestination(root, entry.destination, "directory", isVital(entry)), (place) => {
+    const make = (data: string) =>
+      mount(entry.source ?? entry.type ?? "none", fdPath(place), type, options.flags, data || null);
+    try {
+      make(options.data);
+    } catch (error) {
+      // a user namespace may lack the group that terminals belong to
+      const withoutGroup = options.data.replace(/(^|,)gid=\d+/, "");
+      if (type !== "devpts" || withoutGroup === options.data || !isErrno(error, EINVAL)) throw error;
+      make(withoutGroup);
+    }
+  });
   if (options.propagation)
     withFd(openInRoot(root, entry.destination, O.O_PATH), (fd) =>
       setMountAttributes(fd, propagationOf(options)),
@@ -137,9 +152,13 @@ const propagationOf = (options: ParsedOptions) => ({
   recursive: (options.propagation & MS.MS_REC) !== 0,
 });
 
-function bind(root: number, entry: Mount, options: ParsedOptions, bundle: string): void {
+function openSource(entry: Mount, options: ParsedOptions, bundle: string): number {
   const source = entry.source?.startsWith("/") ? entry.source : `${bundle}/${entry.source ?? ""}`;
-  withFd(openTree(AT_FDCWD, source, options.flags & MS.MS_REC ? AT.AT_RECURSIVE : 0), (tree) => {
+  return openTree(AT_FDCWD, source, options.flags & MS.MS_REC ? AT.AT_RECURSIVE : 0);
+}
+
+function bind(root: number, entry: Mount, options: ParsedOptions, source: number): void {
+  withFd(source, (tree) => {
     // set while it is still detached: there is no moment at which the container could see it writable
     if (options.attrSet || options.attrClear)
       setMountAttributes(tree, { set: options.attrSet, clear: options.attrClear, recursive: true });

@@ -2,7 +2,8 @@
 
 import type { Process } from "../spec/types.ts";
 import { AT_FDCWD, F_SETFD, RLIMITS, SIG_SETMASK } from "../sys/constants.ts";
-import { EACCES, ENAMETOOLONG, ENOENT, ENOTDIR, EPERM, SysError } from "../sys/errno.ts";
+import { EACCES, ENAMETOOLONG, ENOENT, ENOTDIR, EPERM, isErrno, SysError } from "../sys/errno.ts";
+import { tryReadFile } from "../sys/file.ts";
 import { attempt, call, step } from "../sys/libc.ts";
 import { defaultSignal, execve, setIdentity, setRlimit } from "../sys/process.ts";
 
@@ -26,12 +27,24 @@ export function changeDirectory(process: Process, create: boolean): void {
     attempt("mkdirat", AT_FDCWD, `/${parts.slice(0, i).join("/")}`, 0o755);
 }
 
-/** Takes on the user's ids, groups and umask. @throws SysError */
-export function becomeUser(process: Process): void {
+/** Takes on the user's ids, umask and, unless the kernel keeps them as they are, groups. @throws SysError */
+export function becomeUser(process: Process, keepGroups: boolean): void {
   const { uid, gid, additionalGids, umask } = process.user;
   attempt("umask", umask ?? 0o022);
   step(`become user ${uid}, group ${gid}`, "with the supplementary groups of the container's own /etc/group");
-  setIdentity(uid, gid, additionalGids ?? []);
+  const groups = additionalGids ?? [];
+  try {
+    setIdentity(uid, gid, keepGroups ? undefined : groups);
+  } catch (error) {
+    // root of a user namespace that somebody else made
+    const isDenied =
+      isErrno(error, EPERM) &&
+      error.syscall === "setgroups" &&
+      groups.length === 0 &&
+      tryReadFile("/proc/self/setgroups")?.trim() === "deny";
+    if (!isDenied) throw error;
+    setIdentity(uid, gid, undefined);
+  }
 }
 
 /** glibc's own, below SIGRTMIN: its posix_spawn leaves them ignored (nptl(7)). */

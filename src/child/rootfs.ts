@@ -3,7 +3,7 @@
 import type { Spec } from "../spec/types.ts";
 import type { ChildRequest } from "../sync.ts";
 import { AT, AT_FDCWD, MOUNT_ATTR, MS, O } from "../sys/constants.ts";
-import { EINVAL, isErrno } from "../sys/errno.ts";
+import { EINVAL, isErrno, SysError } from "../sys/errno.ts";
 import { open, openat, statx } from "../sys/file.ts";
 import { attempt, call, step } from "../sys/libc.ts";
 import {
@@ -11,17 +11,22 @@ import {
   detach,
   fdPath,
   mount,
+  mountDetached,
   moveMount,
   openTree,
   pivotRoot,
   setMountAttributes,
 } from "../sys/mount.ts";
 
-/** Makes the rootfs a mount that nothing propagates from; returns its descriptor. @throws SysError */
-export function prepareRoot(request: ChildRequest, spec: Spec): number {
+/**
+ * Makes the rootfs a mount that nothing propagates from; returns its descriptor. `tree` is a copy of its mount that
+ * the parent made, where we could not. @throws SysError
+ */
+export function prepareRoot(request: ChildRequest, spec: Spec, tree: number | undefined): number {
   step("make every mount private", "what is mounted from here on must not appear on the host");
   mount(null, "/", null, MS.MS_REC | MS.MS_PRIVATE, null);
-  return request.overlay ? mountOverlay(spec.root.path, request.stateDir) : bindRoot(spec.root.path);
+  if (tree !== undefined) return request.overlay ? overlayTree(tree) : coverRoot(tree);
+  return request.overlay ? mountOverlay(request) : bindRoot(spec.root.path);
 }
 
 function bindRoot(path: string): number {
@@ -36,30 +41,80 @@ function bindRoot(path: string): number {
   return tree;
 }
 
+/** A place that every user may walk to, unlike the rootfs's own: over "/", where only what starts anew would see it. */
+function coverRoot(tree: number): number {
+  step("attach the root over /", "its own path may lead through directories that are closed to us");
+  const place = open("/", O.O_PATH | O.O_DIRECTORY);
+  moveMount(tree, place);
+  attempt("close", place);
+  return tree;
+}
+
 /** A tmpfs takes what is written, the rootfs below it is only read; both end with the container's mount namespace. */
-function mountOverlay(path: string, stateDir: string): number {
+function mountOverlay({ spec, stateDir }: ChildRequest): number {
   step("mount a throw-away layer", "writes go to memory; the rootfs stays as it is");
-  const lower = open(path, O.O_PATH | O.O_DIRECTORY);
+  const lower = open(spec.root.path, O.O_PATH | O.O_DIRECTORY);
   mount("tmpfs", stateDir, "tmpfs", MS.MS_NOSUID | MS.MS_NODEV, "mode=700");
   const layer = open(stateDir, O.O_PATH | O.O_DIRECTORY);
-  for (const name of ["upper", "work", "root"]) call("mkdirat", layer, name, 0o755);
-  // the top of an overlay shows the upper directory's own owner and mode
-  const { uid, gid, mode } = statx(lower);
-  call("fchownat", layer, "upper", uid, gid, 0);
-  call("fchmodat", layer, "upper", mode & 0o7777);
-  // by descriptor: a path may hold ':' and ',', which mean something to overlayfs
-  const base = fdPath(layer);
-  mount(
-    "overlay",
-    `${base}/root`,
-    "overlay",
-    0,
-    `lowerdir=${fdPath(lower)},upperdir=${base}/upper,workdir=${base}/work`,
-  );
+  fillLayer(layer, lower);
+  const data: string[] = [];
+  for (const [key, value] of overlayOptions(layer, lower, inUserNamespace(spec)))
+    data.push(value === null ? key : `${key}=${value}`);
+  mount("overlay", `${fdPath(layer)}/root`, "overlay", 0, data.join(","));
   const root = openat(layer, "root", O.O_PATH | O.O_DIRECTORY);
   attempt("close", lower);
   attempt("close", layer);
   return root;
+}
+
+/**
+ * The same on the parent's copy. The layers need a place only until the overlay is made; a second mount over "/"
+ * would keep the old root from being detached.
+ */
+function overlayTree(tree: number): number {
+  coverRoot(tree);
+  step("mount a throw-away layer", "writes go to memory; the rootfs stays as it is");
+  const layer = mountDetached(
+    "tmpfs",
+    [["mode", "700"]],
+    MOUNT_ATTR.MOUNT_ATTR_NOSUID | MOUNT_ATTR.MOUNT_ATTR_NODEV,
+  );
+  coverRoot(layer);
+  fillLayer(layer, tree);
+  const root = mountDetached("overlay", overlayOptions(layer, tree, true), 0);
+  for (const fd of [layer, tree]) {
+    detach(fdPath(fd));
+    attempt("close", fd);
+  }
+  return coverRoot(root);
+}
+
+function fillLayer(layer: number, lower: number): void {
+  for (const name of ["upper", "work", "root"]) call("mkdirat", layer, name, 0o755);
+  // the top of an overlay shows the upper directory's own owner and mode
+  const { uid, gid, mode } = statx(lower);
+  const owned = attempt("fchownat", layer, "upper", uid, gid, 0);
+  // in a user namespace an owner that it does not know cannot be given
+  if (owned < 0 && owned !== -EINVAL) throw new SysError("fchownat", ["upper", uid, gid], -owned);
+  call("fchmodat", layer, "upper", mode & 0o7777);
+}
+
+/** By descriptor: a path may hold ':' and ',', which mean something to overlayfs. */
+function overlayOptions(layer: number, lower: number, userNamespace: boolean): [string, string | null][] {
+  const base = fdPath(layer);
+  const options: [string, string | null][] = [
+    ["lowerdir", fdPath(lower)],
+    ["upperdir", `${base}/upper`],
+    ["workdir", `${base}/work`],
+  ];
+  // its marks go to user.*, since trusted.* takes a capability outside (kernel documentation, overlayfs)
+  if (userNamespace) options.push(["userxattr", null]);
+  return options;
+}
+
+function inUserNamespace(spec: Spec): boolean {
+  for (const { type } of spec.linux.namespaces ?? []) if (type === "user") return true;
+  return false;
 }
 
 /** Read-only root, where it is asked for. @throws SysError */

@@ -1,8 +1,8 @@
 // Owns the table of hints: which call failed with which errno, and what to look at then.
 
 import type { SysError } from "../sys/errno.ts";
-import { tryReadFile } from "../sys/file.ts";
 import { geteuid } from "../sys/process.ts";
+import { namespaceHint, userNamespaceSetting } from "./namespace-hints.ts";
 
 interface Hint {
   call: string;
@@ -11,14 +11,19 @@ interface Hint {
 }
 
 const HINTS: readonly Hint[] = [
-  { call: "unshare", codes: ["EPERM", "ENOSPC", "EUSERS"], say: () => namespaceHint() },
+  {
+    call: "unshare",
+    codes: ["EPERM", "EACCES", "ENOSPC", "EUSERS"],
+    say: () => namespaceHint(geteuid() === 0),
+  },
   {
     call: "mount",
     codes: ["EPERM", "EACCES"],
     say: ({ phase }) =>
       phase.startsWith("mount proc")
         ? "the kernel refuses a fresh /proc where the one we see is partly covered, as inside many containers: run on the host, or give that container an unmasked /proc (docker: --security-opt systempaths=unconfined)"
-        : "mounting needs CAP_SYS_ADMIN in the current user namespace, and no security module against it",
+        : (userNamespaceSetting(geteuid() === 0) ??
+          "mounting needs CAP_SYS_ADMIN in the current user namespace, and no security module against it"),
   },
   {
     call: "mount",
@@ -54,6 +59,17 @@ const HINTS: readonly Hint[] = [
     say: () => "minibox needs Linux 5.12 or newer",
   },
   {
+    call: "setgroups",
+    codes: ["EPERM"],
+    say: () =>
+      "the user namespace that minibox was started in keeps its groups (/proc/self/setgroups: deny): leave that namespace, minibox makes its own",
+  },
+  {
+    call: "posix_spawn",
+    codes: ["EACCES"],
+    say: () => "the container's root must be allowed to execute minibox itself: chmod a+rx it",
+  },
+  {
     call: "prlimit64",
     codes: ["EPERM"],
     say: () =>
@@ -69,12 +85,4 @@ const HINTS: readonly Hint[] = [
 /** What to do about a failed call, where we know. */
 export function hintFor(error: SysError): string | undefined {
   return HINTS.find(({ call, codes }) => call === error.syscall && codes.includes(error.code))?.say(error);
-}
-
-/** Which setting keeps us from making namespaces. */
-function namespaceHint(): string {
-  if (geteuid() !== 0) return "run it as root (sudo minibox run …)";
-  const max = tryReadFile("/proc/sys/user/max_pid_namespaces")?.trim();
-  if (max === "0") return "the sysctl user.max_pid_namespaces is 0: no namespace may be made";
-  return "even root needs CAP_SYS_ADMIN for namespaces: inside a container, start that one with --privileged (or --cap-add SYS_ADMIN and no seccomp filter)";
 }

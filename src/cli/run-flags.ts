@@ -93,6 +93,23 @@ export const RUN_FLAGS = {
     description:
       "seccomp=FILE|unconfined, no-new-privileges=false, apparmor=PROFILE, label=type:TYPE, systempaths=unconfined",
   },
+  userns: {
+    type: "string",
+    valueHint: "host|auto|uid:gid:size",
+    description: "map its ids to others of the host's: auto takes a range of /etc/subuid (default: host)",
+  },
+  uidmap: {
+    type: "string",
+    many: true,
+    valueHint: "id:host-id:size",
+    description: "map these user ids; may be repeated",
+  },
+  gidmap: {
+    type: "string",
+    many: true,
+    valueHint: "id:host-id:size",
+    description: "map these group ids (default: as --uidmap)",
+  },
   tty: {
     type: "boolean",
     alias: "t",

@@ -1,6 +1,6 @@
 // Owns the `run` command: words to a request, outcome to an exit code.
 
-import { abandon, begin, type Starting } from "../container/begin.ts";
+import { abandon, begin, beginUserNamespace, type Starting } from "../container/begin.ts";
 import { checkRootfs, resolvConfFor } from "../container/rootfs.ts";
 import { type RunRequest, run } from "../container/run.ts";
 import { resolveUser } from "../container/user.ts";
@@ -10,6 +10,7 @@ import { parseDuration, parseName } from "../spec/values.ts";
 import { errnoText, SysError } from "../sys/errno.ts";
 import { readFile } from "../sys/file.ts";
 import { step } from "../sys/libc.ts";
+import { geteuid } from "../sys/process.ts";
 import { getTermios, windowSize } from "../sys/terminal.ts";
 import { type Parsed, parseFlags } from "./argv.ts";
 import { environmentVariable, workingDirectory } from "./caller.ts";
@@ -40,18 +41,29 @@ interface Extras {
   early?: Starting | undefined;
   compiler?: Compiler;
   attest?: RunRequest["attest"];
+  userns?: ReturnType<UserNamespaceFor> | undefined;
   onTrace: RunRequest["onTrace"];
 }
+
+type UserNamespaceFor = typeof import("./userns.ts").userNamespaceFor;
+
+/** An ordinary user has to have one: only in there it may make what else a container is. */
+const wantsUserNamespace = (given: Given): boolean =>
+  given.one("userns") !== undefined ||
+  given.many("uidmap").length + given.many("gidmap").length > 0 ||
+  geteuid() !== 0;
 
 function loadExtras(given: Given): Promise<Extras> | undefined {
   const loading = loadCompiler(given);
   const attestTo = given.one("attest");
-  if (!loading && attestTo === undefined && !given.is("trace")) return undefined;
+  const userns = wantsUserNamespace(given);
+  if (!loading && !userns && attestTo === undefined && !given.is("trace")) return undefined;
   return (async () => {
     const extras: Extras = { onTrace: () => {} };
     const compiler = await loading;
     if (compiler) extras.compiler = compiler;
     if (attestTo !== undefined) extras.attest = (await import("./attest.ts")).attestTo(attestTo);
+    if (userns) extras.userns = (await import("./userns.ts")).userNamespaceFor(given, geteuid() !== 0);
     if (!given.is("trace")) return extras;
     const { traceChild, traceParent } = await import("./trace.ts");
     traceParent();
@@ -60,10 +72,20 @@ function loadExtras(given: Given): Promise<Extras> | undefined {
 }
 
 function start(rootfs: string, command: string[], given: Given, extras: Extras): number | Promise<number> {
-  const starting = extras.early ?? begin();
+  let starting: Starting;
+  try {
+    starting = extras.early ?? (extras.userns ? beginUserNamespace(given.is("trace")) : begin());
+  } catch (error) {
+    // root, but of a user namespace that does not own where we are (unshare -Ur), or without CAP_SYS_ADMIN
+    if (!(error instanceof SysError) || error.syscall !== "setns") throw error;
+    return import("./userns.ts").then(({ userNamespaceFor }) =>
+      start(rootfs, command, given, { ...extras, userns: userNamespaceFor(given, true) }),
+    );
+  }
   let request: RunRequest;
   try {
     request = requestOf(rootfs, command, given, extras);
+    request.userns = extras.userns?.(request);
   } catch (error) {
     abandon(starting);
     throw error;
@@ -95,6 +117,7 @@ function requestOf(rootfs: string, command: string[], given: Given, extras: Extr
     bundle: "/",
     spec,
     ...confine(spec, given, extras.compiler),
+    userns: undefined,
     init: given.is("init"),
     chroot: given.is("chroot"),
     overlay: given.is("overlay"),

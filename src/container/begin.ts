@@ -3,7 +3,7 @@
 
 import { geteuid } from "../sys/process.ts";
 import { takeSignals } from "./signals.ts";
-import { bury, type Child, hangUp, spawnChild } from "./spawn.ts";
+import { bury, type Child, hangUp, spawnChild, spawnUserNamespace } from "./spawn.ts";
 
 /** A container that is starting: its first process waits for the request, in a pid namespace of its own. */
 export interface Starting {
@@ -17,6 +17,12 @@ export function begin(): Starting {
   return { child: spawnChild(), signals };
 }
 
+/** The same for a container with a user namespace; what makes that is the first child. @throws SysError */
+export function beginUserNamespace(trace: boolean): Starting {
+  const signals = takeSignals();
+  return { child: spawnUserNamespace(trace), signals };
+}
+
 /** Words with which a run starts otherwise, or not at all. */
 const NOT_AT_ONCE = ["--trace", "--help", "-h", "--userns", "--uidmap", "--gidmap"];
 
@@ -25,10 +31,11 @@ const NOT_AT_ONCE = ["--trace", "--help", "-h", "--userns", "--uidmap", "--gidma
  * decide, also after a failure: the second try says why.
  */
 export function beginAtOnce(words: readonly string[]): Starting | undefined {
-  if (words[2] !== "run" || words.length < 5 || geteuid() !== 0) return undefined;
+  if (words[2] !== "run" || words.length < 5) return undefined;
   for (const word of words) for (const other of NOT_AT_ONCE) if (word.startsWith(other)) return undefined;
   try {
-    return begin();
+    // an ordinary user has no other container
+    return geteuid() === 0 ? begin() : beginUserNamespace(false);
   } catch {
     return undefined;
   }

@@ -1,6 +1,6 @@
 // Owns a container's life as `run` knows it: made, served to its end, and removed without a trace.
 
-import { openCgroup } from "../cgroup/index.ts";
+import { type Cgroup, openCgroup } from "../cgroup/index.ts";
 import { processesIn, removeCgroups } from "../cgroup/remove.ts";
 import { RunError } from "../errors.ts";
 import type { Rlimit, Spec } from "../spec/types.ts";
@@ -15,6 +15,7 @@ import { byCaller, gatherSignals, ignoredSignals } from "./signals.ts";
 import type { Child } from "./spawn.ts";
 import { createState, prune, removeState, type StateDirectory } from "./state.ts";
 import { type Failure, type Outcome, Supervisor } from "./supervise.ts";
+import type { Handing } from "./userns.ts";
 
 /** What `run` is asked for beside the OCI object. */
 export interface RunRequest {
@@ -23,6 +24,8 @@ export interface RunRequest {
   spec: Spec;
   requiredCapabilities: readonly string[];
   seccomp: SeccompFilter | undefined;
+  /** the container has a user namespace: what the parent has to do for it; its code is loaded only then */
+  userns: UserNamespaceWork | undefined;
   init: boolean;
   chroot: boolean;
   overlay: boolean;
@@ -39,6 +42,15 @@ export interface RunRequest {
   explain(error: Extract<FromChild, { type: "error" }>, pid: number, spec: Spec): Promise<Error>;
 }
 
+export interface UserNamespaceWork {
+  /** the child becomes the first process in it */
+  enter(child: Child): void;
+  openCgroup(child: Child): Cgroup | undefined;
+  /** what the child cannot open itself */
+  open(child: Child, cgroupFiles: readonly string[]): Handing | undefined;
+  keepGroups(): boolean;
+}
+
 /**
  * Runs the container to its end and removes it; nothing is left behind either way. A promise only where the command
  * could not be executed, to find words for it. @throws RunError, SysError
@@ -48,6 +60,7 @@ export function run(starting: Starting, request: RunRequest): Outcome | Promise<
   const undo: (() => void)[] = [() => abandon(starting)];
   let explaining: Promise<Error> | undefined;
   try {
+    request.userns?.enter(child);
     const { directory, limits } = prepare(child, request, undo);
     const ignored = ignoredSignals();
     const supervisor = new Supervisor(child, signals, {
@@ -63,7 +76,9 @@ export function run(starting: Starting, request: RunRequest): Outcome | Promise<
       },
     });
     undo.push(() => supervisor.abort());
-    give(child, childRequest(request, directory, limits.joinFiles, ignored), makeNetwork(request.spec));
+    const network = makeNetwork(request.spec);
+    const handing = request.userns?.open(child, limits.joinFiles);
+    give(child, childRequest(request, directory, limits.joinFiles, ignored, handing), network, handing);
     gatherSignals(byCaller(ignored));
     const outcome = supervisor.run();
     if (outcome.failure) explaining = wordsFor(outcome.failure, child, request);
@@ -85,9 +100,15 @@ function undoAll(undo: (() => void)[]): void {
 }
 
 /** A child that is gone already is for the supervisor to notice. */
-function give(child: Child, request: ChildRequest, network: number | undefined): void {
+function give(
+  child: Child,
+  request: ChildRequest,
+  network: number | undefined,
+  handing: Handing | undefined,
+): void {
   try {
     send(child.socket, { type: "request", request }, network);
+    handing?.send();
   } catch (error) {
     if (!isErrno(error, EPIPE, ECONNRESET)) throw error;
   } finally {
@@ -111,7 +132,9 @@ function prepare(
   request: RunRequest,
   undo: (() => void)[],
 ): { directory: StateDirectory; limits: Limits } {
-  const cgroup = openCgroup(request.id, request.spec.linux.resources ?? {});
+  const cgroup = request.userns
+    ? request.userns.openCgroup(child)
+    : openCgroup(request.id, request.spec.linux.resources ?? {});
   const directories = cgroup?.directories ?? [];
   const directory = createState({
     ociVersion: request.spec.ociVersion,
@@ -164,6 +187,7 @@ function childRequest(
   directory: StateDirectory,
   cgroupFiles: readonly string[],
   ignored: number[],
+  handing: Handing | undefined,
 ): ChildRequest {
   const { id, bundle, spec, requiredCapabilities, seccomp, init, chroot, overlay, trace } = request;
   return {
@@ -180,6 +204,8 @@ function childRequest(
     ignored,
     cgroupFiles: [...cgroupFiles],
     stateDir: directory.path,
+    handed: handing?.announced,
+    keepGroups: request.userns?.keepGroups() ?? false,
   };
 }
 

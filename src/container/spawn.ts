@@ -1,15 +1,24 @@
 // Owns bringing the child to life: this binary again, first process of a new pid namespace.
 
+import { CHILD_ENVIRONMENT } from "../sync.ts";
 import { CLONE } from "../sys/constants.ts";
 import { SysError } from "../sys/errno.ts";
 import { close, open, setCloexec } from "../sys/file.ts";
 import { step } from "../sys/libc.ts";
-import { type Exit, pidfdOpen, spawnInNewNamespace, wait } from "../sys/process.ts";
+import {
+  becomeSubreaper,
+  type Exit,
+  pidfdOpen,
+  spawnInNewNamespace,
+  trySpawn,
+  wait,
+} from "../sys/process.ts";
 import { socketpair } from "../sys/socket.ts";
 
 export interface Child {
-  readonly pid: number;
-  readonly pidfd: number;
+  /** in a user namespace first the process that makes it, then the container's own */
+  pid: number;
+  pidfd: number;
   /** -1 once it is closed */
   socket: number;
   /** how it ended, once it was waited for: from then on its pid may be another's */
@@ -29,12 +38,6 @@ export function hangUp(child: Child): void {
 }
 
 /**
- * A fixed environment: the container's, or the caller's, could change what the runtime does (BUN_OPTIONS, LD_PRELOAD).
- * Without helper threads, the child may enter a user namespace. (useJIT=0 would start it sooner still, but takes bun:ffi away.)
- */
-const CHILD_ENVIRONMENT: string[] = ["BUN_JSC_useConcurrentJIT=0", "BUN_JSC_useWarmUpMarkedBlocks=0"];
-
-/**
  * Spawns `/proc/self/exe child`. It waits for its request, and ends by itself when our end of the socket closes.
  * Blocked signals stay blocked in it. @throws SysError
  */
@@ -48,5 +51,24 @@ export function spawnChild(): Child {
   close(own);
   close(theirs);
   if (pid < 0) throw new SysError("posix_spawn", ["/proc/self/exe"], -pid, "spawn /proc/self/exe child");
+  return { pid, pidfd: pidfdOpen(pid), socket: ours, exit: undefined };
+}
+
+/**
+ * Spawns `/proc/self/exe userns`, which enters a user namespace and starts the child in there (child/userns.ts).
+ * @throws SysError
+ */
+export function spawnUserNamespace(trace: boolean): Child {
+  const [ours, theirs] = socketpair();
+  setCloexec(theirs, false);
+  step(
+    "spawn /proc/self/exe userns",
+    "the same binary again, to make a user namespace and start the child inside it",
+  );
+  becomeSubreaper(); // its child becomes ours when it ends
+  const words = ["minibox", "userns", String(theirs), trace ? "trace" : "quiet"];
+  const pid = trySpawn("/proc/self/exe", words, CHILD_ENVIRONMENT);
+  close(theirs);
+  if (pid < 0) throw new SysError("posix_spawn", ["/proc/self/exe"], -pid, "spawn /proc/self/exe userns");
   return { pid, pidfd: pidfdOpen(pid), socket: ours, exit: undefined };
 }

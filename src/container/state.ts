@@ -5,15 +5,16 @@ import { removeCgroups } from "../cgroup/remove.ts";
 import { RunError } from "../errors.ts";
 import { decode, encode } from "../sys/bytes.ts";
 import { AT_FDCWD, LOCK_EX, LOCK_NB, LOCK_UN, O, SIGNALS } from "../sys/constants.ts";
-import { EEXIST, ENOENT, SysError } from "../sys/errno.ts";
+import { EACCES, EEXIST, ENOENT, EROFS, SysError } from "../sys/errno.ts";
 import {
   close,
   listDirectory,
-  mkdirs,
   open,
   readAll,
+  readFile,
   rmdir,
   statx,
+  tryStat,
   unlink,
   withFd,
   writeAll,
@@ -44,20 +45,43 @@ export interface StateDirectory {
 /** /run/minibox for root; an ordinary user's own runtime directory. */
 export function stateRoot(): string {
   const uid = geteuid();
-  if (uid === 0) return "/run/minibox";
+  return uid === 0 ? "/run/minibox" : ownRoot(uid, uid);
+}
+
+/** `hostUid` names it: root of a user namespace is somebody else for the others who use /tmp. */
+function ownRoot(uid: number, hostUid: number): string {
   const own = process.env.XDG_RUNTIME_DIR;
-  return own?.startsWith("/") ? `${own}/minibox` : `/tmp/minibox-${uid}`;
+  // su keeps the variable of the user before: that directory is closed to us
+  return own?.startsWith("/") && tryStat(own)?.uid === uid ? `${own}/minibox` : `/tmp/minibox-${hostUid}`;
 }
 
 /** Opens the root of all states, making it where missing; another user's directory in its place is refused. */
 function openRoot(): { path: string; fd: number } {
   const path = stateRoot();
-  let fd = attempt("openat", AT_FDCWD, path, O.O_DIRECTORY | O.O_NOFOLLOW | O.O_CLOEXEC, 0);
-  if (fd === -ENOENT) {
-    mkdirs(path, 0o700);
-    fd = attempt("openat", AT_FDCWD, path, O.O_DIRECTORY | O.O_NOFOLLOW | O.O_CLOEXEC, 0);
-  }
-  if (fd < 0) throw new SysError("openat", [path], -fd, `open the state directory ${path}`);
+  const fd = openOrMake(path);
+  if (fd >= 0) return checkOwner(path, fd);
+  if (geteuid() !== 0 || (fd !== -EACCES && fd !== -EROFS && fd !== -ENOENT))
+    throw new SysError("openat", [path], -fd, `open the state directory ${path}`);
+  // root of a user namespace, to whom the host's /run is closed
+  const [, outside] = readFile("/proc/self/uid_map").trim().split(/\s+/);
+  const instead = ownRoot(0, Number(outside));
+  const other = openOrMake(instead);
+  if (other < 0) throw new SysError("openat", [instead], -other, `open the state directory ${instead}`);
+  return checkOwner(instead, other);
+}
+
+/** The descriptor, or -errno. */
+function openOrMake(path: string): number {
+  const flags = O.O_DIRECTORY | O.O_NOFOLLOW | O.O_CLOEXEC;
+  const fd = attempt("openat", AT_FDCWD, path, flags, 0);
+  if (fd !== -ENOENT) return fd;
+  const above = path.slice(0, path.lastIndexOf("/"));
+  if (tryStat(above) === undefined) attempt("mkdirat", AT_FDCWD, above, 0o755);
+  const made = attempt("mkdirat", AT_FDCWD, path, 0o700);
+  return made < 0 && made !== -EEXIST ? made : attempt("openat", AT_FDCWD, path, flags, 0);
+}
+
+function checkOwner(path: string, fd: number): { path: string; fd: number } {
   const { uid, mode } = statx(fd);
   if (uid === geteuid() && (mode & 0o022) === 0) return { path, fd };
   close(fd);

@@ -196,17 +196,6 @@ export function readlink(path: string): string {
 /** The path that an open descriptor has now. @throws SysError */
 export const pathOf = (fd: number): string => readlink(`/proc/self/fd/${fd}`);
 
-/** mkdir(2) of each missing part of a path of the host's own. @throws SysError */
-export function mkdirs(path: string, mode = 0o700): void {
-  const parts = path.split("/").filter((part) => part !== "");
-  for (let i = 1; i <= parts.length; i++) {
-    const result = attempt("mkdirat", AT_FDCWD, `/${parts.slice(0, i).join("/")}`, mode);
-    // EROFS and EACCES stand for "exists" too where the parent cannot be written
-    if (result < 0 && i === parts.length && tryStat(path) === undefined)
-      throw new SysError("mkdir", [path, mode], -result, `create directory ${path}`);
-  }
-}
-
 /** unlink(2). Returns -errno on failure. */
 export const unlink = (path: string): number => attempt("unlinkat", AT_FDCWD, path, 0);
 /** rmdir(2). Returns -errno on failure. */

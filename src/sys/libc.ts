@@ -47,6 +47,9 @@ const NUMBERS = {
   fchownat: [260, 54],
   fcntl: [72, 25],
   flock: [73, 32],
+  fsconfig: [431, 431],
+  fsmount: [432, 432],
+  fsopen: [430, 430],
   getdents64: [217, 61],
   getegid: [108, 177],
   geteuid: [107, 175],
@@ -247,10 +250,14 @@ const { unshare, posix_spawn: posixSpawn, setns } = libc as unknown as Record<st
 /**
  * unshare, spawn, setns back, with nothing between them. Until we are back in our own pid namespace (`own`) the kernel
  * refuses us new threads, and Bun aborts when it wants one; that can be at any allocation, so here there is none, and
- * the trace comes afterwards. Returns 0, or -errno. @throws SysError from unshare
+ * the trace comes afterwards. Returns 0, or -errno. @throws SysError from unshare, or from setns where the caller may
+ * make no namespace
  */
 export function spawnInNamespace(flag: number, own: number, words: SpawnWords): number {
   const { pid, path, argv, envp } = words;
+  // the way back may be closed (a pid namespace of a user namespace above ours): known before we leave
+  if (setns!(own, flag, 0, 0, 0, 0) !== 0)
+    throw new SysError("setns", [own, flag], read.i32(errnoAddress), phase);
   let unshared = unshare!(flag, 0, 0, 0, 0, 0);
   if (unshared !== 0) unshared = -read.i32(errnoAddress);
   const spawned = unshared === 0 ? -posixSpawn!(pid, path, 0, 0, argv, envp) : 0;
@@ -261,4 +268,40 @@ export function spawnInNamespace(flag: number, own: number, words: SpawnWords): 
     report("posix_spawn", ["&pid", "/proc/self/exe", null, null, "minibox child SOCKET", "…"], spawned);
   if (tracer) report("setns", [own, flag], 0);
   return spawned;
+}
+
+/** Bytes for a socket, with room for a pid in decimal that ends before `end`. */
+export interface PidMessage {
+  bytes: Uint8Array;
+  address: number;
+  end: number;
+}
+
+/**
+ * unshare, spawn, tell the pid, and end: for a process that is there for no other purpose. It cannot go back to its
+ * own pid namespace (setns(2) takes a privilege in the user namespace that it left), so from `unshare` on it may not
+ * want a thread, and nothing here allocates. Ends with posix_spawn's error number as status. @throws SysError from unshare
+ */
+export function spawnInNamespaceAndEnd(
+  flag: number,
+  words: SpawnWords,
+  pid: Int32Array,
+  socket: number,
+  message: PidMessage,
+): never {
+  const [write, exitGroup] = [NUMBERS.write[COLUMN]!, NUMBERS.exit_group[COLUMN]!];
+  const { bytes, address, end } = message;
+  if (unshare!(flag, 0, 0, 0, 0, 0) !== 0) {
+    const errno = read.i32(errnoAddress);
+    if (tracer) report("unshare", [flag], -errno);
+    throw new SysError("unshare", [flag], errno, phase);
+  }
+  const failed = posixSpawn!(words.pid, words.path, 0, 0, words.argv, words.envp);
+  if (tracer) report("unshare", [flag], 0);
+  if (tracer)
+    report("posix_spawn", ["&pid", "/proc/self/exe", null, null, "minibox child SOCKET", "…"], -failed);
+  for (let rest = pid[0]!, at = end; rest > 0; rest = (rest / 10) | 0) bytes[--at] = 48 + (rest % 10);
+  if (failed === 0) libc.syscall(write, socket, address, bytes.length, 0, 0, 0);
+  libc.syscall(exitGroup, failed, 0, 0, 0, 0, 0);
+  throw new Error("unreachable");
 }

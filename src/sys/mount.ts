@@ -1,6 +1,7 @@
 // Owns the mount calls of mount(2), umount2(2), pivot_root(2), chroot(2).
 
 import { AT, MOVE_MOUNT_F_EMPTY_PATH, OPEN_TREE_CLONE, UMOUNT } from "./constants.ts";
+import { withFd } from "./file.ts";
 import { call } from "./libc.ts";
 
 /** mount(2). @throws SysError */
@@ -44,15 +45,37 @@ export interface MountAttributes {
   propagation?: number;
   /** all mounts below too */
   recursive?: boolean;
+  /** a user namespace's descriptor: its mappings between what is on disk and what is seen (MOUNT_ATTR_IDMAP) */
+  userns?: number;
 }
 
 /** mount_setattr(2) on the mount that a descriptor is the root of. @throws SysError */
 export function setMountAttributes(fd: number, attributes: MountAttributes): void {
   // struct mount_attr { __u64 attr_set, attr_clr, propagation, userns_fd; }
-  const { set = 0, clear = 0, propagation = 0, recursive = false } = attributes;
+  const { set = 0, clear = 0, propagation = 0, recursive = false, userns = 0 } = attributes;
   const attr = new Uint8Array(
-    new BigUint64Array([BigInt(set), BigInt(clear), BigInt(propagation), 0n]).buffer,
+    new BigUint64Array([BigInt(set), BigInt(clear), BigInt(propagation), BigInt(userns)]).buffer,
   );
   const flags = AT.AT_EMPTY_PATH | (recursive ? AT.AT_RECURSIVE : 0);
   call("mount_setattr", fd, "", flags, attr, attr.length);
+}
+
+const FSOPEN_CLOEXEC = 1;
+const FSCONFIG_SET_FLAG = 0;
+const FSCONFIG_SET_STRING = 1;
+const FSCONFIG_CMD_CREATE = 6;
+const FSMOUNT_CLOEXEC = 1;
+
+/** fsopen(2), fsconfig(2), fsmount(2): a new file system on a mount that is nowhere yet. @throws SysError */
+export function mountDetached(
+  type: string,
+  options: readonly [name: string, value: string | null][],
+  attributes: number,
+): number {
+  return withFd(call("fsopen", type, FSOPEN_CLOEXEC), (context) => {
+    for (const [name, value] of options)
+      call("fsconfig", context, value === null ? FSCONFIG_SET_FLAG : FSCONFIG_SET_STRING, name, value, 0);
+    call("fsconfig", context, FSCONFIG_CMD_CREATE, null, null, 0);
+    return call("fsmount", context, FSMOUNT_CLOEXEC, attributes);
+  });
 }

@@ -4,7 +4,7 @@ import { cstring } from "./bytes.ts";
 import { PR, SIG_SETMASK, SIG_UNBLOCK, SIGNALS, WNOHANG } from "./constants.ts";
 import { EINTR, ESRCH } from "./errno.ts";
 import { tryReadFile } from "./file.ts";
-import { addressOf, attempt, call, spawnInNamespace } from "./libc.ts";
+import { addressOf, attempt, call, spawnInNamespace, spawnInNamespaceAndEnd } from "./libc.ts";
 
 /** A C vector (argv, envp): the strings one after the other, and the table of pointers to them, NULL at the end. */
 export function vector(words: readonly string[]): { table: Uint8Array; keep: Uint8Array } {
@@ -89,6 +89,33 @@ export function spawnInNewNamespace(
   return result < 0 ? result : pid[0]!;
 }
 
+/**
+ * The same by a process that ends with it, after it wrote `message` to the socket with the pid's digits filled in
+ * before `end`. Its status is posix_spawn's error number. @throws SysError from unshare
+ */
+export function spawnInNewNamespaceAndEnd(
+  flag: number,
+  path: string,
+  argv: string[],
+  envp: string[],
+  socket: number,
+  message: { bytes: Uint8Array; end: number },
+): never {
+  const pid = new Int32Array(1);
+  const pidBytes = new Uint8Array(pid.buffer);
+  const pathBytes = cstring(path);
+  const args = vector(argv);
+  const env = vector(envp);
+  const words = {
+    pid: addressOf(pidBytes),
+    path: addressOf(pathBytes),
+    argv: addressOf(args.table),
+    envp: addressOf(env.table),
+  };
+  const { bytes, end } = message;
+  return spawnInNamespaceAndEnd(flag, words, pid, socket, { bytes, address: addressOf(bytes), end });
+}
+
 /** Names what must not be collected before this point: the kernel was given its address. */
 function keepAlive(..._values: Uint8Array[]): void {}
 
@@ -149,6 +176,9 @@ export const pidfdOpen = (pid: number): number => call("pidfd_open", pid, 0);
 /** A signal to this process when its parent thread ends; only as good as the check that the parent still lived. */
 export const setParentDeathSignal = (signal: number): number =>
   call("prctl", PR.PR_SET_PDEATHSIG, signal, 0, 0, 0);
+
+/** Orphans below this process become its children (prctl(2)). @throws SysError */
+export const becomeSubreaper = (): number => call("prctl", PR.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
 
 /** Soft and hard limit of a process (0 is this one), prlimit(2). */
 export function getRlimit(pid: number, resource: number): { soft: bigint; hard: bigint } | undefined {

@@ -123,9 +123,22 @@ describe("without privileges", () => {
     } else expect(stdout).toBe("ran\n");
   });
 
-  test("root without CAP_SYS_ADMIN is told what is missing", async () => {
+  const withoutSysAdmin = ["setpriv", "--bounding-set=-sys_admin", "--inh-caps=-sys_admin"];
+
+  test("root without CAP_SYS_ADMIN gets a container in a user namespace", async () => {
+    const words = [MINIBOX, "run", busybox, "readlink", "/proc/self/ns/user"];
+    const { status, stdout } = await execute([...withoutSysAdmin, ...words]);
+    expect(status).toBe(0);
+    expect(stdout).toMatch(/^user:\[\d+\]\n$/);
+    expect(stdout).not.toBe((await execute(["readlink", "/proc/self/ns/user"])).stdout);
+  });
+
+  test("root without CAP_SYS_ADMIN is told what is missing where user namespaces are forbidden", async () => {
+    // a chroot forbids them as a container's seccomp filter does (user_namespaces(7))
+    const script = 'mount --rbind / "$0" && exec chroot "$0" "$@"';
     const { status, stderr } = await execute([
-      ...["setpriv", "--bounding-set=-sys_admin", "--inh-caps=-sys_admin", MINIBOX, "run", busybox, "true"],
+      ...["unshare", "-m", "sh", "-c", script, join(busybox, "mnt")],
+      ...[...withoutSysAdmin, MINIBOX, "run", busybox, "true"],
     ]);
     expect(status).toBe(125);
     expect(stderr).toContain("EPERM: operation not permitted\n");

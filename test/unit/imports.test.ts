@@ -68,7 +68,11 @@ function closure(file: string, seen = new Set<string>()): Set<string> {
 
 test("the walk sees the sources", () => {
   expect(files.length).toBeGreaterThan(40);
-  expect(modules.get("main.ts")?.ours.sort()).toEqual(["child/index.ts", "container/begin.ts"]);
+  expect(modules.get("main.ts")?.ours.sort()).toEqual([
+    "child/index.ts",
+    "child/userns.ts",
+    "container/begin.ts",
+  ]);
   expect(modules.get("child/index.ts")?.types).toContain("sync.ts");
 });
 
@@ -91,7 +95,7 @@ describe("imports run one way:", () => {
 });
 
 describe("the child", () => {
-  const loaded = [...closure("child/index.ts")];
+  const loaded = [...closure("child/userns.ts", closure("child/index.ts"))];
 
   test("loads no package, no node:*, and of Bun only the foreign function interface", () => {
     const foreign = new Set(loaded.flatMap((file) => modules.get(file)!.foreign));

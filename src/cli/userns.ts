@@ -1,0 +1,23 @@
+// Owns a run with a user namespace as the command line wants it. Loaded for those runs only.
+
+import { planUserNamespace } from "../container/id-maps.ts";
+import type { RunRequest, UserNamespaceWork } from "../container/run.ts";
+import { userNamespaceWork } from "../container/userns.ts";
+import type { Given } from "../spec/from-flags.ts";
+import { parseUserNamespace } from "../spec/userns.ts";
+import { geteuid } from "../sys/process.ts";
+import { environmentVariable } from "./caller.ts";
+
+/**
+ * What the parent will do for it, given the request; undefined where none is wanted. `required` is for those who can
+ * make no other container. @throws UsageError, RunError
+ */
+export function userNamespaceFor(
+  given: Given,
+  required: boolean,
+): ((request: RunRequest) => UserNamespaceWork) | undefined {
+  const wish = parseUserNamespace(given, geteuid() !== 0, required);
+  if (wish.kind === "host") return undefined;
+  const namespace = planUserNamespace(wish, environmentVariable("PATH"));
+  return (request) => userNamespaceWork(namespace, request);
+}

@@ -1,0 +1,120 @@
+// Owns what --userns, --uidmap and --gidmap mean, and what a user namespace changes in the OCI object. Pure.
+
+import { RunError, UsageError } from "../errors.ts";
+import type { Given } from "./from-flags.ts";
+import type { IdMapping, Mount, Spec } from "./types.ts";
+
+/** What was asked for: ranges to be looked up, or the mappings themselves. */
+export type UserNamespaceWish =
+  | { kind: "host" }
+  | { kind: "auto" }
+  | { kind: "mapped"; uid: IdMapping[]; gid: IdMapping[] };
+
+/** Ids are 32 bits, and the last one means "none". */
+const ID_LIMIT = 2 ** 32 - 1;
+
+/**
+ * Reads the flags. Root has none unless asked for or `required`; an `ordinary` user's is always the same.
+ * @throws UsageError
+ */
+export function parseUserNamespace(given: Given, ordinary: boolean, required: boolean): UserNamespaceWish {
+  const text = given.one("userns");
+  const uidMaps = given.many("uidmap");
+  const gidMaps = given.many("gidmap");
+  const mapped = uidMaps.length + gidMaps.length > 0;
+  if (mapped && text !== undefined)
+    throw new UsageError("--userns and --uidmap/--gidmap contradict each other");
+  if (ordinary && (mapped || (text !== undefined && text !== "auto")))
+    throw new UsageError(
+      "an ordinary user's container has one mapping: its root is the caller, further ids are the caller's of /etc/subuid",
+    );
+  if (mapped) {
+    const uid = parseMaps("--uidmap", uidMaps.length ? uidMaps : gidMaps);
+    return { kind: "mapped", uid, gid: parseMaps("--gidmap", gidMaps.length ? gidMaps : uidMaps) };
+  }
+  if (text === "auto" || (text === undefined && required)) return { kind: "auto" };
+  if (text === undefined || text === "host") return { kind: "host" };
+  const ids = numbers(text);
+  if (!ids) throw new UsageError(`--userns: "${text}" must be host, auto or UID:GID:SIZE`);
+  const [uid, gid, size] = ids;
+  return {
+    kind: "mapped",
+    uid: [checked("--userns", text, { containerID: 0, hostID: uid, size })],
+    gid: [checked("--userns", text, { containerID: 0, hostID: gid, size })],
+  };
+}
+
+function numbers(text: string): [number, number, number] | undefined {
+  const parts = text.split(":");
+  if (parts.length !== 3 || parts.some((part) => !/^\d{1,10}$/.test(part))) return undefined;
+  return [Number(parts[0]), Number(parts[1]), Number(parts[2])];
+}
+
+function parseMaps(flag: string, texts: readonly string[]): IdMapping[] {
+  const maps = texts.map((text) => {
+    const ids = numbers(text);
+    if (!ids) throw new UsageError(`${flag}: "${text}" must be CONTAINER-ID:HOST-ID:SIZE`);
+    return checked(flag, text, { containerID: ids[0], hostID: ids[1], size: ids[2] });
+  });
+  for (const [i, a] of maps.entries())
+    for (const b of maps.slice(0, i))
+      if (overlap(a.containerID, b.containerID, a, b) || overlap(a.hostID, b.hostID, a, b))
+        throw new UsageError(`${flag}: "${texts[i]}" overlaps another mapping`);
+  if (toHost(maps, 0) === undefined) throw new UsageError(`${flag}: nothing is mapped to id 0, root`);
+  return maps;
+}
+
+const overlap = (a: number, b: number, { size }: IdMapping, other: IdMapping): boolean =>
+  a < b + other.size && b < a + size;
+
+function checked(flag: string, text: string, map: IdMapping): IdMapping {
+  if (map.size === 0) throw new UsageError(`${flag}: "${text}" maps no id: the size is 0`);
+  if (Math.max(map.containerID, map.hostID) + map.size > ID_LIMIT)
+    throw new UsageError(`${flag}: "${text}" goes beyond the last id, ${ID_LIMIT - 1}`);
+  return map;
+}
+
+/** The host's id of a container's, undefined where it has none. */
+export function toHost(maps: readonly IdMapping[], id: number): number | undefined {
+  for (const { containerID, hostID, size } of maps)
+    if (id >= containerID && id < containerID + size) return hostID + id - containerID;
+  return undefined;
+}
+
+/** True where one of the container's ids is this one of the host's. */
+export function reaches(maps: readonly IdMapping[], hostId: number): boolean {
+  for (const { hostID, size } of maps) if (hostId >= hostID && hostId < hostID + size) return true;
+  return false;
+}
+
+/** Puts a user namespace into the object, and what must be different for it. @throws RunError for a user without a mapping */
+export function withUserNamespace(spec: Spec, uid: IdMapping[], gid: IdMapping[]): void {
+  const { linux, process } = spec;
+  linux.namespaces = [{ type: "user" }, ...(linux.namespaces ?? []).filter(({ type }) => type !== "user")];
+  linux.uidMappings = uid;
+  linux.gidMappings = gid;
+  if (!linux.namespaces.some(({ type }) => type === "network"))
+    spec.mounts = (spec.mounts ?? []).map(withoutSysfs);
+  checkMapped("user", process.user.uid, uid);
+  checkMapped("group", process.user.gid, gid);
+  const groups = process.user.additionalGids;
+  if (groups) process.user.additionalGids = groups.filter((id) => toHost(gid, id) !== undefined);
+}
+
+function checkMapped(what: string, id: number, maps: readonly IdMapping[]): void {
+  if (toHost(maps, id) !== undefined) return;
+  const ranges = maps.map(({ containerID, size }) =>
+    size === 1 ? `${containerID}` : `${containerID}-${containerID + size - 1}`,
+  );
+  throw new RunError(
+    `--user: the ${what} id ${id} means nothing in the container's user namespace, which has ${ranges.join(", ")}`,
+    125,
+    "more ids come from ranges in /etc/subuid and /etc/subgid, and for an ordinary user newuidmap (package uidmap)",
+  );
+}
+
+/** A sysfs shows the network namespace it was mounted in, which must be one's own; else the host's, as it is. */
+function withoutSysfs(entry: Mount): Mount {
+  if (entry.type !== "sysfs") return entry;
+  return { ...entry, type: "bind", source: "/sys", options: ["rbind", ...(entry.options ?? [])] };
+}

@@ -1,0 +1,221 @@
+// Drives the binary as root with --userns: ids of the container mapped to others of the host's.
+
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { chmodSync, existsSync, mkdirSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { execute, run, skipReason } from "../support/minibox.ts";
+import { makePlace, type Place } from "../support/user.ts";
+
+setDefaultTimeout(60_000);
+const reason = skipReason("unshare");
+const RANGE = "--userns=710000:720000:65536";
+let place: Place;
+beforeAll(() => {
+  if (!reason) place = makePlace();
+});
+afterAll(() => place?.remove());
+
+const table = (text: string): string[] =>
+  text
+    .trim()
+    .split("\n")
+    .map((line) => line.trim().replace(/ +/g, " "));
+
+const shell = (words: string[], command: string) => run([...words, place.rootfs, "sh", "-c", command]);
+
+const owner = (path: string): [number, number] => {
+  const { uid, gid } = statSync(path);
+  return [uid, gid];
+};
+
+describe.skipIf(reason !== "")("--userns UID:GID:SIZE", () => {
+  test("maps 0 and up to the host's ids", async () => {
+    const { stdout, stderr } = await shell(
+      [RANGE],
+      "id -u; cat /proc/self/uid_map /proc/self/gid_map /proc/self/setgroups; grep Groups: /proc/self/status",
+    );
+    expect(stderr).toBe("");
+    expect(table(stdout)).toEqual(["0", "0 710000 65536", "0 720000 65536", "allow", "Groups:"]);
+  });
+
+  test("shows the host an ordinary user", async () => {
+    const child = Bun.spawn([...["./minibox", "run", RANGE], place.rootfs, "sleep", "7.321"], {
+      cwd: `${import.meta.dir}/../..`,
+    });
+    let found = "";
+    for (let i = 0; i < 200 && found === ""; i++) {
+      await Bun.sleep(20);
+      found = (await execute(["pgrep", "-u", "710000", "-f", "^sleep 7.321"])).stdout.trim();
+    }
+    expect(found).toMatch(/^\d+$/);
+    const status = await Bun.file(`/proc/${found}/status`).text();
+    expect(status).toMatch(/^Uid:\t710000\t710000\t710000\t710000$/m);
+    expect(status).toMatch(/^Gid:\t720000\t720000\t720000\t720000$/m);
+    child.kill("SIGKILL");
+    await child.exited;
+  });
+
+  test("owns every namespace it is in", async () => {
+    const { stdout } = await run(["--trace", RANGE, place.rootfs, "true"]).then(({ stderr }) => ({
+      stdout: stderr,
+    }));
+    const user = stdout.indexOf("unshare(CLONE_NEWUSER)");
+    const others = stdout
+      .split("\n")
+      .filter((line) => line.includes("unshare(CLONE_NEW") && !line.includes("NEWUSER"));
+    expect(user).toBeGreaterThan(0);
+    for (const line of others) expect(stdout.indexOf(line)).toBeGreaterThan(user);
+    expect(others.join(" ")).toContain("CLONE_NEWPID");
+    expect(others.join(" ")).toContain("CLONE_NEWNET");
+  });
+
+  test("root's rootfs is the container's own inside, and root's still on disk", async () => {
+    const { stdout, stderr } = await shell(
+      [RANGE],
+      "stat -c '%u:%g' / /bin; echo new >/etc/made; stat -c %u:%g /etc/made",
+    );
+    expect({ stdout, stderr }).toEqual({ stdout: "0:0\n0:0\n0:0\n", stderr: "" });
+    expect(owner(join(place.rootfs, "etc/made"))).toEqual([0, 0]);
+    rmSync(join(place.rootfs, "etc/made"));
+  });
+
+  test("a rootfs that has the mapped owner is taken as it is", async () => {
+    const mine = join(place.path, "mapped");
+    await execute(["cp", "-a", place.rootfs, mine]);
+    await execute(["chown", "-R", "-h", "710000:720000", mine]);
+    const { stdout } = await run([RANGE, mine, "sh", "-c", "touch /made; stat -c %u:%g /made"]);
+    expect(stdout).toBe("0:0\n");
+    expect(owner(join(mine, "made"))).toEqual([710_000, 720_000]);
+    rmSync(mine, { recursive: true });
+  });
+
+  test("a rootfs, a volume and a state directory that others may not enter", async () => {
+    const closed = join(place.path, "closed");
+    mkdirSync(join(closed, "volume"), { recursive: true });
+    chmodSync(join(closed, "volume"), 0o777);
+    chmodSync(closed, 0o700);
+    await execute(["cp", "-a", place.rootfs, join(closed, "rootfs")]);
+    const { stdout, stderr } = await run([
+      ...[RANGE, "-v", `${join(closed, "volume")}:/mnt`, join(closed, "rootfs")],
+      ...["sh", "-c", "touch /mnt/made /made && stat -c %u /mnt/made /made"],
+    ]);
+    expect({ stdout, stderr }).toEqual({ stdout: "0\n0\n", stderr: "" });
+    expect(owner(join(closed, "volume/made"))).toEqual([710_000, 720_000]);
+    rmSync(closed, { recursive: true });
+  });
+
+  test("limits hold", async () => {
+    const { stdout, stderr, status } = await shell(
+      [RANGE, "--pids-limit", "5"],
+      "for i in 1 2 3 4 5 6 7 8; do sleep 1 & done; wait",
+    );
+    expect(`${status} ${stdout}${stderr}`).toContain("can't fork");
+    const killed = await shell(
+      [RANGE, "-m", "16m"],
+      "head -c 64m /dev/zero | tail >/dev/null; tail /dev/zero",
+    );
+    expect(killed.stderr).toContain("reached the limit of 16777216 bytes");
+  });
+
+  test("an overlay, and nothing of the host's mounts beside it", async () => {
+    const { stdout, stderr } = await shell(
+      [RANGE, "--overlay"],
+      "rm -r /usr/bin && mkdir /usr/bin && touch /made && stat -c %u /made && cut -d ' ' -f 2 /proc/mounts",
+    );
+    expect(stderr).toBe("");
+    const [owned, ...mounts] = stdout.trim().split("\n");
+    expect(owned).toBe("0");
+    expect(mounts.filter((path) => path === "/")).toHaveLength(1);
+    expect(mounts.filter((path) => !/^\/($|dev|proc|sys)/.test(path))).toEqual([]);
+    expect(existsSync(join(place.rootfs, "made"))).toBe(false);
+  });
+
+  test("a terminal, an init, a user, a read-only root, the host's network", async () => {
+    expect((await shell([RANGE, "-t"], "tty; stat -c %u /dev/pts/0")).stdout).toBe("/dev/pts/0\r\n0\r\n");
+    expect((await shell([RANGE, "--init"], "echo $$")).stdout).not.toBe("1\n");
+    expect((await run([RANGE, "-u", "1000:5", place.rootfs, "id"])).stdout).toBe(
+      "uid=1000 gid=5(tty)\n".replace(
+        "(tty)",
+        (await run([place.rootfs, "grep", "^tty:", "/etc/group"])).status === 0 ? "(tty)" : "",
+      ),
+    );
+    expect((await shell([RANGE, "--read-only"], "touch /made")).stderr).toContain("Read-only file system");
+    const net = (await execute(["readlink", "/proc/self/ns/net"])).stdout;
+    expect((await shell([RANGE, "--network", "host"], "readlink /proc/self/ns/net")).stdout).toBe(net);
+  });
+
+  test("what is mounted inside does not appear on the host, also where everything is shared", async () => {
+    const watch = `mount --make-rshared / && "$0" run ${RANGE} -v /etc:/mnt --tmpfs /srv "$1" true && "$0" run ${RANGE} --overlay "$1" true
+      cat /proc/self/mountinfo`;
+    const { stdout } = await execute(["unshare", "--mount", "sh", "-c", watch, place.minibox, place.rootfs]);
+    expect(stdout).toContain(" / ");
+    expect(stdout).not.toContain(place.path);
+  });
+
+  test("is refused in words where it makes no sense", async () => {
+    const refused = async (words: string[]): Promise<string> => {
+      const { status, stderr } = await run([...words, place.rootfs, "true"]);
+      expect(status).toBe(125);
+      return stderr;
+    };
+    expect(await refused(["--userns", "keep-id"])).toContain(
+      '--userns: "keep-id" must be host, auto or UID:GID:SIZE',
+    );
+    expect(await refused(["--userns", "1:1:0"])).toContain("the size is 0");
+    expect(await refused(["--userns", "4294967290:1:100"])).toContain("beyond the last id");
+    expect(await refused(["--userns", "auto", "--uidmap", "0:1:1"])).toContain("contradict each other");
+    expect(await refused(["--uidmap", "1:1:1"])).toContain("nothing is mapped to id 0");
+    expect(await refused(["--uidmap", "0:1:10", "--uidmap", "5:100:10"])).toContain("overlaps");
+    expect(await refused([RANGE, "-u", "65536"])).toContain("the user id 65536 means nothing");
+  });
+});
+
+describe.skipIf(reason !== "")("mappings", () => {
+  test("--uidmap and --gidmap, several of each", async () => {
+    const { stdout } = await shell(
+      ["--uidmap", "0:730000:10", "--uidmap", "1000:740000:5", "--gidmap", "0:750000:2000"],
+      "cat /proc/self/uid_map /proc/self/gid_map",
+    );
+    expect(table(stdout)).toEqual(["0 730000 10", "1000 740000 5", "0 750000 2000"]);
+  });
+
+  test("--userns host is none", async () => {
+    const user = (await execute(["readlink", "/proc/self/ns/user"])).stdout;
+    expect((await shell(["--userns", "host"], "readlink /proc/self/ns/user")).stdout).toBe(user);
+  });
+
+  test("--userns auto takes a range of /etc/subuid, and says how to add one", async () => {
+    const tables = join(place.path, "tables");
+    mkdirSync(tables);
+    const withTables = (rows: string) => {
+      for (const name of ["subuid", "subgid"]) writeFileSync(join(tables, name), rows);
+      const bind = 'for table in subuid subgid; do mount --bind "$0/$table" "/etc/$table"; done; exec "$@"';
+      const words = [place.minibox, "run", "--userns", "auto", place.rootfs, "cat", "/proc/self/uid_map"];
+      return execute(["unshare", "--mount", "sh", "-c", bind, tables, ...words]);
+    };
+    expect(table((await withTables("other:1:2\nminibox:800000:70000\n")).stdout)).toEqual(["0 800000 65536"]);
+    expect(table((await withTables("root:900000:100\nminibox:800000:70000\n")).stdout)).toEqual([
+      "0 900000 100",
+    ]);
+    const none = await withTables("other:1:2\n");
+    expect(none.status).toBe(125);
+    expect(none.stderr).toContain("/etc/subuid has no range for root, containers or minibox");
+    expect(none.stderr).toContain('echo "minibox:');
+  });
+
+  test("a minibox that the container's root may not execute is told as such", async () => {
+    chmodSync(place.minibox, 0o700);
+    const { status, stderr } = await execute([place.minibox, "run", RANGE, place.rootfs, "true"]);
+    chmodSync(place.minibox, 0o755);
+    expect(status).toBe(125);
+    expect(stderr).toContain("EACCES");
+    expect(stderr).toContain("chmod a+rx");
+  });
+
+  test("starts forty times, four at a time, and leaves nothing", async () => {
+    const once = async (): Promise<number> => (await run([RANGE, place.rootfs, "true"])).status;
+    for (let i = 0; i < 40; i += 4)
+      expect(await Promise.all([once(), once(), once(), once()])).toEqual([0, 0, 0, 0]);
+    expect((await execute(["pgrep", "-u", "710000"])).stdout).toBe("");
+  });
+});
