@@ -3,6 +3,7 @@
 import { closeSync, openSync, renameSync, unlinkSync, writeSync } from "node:fs";
 import { $ } from "bun";
 import { alignSegments } from "./align-elf.ts";
+import { ignoreEnvironment } from "./ignore-environment.ts";
 import { keepNofile } from "./keep-nofile.ts";
 
 const outfile = process.argv[2] ?? "minibox";
@@ -20,6 +21,7 @@ await $`${process.execPath} build src/main.ts ${flags} ${target} --outfile ${mad
 const aligned = alignSegments(await Bun.file(made).bytes());
 unlinkSync(made);
 keepNofile(aligned);
+ignoreEnvironment(aligned);
 // in one write: that is how the page cache comes to hold it in large pieces
 const fd = openSync(made, "w", 0o755);
 writeSync(fd, aligned);

@@ -138,6 +138,17 @@ describe("minibox itself is deaf to the caller's environment:", () => {
     expect(stdout).not.toMatch(/SECRET|LD_BIND_NOW|BUN_OPTIONS|NODE_OPTIONS/);
   });
 
+  test.each(["BUN_BE_BUN=1", "BUN_OPTIONS=--help", "BUN_INSPECT=1", "BUN_INSPECT_NOTIFY=unix:///nowhere"])(
+    "%s does not turn minibox into bun",
+    async (entry) => {
+      const [name, value] = entry.split("=") as [string, string];
+      const { status, stdout, stderr } = await run([busybox, "echo", "minibox ran"], {
+        env: { ...process.env, [name]: value },
+      });
+      expect({ status, stdout, stderr }).toEqual({ status: 0, stdout: "minibox ran\n", stderr: "" });
+    },
+  );
+
   test("the container's environment changes nothing in the child either", async () => {
     const flags = Object.entries(hostile).flatMap(([name, value]) => ["-e", `${name}=${value}`]);
     const { status, stdout, stderr } = await run([
