@@ -143,7 +143,7 @@ describe("minibox itself is deaf to the caller's environment:", () => {
     async (entry) => {
       const [name, value] = entry.split("=") as [string, string];
       const { status, stdout, stderr } = await run([busybox, "echo", "minibox ran"], {
-        env: { ...process.env, [name]: value },
+        env: { PATH: process.env.PATH ?? "", [name]: value },
       });
       expect({ status, stdout, stderr }).toEqual({ status: 0, stdout: "minibox ran\n", stderr: "" });
     },
