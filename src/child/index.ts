@@ -24,7 +24,7 @@ import { type Handed, receiveHanded } from "./handed.ts";
 import { runAsInit, takeSignals } from "./init.ts";
 import { mountAll } from "./mounts.ts";
 import { enterNamespaces, nameHost, unshareCgroupNamespace } from "./namespaces.ts";
-import { setSysctls } from "./paths.ts";
+import { openProc, protectPaths, setSysctls } from "./paths.ts";
 import { becomeUser, changeDirectory, execute, leaveNothingOpen, limitResources } from "./process.ts";
 import { fail, reportCalls } from "./report.ts";
 import { changeRoot, prepareRoot, sealRoot } from "./rootfs.ts";
@@ -49,9 +49,11 @@ function confine(
   // on the host's side of the root still: sources of binds are host paths
   mountAll(root, request, handed?.binds, () => createDevices(root, spec));
   const terminal = process.terminal ? attachTerminal(socket, root, process) : undefined;
+  const proc = openProc(root, spec); // through it alone /proc is written: by then nobody can have put another there
+  setSysctls(proc, spec);
+  protectPaths(root, request);
   sealRoot(root, spec); // after the last mount point was made
   changeRoot(root, request, warn);
-  setSysctls(spec);
   limitResources(process);
   filterCallsEarly(socket, request);
   limitBounding(process, request.requiredCapabilities, warn); // while we may: it takes CAP_SETPCAP

@@ -2,7 +2,7 @@
 // init of any system does (signal(7), signalfd(2), wait4(2)).
 
 import type { Process } from "../spec/types.ts";
-import { AT_FDCWD, SIGNALS } from "../sys/constants.ts";
+import { AT_FDCWD, PR, SIGNALS } from "../sys/constants.ts";
 import { EACCES, ENOENT, EPERM, SysError } from "../sys/errno.ts";
 import { close } from "../sys/file.ts";
 import { attempt, call, step } from "../sys/libc.ts";
@@ -23,6 +23,9 @@ export function takeSignals(): number {
 
 /** Runs the command as a child of PID 1 and serves it until it ends; then ends with its status. @throws SysError */
 export function runAsInit(socket: number, signals: number, process: Process): never {
+  call("prctl", PR.PR_SET_NAME, "minibox"); // it was a descriptor's number
+  // what is left of us in here has nothing to show, and no memory to be written
+  call("prctl", PR.PR_SET_DUMPABLE, 0, 0, 0, 0);
   const main = start(process);
   close(socket);
   // a descriptor held here would keep a pipe open that the command has closed

@@ -5,6 +5,7 @@ import { CLONE } from "../sys/constants.ts";
 import { SysError } from "../sys/errno.ts";
 import { close, open, setCloexec } from "../sys/file.ts";
 import { step } from "../sys/libc.ts";
+import { fdPath } from "../sys/mount.ts";
 import {
   becomeSubreaper,
   type Exit,
@@ -14,6 +15,7 @@ import {
   wait,
 } from "../sys/process.ts";
 import { socketpair } from "../sys/socket.ts";
+import { openExecutable } from "./executable.ts";
 
 export interface Child {
   /** in a user namespace first the process that makes it, then the container's own */
@@ -45,9 +47,11 @@ export function spawnChild(): Child {
   const [ours, theirs] = socketpair();
   setCloexec(theirs, false);
   const own = open("/proc/self/ns/pid", 0);
+  const executable = openExecutable();
   step("spawn /proc/self/exe child", "the same binary again, as the first process of a new pid namespace");
   const words = ["minibox", "child", String(theirs)];
-  const pid = spawnInNewNamespace(CLONE.CLONE_NEWPID, own, "/proc/self/exe", words, CHILD_ENVIRONMENT);
+  const pid = spawnInNewNamespace(CLONE.CLONE_NEWPID, own, fdPath(executable), words, CHILD_ENVIRONMENT);
+  close(executable);
   close(own);
   close(theirs);
   if (pid < 0) throw new SysError("posix_spawn", ["/proc/self/exe"], -pid, "spawn /proc/self/exe child");
@@ -67,7 +71,9 @@ export function spawnUserNamespace(trace: boolean): Child {
   );
   becomeSubreaper(); // its child becomes ours when it ends
   const words = ["minibox", "userns", String(theirs), trace ? "trace" : "quiet"];
-  const pid = trySpawn("/proc/self/exe", words, CHILD_ENVIRONMENT);
+  const executable = openExecutable();
+  const pid = trySpawn(fdPath(executable), words, CHILD_ENVIRONMENT);
+  close(executable);
   close(theirs);
   if (pid < 0) throw new SysError("posix_spawn", ["/proc/self/exe"], -pid, "spawn /proc/self/exe userns");
   return { pid, pidfd: pidfdOpen(pid), socket: ours, exit: undefined };

@@ -39,6 +39,31 @@ export const DEFAULT_NAMESPACES: readonly NamespaceType[] = [
   "cgroup",
 ];
 
+/** docker's: keys, raw memory, timing and power of the host (runtime-spec "Masked Paths"). */
+export const MASKED_PATHS: readonly string[] = [
+  "/proc/acpi",
+  "/proc/asound",
+  "/proc/interrupts",
+  "/proc/kcore",
+  "/proc/keys",
+  "/proc/latency_stats",
+  "/proc/sched_debug",
+  "/proc/scsi",
+  "/proc/timer_list",
+  "/proc/timer_stats",
+  "/sys/devices/virtual/powercap",
+  "/sys/firmware",
+];
+
+/** docker's: what a write would change for the host too. */
+export const READONLY_PATHS: readonly string[] = [
+  "/proc/bus",
+  "/proc/fs",
+  "/proc/irq",
+  "/proc/sys",
+  "/proc/sysrq-trigger",
+];
+
 /** docker's: what the programs of an image commonly need, and none that reaches beyond the container. */
 export const DEFAULT_CAPABILITIES: readonly string[] = [
   "CAP_CHOWN",
@@ -80,6 +105,11 @@ export function defaultSpec(rootfs: string, args: string[]): Spec {
       noNewPrivileges: true,
     },
     mounts: [...DEFAULT_MOUNTS],
-    linux: { namespaces, resources: {} },
+    linux: {
+      namespaces,
+      resources: {},
+      maskedPaths: [...MASKED_PATHS],
+      readonlyPaths: [...READONLY_PATHS],
+    },
   };
 }

@@ -116,6 +116,10 @@ export function applySecurityFlags(
   const { names, required } = wantedCapabilities(given.many("cap-add"), given.many("cap-drop"));
   const options = securityOptions(given.many("security-opt"));
   spec.process.capabilities = capabilitySets(names);
+  if (!options.systemPaths) {
+    spec.linux.maskedPaths = [];
+    spec.linux.readonlyPaths = [];
+  }
   spec.process.noNewPrivileges = options.noNewPrivileges ?? true;
   return { required, options };
 }

@@ -2,7 +2,7 @@
 
 import { AT, MOVE_MOUNT_F_EMPTY_PATH, OPEN_TREE_CLONE, UMOUNT } from "./constants.ts";
 import { withFd } from "./file.ts";
-import { call } from "./libc.ts";
+import { attempt, call } from "./libc.ts";
 
 /** mount(2). @throws SysError */
 export const mount = (
@@ -30,6 +30,10 @@ const OPEN_TREE_CLOEXEC = 0o2000000;
 /** open_tree(2): a detached copy of the mount at a path (`flags`: AT_RECURSIVE, AT_EMPTY_PATH). @throws SysError */
 export const openTree = (dirfd: number, path: string, flags: number): number =>
   call("open_tree", dirfd, path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | flags);
+
+/** The same; returns -errno on failure. */
+export const tryOpenTree = (dirfd: number, path: string, flags: number): number =>
+  attempt("open_tree", dirfd, path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | flags);
 
 const MOVE_MOUNT_T_EMPTY_PATH = 0x40;
 

@@ -1,12 +1,26 @@
 // Owns what a descriptor tells of the mount it lies on (statfs(2), mountinfo), and of a file's capabilities (xattr(7)).
 
 import { tryReadFile } from "./file.ts";
-import { attempt } from "./libc.ts";
+import { attempt, call } from "./libc.ts";
 import { fdPath } from "./mount.ts";
 
 /** linux/statfs.h: bits of f_flags */
 export const ST_NOEXEC = 8;
 export const ST_NOSYMFOLLOW = 0x2000;
+
+/** linux/magic.h, and the number that fs/proc gives its top directory */
+export const PROC_SUPER_MAGIC = 0x9fa0;
+export const PROC_ROOT_INODE = 1;
+export const SYSFS_MAGIC = 0x62656572;
+
+const typeWords = new Uint32Array(30); // struct statfs: f_type is the first word
+const typeBytes = new Uint8Array(typeWords.buffer);
+
+/** The magic number of the file system that a descriptor lies on. @throws SysError */
+export function fileSystemType(fd: number): number {
+  call("fstatfs", fd, typeBytes);
+  return typeWords[0]!;
+}
 
 /** The ST_* flags of the mount that a descriptor (also O_PATH) lies on; 0 where the kernel does not say. */
 export function mountFlags(fd: number): number {

@@ -136,7 +136,10 @@ fcntl.ioctl(fd, 0xc0182101, struct.pack("QqiI", struct.unpack_from("Q", notice)[
     const flags = ["--name", "noticed", "--security-opt", `seccomp=${path}`];
     const result = await run([...flags, root.path, "/call", NUMBER.getpriority]);
     expect(result).toEqual({ status: 0, stdout: "66\n", stderr: "" });
-    const state = JSON.parse(new TextDecoder().decode((await reader.read()).value));
+    let text = "";
+    for (let part = await reader.read(); !part.done; part = await reader.read())
+      text += new TextDecoder().decode(part.value);
+    const state = JSON.parse(text);
     expect(state).toMatchObject({ fds: ["seccompFd"], metadata: "hello", state: { id: "noticed" } });
     await child.exited;
   });
