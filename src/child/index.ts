@@ -51,7 +51,7 @@ function confine(
   const terminal = process.terminal ? attachTerminal(socket, root, process) : undefined;
   const proc = openProc(root, spec); // through it alone /proc is written: by then nobody can have put another there
   setSysctls(proc, spec);
-  protectPaths(root, request);
+  protectPaths(root, spec);
   sealRoot(root, spec); // after the last mount point was made
   changeRoot(root, request, warn);
   limitResources(process);

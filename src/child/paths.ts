@@ -3,12 +3,11 @@
 // mask follow a symlink or be made of a device that it prepared (CVE-2025-31133).
 
 import type { Spec } from "../spec/types.ts";
-import type { ChildRequest } from "../sync.ts";
-import { AT, MOUNT_ATTR, MS, O, RESOLVE, S_IFDIR, S_IFMT } from "../sys/constants.ts";
+import { AT, MOUNT_ATTR, O, RESOLVE, S_IFDIR, S_IFMT } from "../sys/constants.ts";
 import { ELOOP, ENOENT, ENOTDIR, SysError } from "../sys/errno.ts";
 import { close, open, openat, statx, tryOpenat2, withFd } from "../sys/file.ts";
 import { call, step } from "../sys/libc.ts";
-import { mount, moveMount, openTree, setMountAttributes } from "../sys/mount.ts";
+import { detach, fdPath, mountDetached, moveMount, openTree, setMountAttributes } from "../sys/mount.ts";
 import { fileSystemType, PROC_ROOT_INODE, PROC_SUPER_MAGIC, SYSFS_MAGIC } from "../sys/statfs.ts";
 import { Refusal } from "./refusal.ts";
 
@@ -76,7 +75,7 @@ function openPath(root: number, path: string): number | undefined {
 }
 
 /** Makes paths read-only, and hides others. @throws SysError, Refusal */
-export function protectPaths(root: number, { spec, stateDir }: ChildRequest): void {
+export function protectPaths(root: number, spec: Spec): void {
   const { maskedPaths, readonlyPaths } = spec.linux;
   if (readonlyPaths?.length) {
     step("make parts of /proc read-only", "they are the host's too: sysctls, interrupts, buses");
@@ -84,7 +83,7 @@ export function protectPaths(root: number, { spec, stateDir }: ChildRequest): vo
   }
   if (maskedPaths?.length) {
     step("mask parts of /proc and /sys", "what they show or do concerns the host alone");
-    maskAll(root, maskedPaths, stateDir);
+    maskAll(root, maskedPaths);
   }
 }
 
@@ -102,19 +101,18 @@ function makeReadonly(root: number, path: string): void {
  * Covers directories with an empty directory, and everything else with an empty file, both of one read-only tmpfs that
  * nobody else has: unlike /dev/null, nothing about them need be trusted.
  */
-function maskAll(root: number, paths: readonly string[], stateDir: string): void {
-  mount(
+function maskAll(root: number, paths: readonly string[]): void {
+  const { MOUNT_ATTR_NOSUID, MOUNT_ATTR_NODEV, MOUNT_ATTR_NOEXEC, MOUNT_ATTR_RDONLY } = MOUNT_ATTR;
+  const tmpfs = mountDetached(
     "tmpfs",
-    stateDir,
-    "tmpfs",
-    MS.MS_NOSUID | MS.MS_NODEV | MS.MS_NOEXEC,
-    "mode=755,size=4k,nr_inodes=4",
+    [["mode", "755"]],
+    MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC,
   );
-  // on the host's side of the root, so it has no path any more once that is detached
-  const tmpfs = open(stateDir, O.O_PATH | O.O_DIRECTORY);
   call("mkdirat", tmpfs, "directory", 0o555);
   close(openat(tmpfs, "file", O.O_CREAT | O.O_EXCL, 0o444));
-  setMountAttributes(tmpfs, { set: MOUNT_ATTR.MOUNT_ATTR_RDONLY });
+  setMountAttributes(tmpfs, { set: MOUNT_ATTR_RDONLY });
+  // before Linux 6.15 only what is attached can be copied; over "/" is where every user may attach it
+  withFd(open("/", O.O_PATH | O.O_DIRECTORY), (top) => moveMount(tmpfs, top));
   for (const path of paths) {
     const place = openPath(root, path);
     if (place === undefined) continue;
@@ -124,5 +122,6 @@ function maskAll(root: number, paths: readonly string[], stateDir: string): void
     close(tree);
     close(place);
   }
+  detach(fdPath(tmpfs));
   close(tmpfs);
 }
