@@ -6,9 +6,9 @@ import { child } from "./child/index.ts";
 import { enterUserNamespace } from "./child/userns.ts";
 import { beginAtOnce } from "./container/begin.ts";
 
-const [, , command, socket, mode] = process.argv;
+const [, , command, socket, mode, trace] = process.argv;
 if (command === "child") child(Number(socket), mode === "adopted");
-else if (command === "userns") enterUserNamespace(Number(socket), mode === "trace");
+else if (command === "userns") enterUserNamespace(Number(socket), mode === "seal", trace === "trace");
 else {
   const starting = beginAtOnce(process.argv);
   import("./cli/index.ts").then(({ main }) => main(starting));

@@ -25,7 +25,10 @@ import {
 export function prepareRoot(request: ChildRequest, spec: Spec, tree: number | undefined): number {
   step("make every mount private", "what is mounted from here on must not appear on the host");
   mount(null, "/", null, MS.MS_REC | MS.MS_PRIVATE, null);
-  if (tree !== undefined) return request.overlay ? overlayTree(tree) : coverRoot(tree);
+  if (tree !== undefined) {
+    step("attach the root over /", "its own path may lead through directories that are closed to us");
+    return request.overlay ? overlayTree(tree) : coverRoot(tree);
+  }
   return request.overlay ? mountOverlay(request) : bindRoot(spec.root.path);
 }
 
@@ -43,7 +46,6 @@ function bindRoot(path: string): number {
 
 /** A place that every user may walk to, unlike the rootfs's own: over "/", where only what starts anew would see it. */
 function coverRoot(tree: number): number {
-  step("attach the root over /", "its own path may lead through directories that are closed to us");
   const place = open("/", O.O_PATH | O.O_DIRECTORY);
   moveMount(tree, place);
   attempt("close", place);

@@ -12,24 +12,26 @@
 // Then it ends, and the parent, a subreaper (prctl(2)), has the child as its own.
 
 import { CHILD_ENVIRONMENT, read, send, spawnedFrame, type ToChild } from "../sync.ts";
-import { CLONE, SIGNALS } from "../sys/constants.ts";
-import { setCloexec } from "../sys/file.ts";
+import { AT_FDCWD, CLONE, MOUNT_ATTR, O, SIGNALS } from "../sys/constants.ts";
+import { open, readlink, setCloexec, statx, withFd } from "../sys/file.ts";
 import { step } from "../sys/libc.ts";
+import { fdPath, openTree, setMountAttributes } from "../sys/mount.ts";
 import { unshare } from "../sys/namespace.ts";
 import { exit, setIdentity, setParentDeathSignal, spawnInNewNamespaceAndEnd } from "../sys/process.ts";
+import { Refusal } from "./refusal.ts";
 import { fail, reportCalls } from "./report.ts";
 
-/** The entry of `minibox userns SOCKET [trace]`. */
-export function enterUserNamespace(socket: number, trace: boolean): never {
+/** The entry of `minibox userns SOCKET seal|sealed [trace]`. */
+export function enterUserNamespace(socket: number, seal: boolean, trace: boolean): never {
   try {
-    enter(socket, trace);
+    enter(socket, seal, trace);
   } catch {
     // the socket itself has failed, or was none: nobody is there to be told
     exit(125);
   }
 }
 
-function enter(socket: number, trace: boolean): never {
+function enter(socket: number, seal: boolean, trace: boolean): never {
   setParentDeathSignal(SIGNALS.KILL);
   try {
     setCloexec(socket, true);
@@ -40,12 +42,13 @@ function enter(socket: number, trace: boolean): never {
     if (read<ToChild>(socket)?.message.type !== "mapped") exit(125);
     step("become root of the user namespace", "execve takes the capabilities of every other id");
     setIdentity(0, 0, undefined);
+    const executable = seal ? sealExecutable() : "/proc/self/exe";
     step("spawn /proc/self/exe child", "the same binary again, as the first process of a new pid namespace");
     setCloexec(socket, false);
     const words = ["minibox", "child", String(socket), "adopted"];
     spawnInNewNamespaceAndEnd(
       CLONE.CLONE_NEWPID,
-      "/proc/self/exe",
+      executable,
       words,
       CHILD_ENVIRONMENT,
       socket,
@@ -54,4 +57,20 @@ function enter(socket: number, trace: boolean): never {
   } catch (error) {
     fail(socket, error);
   }
+}
+
+/** container/executable.ts says why. /proc/self/exe itself is on a mount of the host's namespace, which is not ours to clone. */
+function sealExecutable(): string {
+  step(
+    "clone a read-only mount of our own executable",
+    "through /proc/PID/exe it can be read, but never written",
+  );
+  unshare(CLONE.CLONE_NEWNS);
+  const tree = openTree(AT_FDCWD, readlink("/proc/self/exe"), 0);
+  const { inode, major, minor } = statx(tree);
+  const own = withFd(open("/proc/self/exe", O.O_PATH), statx);
+  if (inode !== own.inode || major !== own.major || minor !== own.minor)
+    throw new Refusal("minibox is being replaced by another: try again");
+  setMountAttributes(tree, { set: MOUNT_ATTR.MOUNT_ATTR_RDONLY });
+  return fdPath(tree);
 }

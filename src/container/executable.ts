@@ -12,17 +12,21 @@ import { geteuid } from "../sys/process.ts";
 
 const SELF = "/proc/self/exe";
 
-/** A descriptor to execute, close-on-exec. @throws SysError */
-export function openExecutable(): number {
+/** A read-only mount of its own, or -errno where we may not make one. @throws SysError */
+export function cloneExecutable(): number {
   step(
     "clone a read-only mount of our own executable",
     "through /proc/PID/exe it can be read, but never written",
   );
   const tree = tryOpenTree(AT_FDCWD, SELF, 0);
-  if (tree >= 0) {
-    setMountAttributes(tree, { set: MOUNT_ATTR.MOUNT_ATTR_RDONLY });
-    return tree;
-  }
+  if (tree >= 0) setMountAttributes(tree, { set: MOUNT_ATTR.MOUNT_ATTR_RDONLY });
+  return tree;
+}
+
+/** A descriptor to execute, close-on-exec. @throws SysError */
+export function openExecutable(): number {
+  const tree = cloneExecutable();
+  if (tree >= 0) return tree;
   // EINVAL: it runs from no mount of this namespace, as from a memfd
   if (tree !== -EPERM && tree !== -ENOSYS && tree !== -EINVAL)
     throw new SysError("open_tree", [AT_FDCWD, SELF, 0], -tree, "clone the mount of our own executable");

@@ -15,7 +15,7 @@ import {
   wait,
 } from "../sys/process.ts";
 import { socketpair } from "../sys/socket.ts";
-import { openExecutable } from "./executable.ts";
+import { cloneExecutable, openExecutable } from "./executable.ts";
 
 export interface Child {
   /** in a user namespace first the process that makes it, then the container's own */
@@ -70,10 +70,17 @@ export function spawnUserNamespace(trace: boolean): Child {
     "the same binary again, to make a user namespace and start the child inside it",
   );
   becomeSubreaper(); // its child becomes ours when it ends
-  const words = ["minibox", "userns", String(theirs), trace ? "trace" : "quiet"];
-  const executable = openExecutable();
-  const pid = trySpawn(fdPath(executable), words, CHILD_ENVIRONMENT);
-  close(executable);
+  const tree = cloneExecutable();
+  // without a privilege here, it makes such a mount itself, once it has the privilege in there
+  const words = [
+    "minibox",
+    "userns",
+    String(theirs),
+    tree < 0 ? "seal" : "sealed",
+    trace ? "trace" : "quiet",
+  ];
+  const pid = trySpawn(tree < 0 ? "/proc/self/exe" : fdPath(tree), words, CHILD_ENVIRONMENT);
+  if (tree >= 0) close(tree);
   close(theirs);
   if (pid < 0) throw new SysError("posix_spawn", ["/proc/self/exe"], -pid, "spawn /proc/self/exe userns");
   return { pid, pidfd: pidfdOpen(pid), socket: ours, exit: undefined };

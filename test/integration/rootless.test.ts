@@ -274,6 +274,37 @@ describe.skipIf(reason !== "")("an ordinary user", () => {
     expect(statuses.filter((status) => status !== 0)).toEqual([]);
   });
 
+  test("cannot write the executable from inside, though it is its own", async () => {
+    const own = join(place.path, "own-minibox");
+    await execute(["install", "-o", String(UID), "-m", "755", place.minibox, own]);
+    const child = Bun.spawn(userWords([own, "run", "--init", place.rootfs, "sleep", "60"]), { cwd: "/" });
+    let pid = "";
+    for (let i = 0; i < 200 && pid === ""; i++) {
+      await Bun.sleep(20);
+      const sleeping = (await execute(["pgrep", "-u", String(UID), "-x", "sleep"])).stdout.trim();
+      if (sleeping) pid = (await execute(["ps", "-o", "ppid=", "-p", sleeping])).stdout.trim();
+    }
+    // PID 1 of the container is the executable still; what even the host's root may not, nobody inside may
+    const words = [`/proc/${pid}/exe`, own].map((path) => `test -w ${path} && echo yes || echo no`);
+    const { stdout } = await execute(["sh", "-c", words.join(";")]);
+    child.kill("SIGKILL");
+    await child.exited;
+    rmSync(own);
+    expect(stdout).toBe("no\nyes\n");
+    await runAsUser(place, [place.rootfs, "true"]); // prunes
+  });
+
+  test("has what is masked masked", async () => {
+    const { stdout, stderr } = await runAsUser(place, [
+      place.rootfs,
+      "sh",
+      "-c",
+      "head -c 1 /proc/kcore | wc -c; ls /proc/scsi /sys/firmware 2>/dev/null | wc -l; echo 1 >/proc/sys/kernel/panic",
+    ]);
+    expect(stdout.trim().split("\n")[0]).toBe("0");
+    expect(stderr).toContain("Read-only file system");
+  });
+
   test("reads a traced run through to the execve", async () => {
     const { stderr, status } = await runAsUser(place, ["--trace", place.rootfs, "true"]);
     expect(status).toBe(0);

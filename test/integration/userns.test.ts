@@ -130,6 +130,17 @@ describe.skipIf(reason !== "")("--userns UID:GID:SIZE", () => {
     expect(existsSync(join(place.rootfs, "made"))).toBe(false);
   });
 
+  test("what is masked is masked, and leaves no mount of its own", async () => {
+    const { stdout, stderr } = await shell(
+      [RANGE],
+      "head -c 1 /proc/kcore | wc -c; cut -d ' ' -f 2 /proc/mounts; echo 1 >/proc/sys/kernel/panic",
+    );
+    const [bytes, ...mounts] = stdout.trim().split("\n");
+    expect(bytes).toBe("0");
+    expect(mounts.filter((path) => path === "/")).toHaveLength(1);
+    expect(stderr).toContain("Read-only file system");
+  });
+
   test("a terminal, an init, a user, a read-only root, the host's network", async () => {
     expect((await shell([RANGE, "-t"], "tty; stat -c %u /dev/pts/0")).stdout).toBe("/dev/pts/0\r\n0\r\n");
     expect((await shell([RANGE, "--init"], "echo $$")).stdout).not.toBe("1\n");

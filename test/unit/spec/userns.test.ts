@@ -1,0 +1,94 @@
+// What --userns, --uidmap and --gidmap mean, and what a user namespace changes in the object.
+
+import { describe, expect, test } from "bun:test";
+import { defaultSpec } from "../../../src/spec/default.ts";
+import type { Given } from "../../../src/spec/from-flags.ts";
+import { parseUserNamespace, reaches, toHost, withUserNamespace } from "../../../src/spec/userns.ts";
+
+const given = (flags: Record<string, string[]>): Given => ({
+  one: (flag) => flags[flag]?.[0],
+  many: (flag) => flags[flag] ?? [],
+  is: () => false,
+});
+const parse = (flags: Record<string, string[]>, ordinary = false, required = false) =>
+  parseUserNamespace(given(flags), ordinary, required);
+
+describe("parseUserNamespace", () => {
+  test("none for root, unless it is asked for or required", () => {
+    expect(parse({})).toEqual({ kind: "host" });
+    expect(parse({ userns: ["host"] })).toEqual({ kind: "host" });
+    expect(parse({ userns: ["auto"] })).toEqual({ kind: "auto" });
+    expect(parse({}, false, true)).toEqual({ kind: "auto" });
+    expect(parse({}, true, true)).toEqual({ kind: "auto" });
+  });
+
+  test("UID:GID:SIZE maps from 0 on", () => {
+    expect(parse({ userns: ["100:200:10"] })).toEqual({
+      kind: "mapped",
+      uid: [{ containerID: 0, hostID: 100, size: 10 }],
+      gid: [{ containerID: 0, hostID: 200, size: 10 }],
+    });
+  });
+
+  test("one kind of map stands for the other", () => {
+    const uid = [{ containerID: 0, hostID: 5, size: 2 }];
+    expect(parse({ uidmap: ["0:5:2"] })).toEqual({ kind: "mapped", uid, gid: uid });
+    expect(parse({ gidmap: ["0:5:2"] })).toEqual({ kind: "mapped", uid, gid: uid });
+  });
+
+  test.each([
+    [{ userns: ["1:2"] }, "must be host, auto or UID:GID:SIZE"],
+    [{ userns: ["1:2:-3"] }, "must be host, auto or UID:GID:SIZE"],
+    [{ userns: ["0:4294967295:1"] }, "beyond the last id"],
+    [{ uidmap: ["0:1"] }, "must be CONTAINER-ID:HOST-ID:SIZE"],
+    [{ uidmap: ["0:1:10", "20:5:10"] }, "overlaps"],
+    [{ uidmap: ["0:1:10", "9:50:10"] }, "overlaps"],
+    [{ uidmap: ["0:1:0"] }, "size is 0"],
+    [{ uidmap: ["5:1:10"] }, "nothing is mapped to id 0"],
+    [{ userns: ["host"], gidmap: ["0:1:1"] }, "contradict"],
+  ])("%p is refused: %s", (flags, words) => {
+    expect(() => parse(flags as unknown as Record<string, string[]>)).toThrow(words);
+  });
+});
+
+test("ids through a map", () => {
+  const maps = [
+    { containerID: 0, hostID: 1000, size: 1 },
+    { containerID: 1, hostID: 5000, size: 10 },
+  ];
+  expect([0, 1, 10, 11].map((id) => toHost(maps, id))).toEqual([1000, 5000, 5009, undefined]);
+  expect([1000, 1001, 5009, 5010].map((id) => reaches(maps, id))).toEqual([true, false, true, false]);
+});
+
+describe("withUserNamespace", () => {
+  const maps = [{ containerID: 0, hostID: 1000, size: 10 }];
+
+  test("is one of the namespaces, once, and drops groups that mean nothing", () => {
+    const spec = defaultSpec("/r", ["true"]);
+    spec.process.user.additionalGids = [3, 50];
+    withUserNamespace(spec, maps, maps);
+    withUserNamespace(spec, maps, maps);
+    expect(spec.linux.namespaces?.filter(({ type }) => type === "user")).toEqual([{ type: "user" }]);
+    expect(spec.linux.uidMappings).toEqual(maps);
+    expect(spec.process.user.additionalGids).toEqual([3]);
+  });
+
+  test("binds the host's /sys where the network is the host's", () => {
+    const spec = defaultSpec("/r", ["true"]);
+    withUserNamespace(spec, maps, maps);
+    expect(spec.mounts?.find(({ destination }) => destination === "/sys")?.type).toBe("sysfs");
+    spec.linux.namespaces = spec.linux.namespaces?.filter(({ type }) => type !== "network") ?? [];
+    withUserNamespace(spec, maps, maps);
+    const sys = spec.mounts?.find(({ destination }) => destination === "/sys");
+    expect(sys).toMatchObject({ type: "bind", source: "/sys" });
+    expect(sys?.options).toContain("rbind");
+    expect(sys?.options).toContain("ro");
+  });
+
+  test("names the ids there are, when the user is none of them", () => {
+    const spec = defaultSpec("/r", ["true"]);
+    spec.process.user = { uid: 0, gid: 10 };
+    expect(() => withUserNamespace(spec, maps, maps)).toThrow("the group id 10 means nothing");
+    expect(() => withUserNamespace(spec, maps, maps)).toThrow("which has 0-9");
+  });
+});
