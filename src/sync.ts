@@ -27,6 +27,8 @@ export interface ChildRequest {
   chroot: boolean;
   /** writes go to a tmpfs above the rootfs that ends with the container */
   overlay: boolean;
+  /** the cgroup lets no device be opened but harmless ones */
+  devicesLimited: boolean;
   /** files to write "0" into, to be in the cgroup */
   cgroupFiles: string[];
   /** an empty directory of this container's own, to mount what needs a place before the root is ready */

@@ -13,6 +13,8 @@ export interface Cgroup {
   create(): void;
   /** Puts limits in force. @throws SysError, RunError where one cannot be enforced */
   apply(resources: Resources): void;
+  /** Holds the container to these devices, and always to those that hold no state of the host's; false where it cannot. */
+  limitDevices(rules: Resources["devices"]): boolean;
   /** the files a process writes "0" into to join */
   readonly joinFiles: readonly string[];
   /** How many processes were killed for want of memory. */

@@ -7,6 +7,7 @@ import { AT_FDCWD } from "../sys/constants.ts";
 import { EEXIST, errnoText, isErrno, SysError } from "../sys/errno.ts";
 import { readFile, tryReadFile, writeFile } from "../sys/file.ts";
 import { attempt, step } from "../sys/libc.ts";
+import { deviceList, limitDevicesV1 } from "./devices.ts";
 import type { Cgroup } from "./index.ts";
 
 /** Entered always: what holds for every container, and finds its processes. */
@@ -107,6 +108,11 @@ export class V1Cgroup implements Cgroup {
         );
       throw error;
     }
+  }
+
+  limitDevices(rules: Resources["devices"]): boolean {
+    const directory = this.path.get("devices");
+    return directory !== undefined && limitDevicesV1(directory, deviceList(rules));
   }
 
   oomKills(): number {

@@ -6,6 +6,8 @@ import { AT_FDCWD } from "../sys/constants.ts";
 import { EBUSY, EEXIST, ENOENT, errnoText, isErrno, SysError } from "../sys/errno.ts";
 import { readFile, tryReadFile, writeFile } from "../sys/file.ts";
 import { attempt, step } from "../sys/libc.ts";
+import { limitDevicesV2 } from "./device-program.ts";
+import { deviceList } from "./devices.ts";
 import type { Cgroup } from "./index.ts";
 
 export class V2Cgroup implements Cgroup {
@@ -98,6 +100,10 @@ export class V2Cgroup implements Cgroup {
           : errnoText(error.errno);
       throw new RunError(`${flag} cannot be enforced: enabling ${controller} in ${directory}: ${why}`);
     }
+  }
+
+  limitDevices(rules: Resources["devices"]): boolean {
+    return limitDevicesV2(this.path, deviceList(rules));
   }
 
   oomKills(): number {

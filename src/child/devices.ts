@@ -1,12 +1,14 @@
 // Owns /dev: the nodes and links that every program expects (runtime-spec, config-linux.md "Default Devices").
 
 import type { Device, Spec } from "../spec/types.ts";
+import type { ChildRequest } from "../sync.ts";
 import { AT, AT_FDCWD, MOUNT_ATTR, O, S_IFBLK, S_IFCHR, S_IFIFO } from "../sys/constants.ts";
 import { EEXIST, EPERM, SysError } from "../sys/errno.ts";
 import { close, openat, openInRoot, withFd } from "../sys/file.ts";
 import { attempt, call, step } from "../sys/libc.ts";
 import { moveMount, openTree, setMountAttributes } from "../sys/mount.ts";
 import { openDestination } from "./mounts.ts";
+import { Refusal } from "./refusal.ts";
 
 const character = (path: string, major: number, minor: number): Device => ({
   type: "c",
@@ -57,6 +59,38 @@ function link(dev: number, name: string, target: string): void {
   const result = attempt("symlinkat", target, dev, name);
   if (result < 0 && result !== -EEXIST)
     throw new SysError("symlinkat", [target, name], -result, `link /dev/${name}`);
+}
+
+/**
+ * Without a cgroup's rules a device node is as good as the device: nobody may make one then, nor open one that the
+ * image brought along. In a user namespace neither works anyhow. @throws Refusal, SysError
+ */
+export function guardDevices(root: number, request: ChildRequest, warn: (message: string) => void): void {
+  const { spec, devicesLimited, requiredCapabilities } = request;
+  if (devicesLimited || hasUserNamespace(spec)) return;
+  step("take device nodes out of use", "no cgroup limits the devices here");
+  setMountAttributes(root, { set: MOUNT_ATTR.MOUNT_ATTR_NODEV, recursive: true });
+  // but for the two places that are ours
+  for (const { destination, type } of spec.mounts ?? [])
+    if ((destination === "/dev" && type === "tmpfs") || type === "devpts")
+      withFd(openInRoot(root, destination, O.O_PATH | O.O_DIRECTORY), (place) =>
+        setMountAttributes(place, { clear: MOUNT_ATTR.MOUNT_ATTR_NODEV }),
+      );
+  if (requiredCapabilities.includes(MKNOD))
+    throw new Refusal(
+      "CAP_MKNOD cannot be given: no cgroup limits the devices here, so any disk could be opened",
+    );
+  const sets = spec.process.capabilities;
+  if (!sets?.bounding?.includes(MKNOD)) return;
+  for (const set of Object.values(sets)) if (set.includes(MKNOD)) set.splice(set.indexOf(MKNOD), 1);
+  warn("the container goes without CAP_MKNOD: no cgroup limits the devices here");
+}
+
+const MKNOD = "CAP_MKNOD";
+
+function hasUserNamespace(spec: Spec): boolean {
+  for (const { type } of spec.linux.namespaces ?? []) if (type === "user") return true;
+  return false;
 }
 
 const TYPES = { c: S_IFCHR, u: S_IFCHR, b: S_IFBLK, p: S_IFIFO } as const;

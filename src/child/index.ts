@@ -19,7 +19,7 @@ import { setCloexec } from "../sys/file.ts";
 import { exit, setParentDeathSignal } from "../sys/process.ts";
 import { limitBounding, limitCapabilities } from "./capabilities.ts";
 import { joinCgroup } from "./cgroup.ts";
-import { createDevices } from "./devices.ts";
+import { createDevices, guardDevices } from "./devices.ts";
 import { type Handed, receiveHanded } from "./handed.ts";
 import { runAsInit, takeSignals } from "./init.ts";
 import { mountAll } from "./mounts.ts";
@@ -48,6 +48,7 @@ function confine(
   unshareCgroupNamespace(spec);
   // on the host's side of the root still: sources of binds are host paths
   mountAll(root, request, handed?.binds, () => createDevices(root, spec));
+  guardDevices(root, request, warn);
   const terminal = process.terminal ? attachTerminal(socket, root, process) : undefined;
   const proc = openProc(root, spec); // through it alone /proc is written: by then nobody can have put another there
   setSysctls(proc, spec);

@@ -78,7 +78,7 @@ export function run(starting: Starting, request: RunRequest): Outcome | Promise<
     undo.push(() => supervisor.abort());
     const network = makeNetwork(request.spec);
     const handing = request.userns?.open(child, limits.joinFiles);
-    give(child, childRequest(request, directory, limits.joinFiles, ignored, handing), network, handing);
+    give(child, childRequest(request, directory, limits, ignored, handing), network, handing);
     gatherSignals(byCaller(ignored));
     const outcome = supervisor.run();
     if (outcome.failure) explaining = wordsFor(outcome.failure, child, request);
@@ -119,12 +119,20 @@ function give(
 interface Limits {
   directories: readonly string[];
   joinFiles: readonly string[];
+  /** no device but harmless ones can be opened */
+  devices: boolean;
   oomKills(): number;
   /** the processes inside, as the host counts */
   processes(): number[];
 }
 
-const NO_CGROUP: Limits = { directories: [], joinFiles: [], oomKills: () => 0, processes: () => [] };
+const NO_CGROUP: Limits = {
+  directories: [],
+  joinFiles: [],
+  devices: false,
+  oomKills: () => 0,
+  processes: () => [],
+};
 
 /** What the host keeps for a container, recorded before it is made. */
 function prepare(
@@ -167,8 +175,10 @@ function openLimits(
     for (const path of removeCgroups(cgroup.directories))
       request.warn(`the cgroup ${path} could not be removed`);
   });
+  let devices: boolean;
   try {
     cgroup.create();
+    devices = cgroup.limitDevices(resources.devices);
     cgroup.apply(resources);
   } catch (error) {
     if (isLimited || !(error instanceof SysError)) throw error;
@@ -177,6 +187,7 @@ function openLimits(
   return {
     directories: cgroup.directories,
     joinFiles: cgroup.joinFiles,
+    devices,
     oomKills: () => (resources.memory ? cgroup.oomKills() : 0),
     processes: () => processesIn(cgroup.directories[0]),
   };
@@ -185,7 +196,7 @@ function openLimits(
 function childRequest(
   request: RunRequest,
   directory: StateDirectory,
-  cgroupFiles: readonly string[],
+  limits: Limits,
   ignored: number[],
   handing: Handing | undefined,
 ): ChildRequest {
@@ -202,7 +213,8 @@ function childRequest(
     trace,
     pause: request.attest !== undefined,
     ignored,
-    cgroupFiles: [...cgroupFiles],
+    cgroupFiles: [...limits.joinFiles],
+    devicesLimited: limits.devices,
     stateDir: directory.path,
     handed: handing?.announced,
     keepGroups: request.userns?.keepGroups() ?? false,

@@ -107,7 +107,7 @@ export function defaultSpec(rootfs: string, args: string[]): Spec {
     mounts: [...DEFAULT_MOUNTS],
     linux: {
       namespaces,
-      resources: {},
+      resources: { devices: [{ allow: false, access: "rwm" }] },
       maskedPaths: [...MASKED_PATHS],
       readonlyPaths: [...READONLY_PATHS],
     },

@@ -51,7 +51,7 @@ export function specFromFlags(rootfs: string, args: string[], given: Given, host
   for (const text of given.many("volume")) spec.mounts!.push(parseVolume(text, host.cwd));
   for (const text of given.many("mount")) spec.mounts!.push(parseMount(text, host.cwd));
   for (const text of given.many("tmpfs")) spec.mounts!.push(parseTmpfs(text));
-  spec.linux.resources = resources(given);
+  spec.linux.resources = { ...spec.linux.resources, ...resources(given) };
   spec.process.env = environment(given, host, spec.hostname);
   return spec;
 }

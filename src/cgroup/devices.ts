@@ -1,0 +1,108 @@
+// Owns which devices a container may open and make: OCI's ordered rules to one list, and the list to cgroup v1's files
+// (kernel documentation, admin-guide/cgroup-v1/devices.rst).
+
+import type { DeviceRule } from "../spec/types.ts";
+import { AT_FDCWD, O } from "../sys/constants.ts";
+import { attempt, step } from "../sys/libc.ts";
+
+/** What is let through, or, where everything is, what is not. A number of -1 stands for all of them. */
+export interface DeviceException {
+  type: "b" | "c";
+  major: number;
+  minor: number;
+  /** of "r", "w", "m" */
+  access: string;
+}
+
+export interface DeviceList {
+  allowAll: boolean;
+  exceptions: DeviceException[];
+}
+
+const ALL = -1;
+const EVERY_ACCESS = "rwm";
+
+const character = (major: number, minor: number): DeviceRule => ({
+  allow: true,
+  type: "c",
+  major,
+  minor,
+  access: EVERY_ACCESS,
+});
+
+/**
+ * In force whatever the spec says, as in runc: any node may be made, none that holds state of the host's be opened.
+ * The terminals are those of /dev/console, /dev/ptmx and /dev/pts.
+ */
+const ALWAYS: readonly DeviceRule[] = [
+  { allow: true, type: "c", access: "m" },
+  { allow: true, type: "b", access: "m" },
+  character(1, 3), // null
+  character(1, 5), // zero
+  character(1, 7), // full
+  character(1, 8), // random
+  character(1, 9), // urandom
+  character(5, 0), // tty
+  character(5, 1), // console
+  character(5, 2), // ptmx
+  character(136, ALL), // pts
+];
+
+/** Applies rules in order, as the kernel does with a write for each: starting from nothing allowed. Pure. */
+export function deviceList(rules: readonly DeviceRule[] | undefined): DeviceList {
+  const list: DeviceList = { allowAll: false, exceptions: [] };
+  for (const rule of rules ?? []) applyRule(list, rule);
+  for (const rule of ALWAYS) applyRule(list, rule);
+  return list;
+}
+
+function applyRule(list: DeviceList, rule: DeviceRule): void {
+  const { allow, type = "a", major = ALL, minor = ALL } = rule;
+  const access = rule.access || EVERY_ACCESS;
+  if (type === "a") {
+    // one rule for all of them starts anew, whatever else it says
+    list.allowAll = allow;
+    list.exceptions = [];
+  } else change(list, { type, major, minor, access }, allow !== list.allowAll);
+}
+
+/** Adds an exception, or takes one away; both only where the numbers are the same, as the kernel has it. */
+function change(list: DeviceList, { type, major, minor, access }: DeviceException, add: boolean): void {
+  const left: DeviceException[] = [];
+  let before = "";
+  for (const exception of list.exceptions) {
+    if (exception.type === type && exception.major === major && exception.minor === minor)
+      before = exception.access;
+    else left.push(exception);
+  }
+  let after = "";
+  for (const letter of EVERY_ACCESS) {
+    const isMeant = access.includes(letter);
+    if (add ? isMeant || before.includes(letter) : before.includes(letter) && !isMeant) after += letter;
+  }
+  if (after !== "") left.push({ type, major, minor, access: after });
+  list.exceptions = left;
+}
+
+const number = (value: number): string => (value === ALL ? "*" : String(value));
+
+/** Writes the list into a cgroup's devices.allow and devices.deny. False where that is not ours to do. */
+export function limitDevicesV1(directory: string, list: DeviceList): boolean {
+  step("limit the devices", "no other device of the host's can be opened, whatever nodes are made");
+  const whole = list.allowAll ? "allow" : "deny";
+  if (!write(`${directory}/devices.${whole}`, ["a"])) return false;
+  const lines: string[] = [];
+  for (const { type, major, minor, access } of list.exceptions)
+    lines.push(`${type} ${number(major)}:${number(minor)} ${access}`);
+  return write(`${directory}/devices.${list.allowAll ? "deny" : "allow"}`, lines) || !list.allowAll;
+}
+
+/** One write(2) for each line; what the cgroup above does not have cannot be allowed, and stays denied. */
+function write(path: string, lines: readonly string[]): boolean {
+  const fd = attempt("openat", AT_FDCWD, path, O.O_WRONLY | O.O_CLOEXEC, 0);
+  if (fd < 0) return false;
+  let done = true;
+  for (const line of lines) done = attempt("write", fd, line, line.length) === line.length && done;
+  attempt("close", fd);
+  return done;
+}
