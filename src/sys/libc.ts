@@ -135,26 +135,23 @@ type Native = (a: number, b: number, c: number, d: number, e: number, f: number)
 const arena = new Uint8Array(16384);
 const arenaAddress: number = ptr(arena);
 let arenaUsed = 0;
+const encoder = new TextEncoder();
 
 /** What was too long for the arena, kept alive until the next call. */
 let overflow: Uint8Array[] = [];
 
 /** Turns an argument into a machine word: a string into the address of its bytes and a NUL. */
-function native(arg: Arg): number {
-  if (typeof arg === "number") return arg;
+function native(arg: Exclude<Arg, number>): number {
   if (arg === null) return 0;
   if (typeof arg !== "string") return arg.length === 0 ? 0 : ptr(arg);
-  const start = arenaUsed;
-  if (start + arg.length < arena.length) {
-    let i = 0;
-    for (let code = 0; i < arg.length; i++) {
-      code = arg.charCodeAt(i);
-      if (code > 0x7f) break;
-      arena[start + i] = code;
-    }
-    if (i === arg.length) {
-      arena[start + i] = 0;
-      arenaUsed = start + i + 1;
+  // a lone surrogate stands for a byte that is not UTF-8 (bytes.ts)
+  if (arg.isWellFormed()) {
+    const start = arenaUsed;
+    const { read: taken, written } = encoder.encodeInto(arg, start === 0 ? arena : arena.subarray(start));
+    const end = start + written;
+    if (taken === arg.length && end < arena.length) {
+      arena[end] = 0;
+      arenaUsed = end + 1;
       return arenaAddress + start;
     }
   }
@@ -168,14 +165,16 @@ function invoke(name: CallName, a: Arg, b: Arg, c: Arg, d: Arg, e: Arg, f: Arg):
   arenaUsed = 0;
   if (overflow.length > 0) overflow = [];
   const numbers: readonly number[] | undefined = (NUMBERS as Record<string, readonly number[]>)[name];
-  let result: number;
-  if (numbers === undefined) {
-    const bound = libc[name as Bound] as unknown as Native;
-    result = bound(native(a), native(b), native(c), native(d), native(e), native(f));
-  } else
-    result = Number(
-      libc.syscall(numbers[COLUMN]!, native(a), native(b), native(c), native(d), native(e), native(f)),
-    );
+  // most arguments are numbers: no call for those
+  const a1 = typeof a === "number" ? a : native(a);
+  const b1 = typeof b === "number" ? b : native(b);
+  const c1 = typeof c === "number" ? c : native(c);
+  const d1 = typeof d === "number" ? d : native(d);
+  const e1 = typeof e === "number" ? e : native(e);
+  const f1 = typeof f === "number" ? f : native(f);
+  const result = numbers
+    ? Number(libc.syscall(numbers[COLUMN]!, a1, b1, c1, d1, e1, f1))
+    : (libc[name as Bound] as unknown as Native)(a1, b1, c1, d1, e1, f1);
   // posix_spawn(3) returns the error number itself.
   if (name === "posix_spawn") return -result;
   return result === -1 ? -read.i32(errnoAddress) : result;
