@@ -16,6 +16,7 @@ const SIG_IGN = 1;
 const SA_SIGINFO = 4;
 const SA_RESTORER = 0x04000000;
 const SA_RESTART = 0x10000000;
+const SA_RESETHAND = 0x80000000;
 
 /** A handler's words with its gaps: `pid` and `old` are filled in, at `before` begins the jump to the old handler. */
 interface Code {
@@ -135,6 +136,7 @@ function install(signal: number, address: number, old: Action, model: Action): v
   const next = handler === SIG_DFL || handler === SIG_IGN ? model.slice() : old.slice();
   next[0] = address % 2 ** 32;
   next[1] = Math.floor(address / 2 ** 32);
-  next[2] = (next[2]! | SA_SIGINFO | SA_RESTART) >>> 0;
+  // a crash handler is good for one crash; this one is for every signal that comes
+  next[2] = ((next[2]! & ~SA_RESETHAND) | SA_SIGINFO | SA_RESTART) >>> 0;
   attempt("rt_sigaction", signal, new Uint8Array(next.buffer), null, 8);
 }

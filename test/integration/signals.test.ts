@@ -3,7 +3,7 @@
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { SIGNALS } from "../../src/sys/constants.ts";
-import { start, until } from "../support/container.ts";
+import { childrenOf, start, tryText, until } from "../support/container.ts";
 import { rootfs, skipReason } from "../support/minibox.ts";
 
 setDefaultTimeout(20_000);
@@ -22,14 +22,11 @@ const HARMLESS: readonly number[] = [SIGNALS.CONT, SIGNALS.URG, SIGNALS.WINCH];
 const stateOf = (pid: number): string =>
   /^State:\s+(\w)/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))![1]!;
 
+const commandOf = (pid: number): string | undefined => tryText(`/proc/${pid}/comm`)?.trim();
+
 /** The container's processes as the host counts: all that descend from the supervisor. */
-function descendants(pid: number): number[] {
-  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8")
-    .trim()
-    .split(" ")
-    .filter(Boolean);
-  return children.map(Number).flatMap((child) => [child, ...descendants(child)]);
-}
+const descendants = (pid: number): number[] =>
+  childrenOf(pid).flatMap((child) => [child, ...descendants(child)]);
 
 describe.skipIf(skip !== "").each([[[]], [["--init"]]])("with the flags %p", (flags) => {
   test("every signal that can be passed on reaches the command's handler, once", async () => {
@@ -37,8 +34,15 @@ describe.skipIf(skip !== "").each([[[]], [["--init"]]])("with the flags %p", (fl
     const script = `for s in ${list}; do trap "echo got $s." $s; done; echo ready; while :; do sleep 0.05; done`;
     const container = start([...flags, bash, "bash", "-c", script]);
     await container.says("ready");
-    for (const signal of FORWARDED) container.signal(signal);
-    for (const signal of FORWARDED) await container.says(`got ${signal}.`);
+    // SIGCONT and the signals that stop take each other out of the queue (signal(7)): one after the other
+    const alone = [...STOPPING, SIGNALS.CONT];
+    const together = FORWARDED.filter((signal) => !alone.includes(signal));
+    for (const signal of together) container.signal(signal);
+    for (const signal of together) await container.says(`got ${signal}.`);
+    for (const signal of alone) {
+      container.signal(signal);
+      await container.says(`got ${signal}.`);
+    }
     container.signal(SIGNALS.KILL);
     const { stdout } = await container.ended;
     expect(stdout.match(/got/g)).toHaveLength(FORWARDED.length);
@@ -74,7 +78,7 @@ describe.skipIf(skip !== "").each([[[]], [["--init"]]])("with the flags %p", (fl
     container.signal(SIGNALS.TSTP);
     await until("the supervisor is stopped", () => stateOf(container.pid) === "T");
     const inside = descendants(container.pid);
-    expect(inside.length).toBeGreaterThanOrEqual(3);
+    expect(inside.length).toBeGreaterThanOrEqual(2);
     await until("all are stopped", () => inside.every((pid) => stateOf(pid) === "T"));
     await Bun.sleep(50);
     const before = container.stdout.length;
@@ -106,8 +110,8 @@ describe.skipIf(skip !== "")("a signal that the command does not handle", () => 
   test.each([[[]], [["--init"]]])("ends it with 128+N, though it is PID 1 (%p)", async (flags) => {
     for (let i = 0; i < deadly.length; i += 8) {
       const group = deadly.slice(i, i + 8).map(async (signal) => {
-        const container = start([...flags, busybox, "sh", "-c", "echo ready; exec sleep 60"]);
-        await container.says("ready");
+        const container = start([...flags, busybox, "sleep", "60"]);
+        await until("sleep runs", () => descendants(container.pid).some((pid) => commandOf(pid) === "sleep"));
         container.signal(signal);
         return [signal, (await container.ended).status];
       });

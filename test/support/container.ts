@@ -1,6 +1,6 @@
 // Owns containers that run while a test looks at them: started in the background, watched, signalled, waited for.
 
-import { resolve } from "node:path";
+import { readFileSync } from "node:fs";
 import { MINIBOX, type Result, TOP } from "./minibox.ts";
 
 /** A `minibox run` in the background. */
@@ -98,8 +98,11 @@ export const uniqueName = (): string => `test-${process.pid}-${++count}`;
 
 /** A file's text, or undefined where there is none. */
 export function tryText(path: string): string | undefined {
-  const read = Bun.spawnSync(["cat", resolve(path)], { stderr: "ignore" });
-  return read.success ? read.stdout.toString() : undefined;
+  try {
+    return readFileSync(path, "utf8");
+  } catch {
+    return undefined;
+  }
 }
 
 /** The children of a process, as the host counts. */
