@@ -27,7 +27,15 @@ describe.skipIf(skip !== "").each([[[]], [["--init"]]])("--timeout (%p)", (flags
 
   test("a handler of TERM has its say, and the code is 124 all the same", async () => {
     const script = "trap 'echo bye; exit 7' TERM; while :; do sleep 0.05; done";
-    const { status, stdout } = await timed([...flags, "--timeout", "400ms", busybox, "sh", "-c", script]);
+    const { status, stdout } = await timed([
+      ...flags,
+      "--timeout",
+      `${400 * SLOWNESS}ms`,
+      busybox,
+      "sh",
+      "-c",
+      script,
+    ]);
     expect([status, stdout]).toEqual([124, "bye\n"]);
   });
 

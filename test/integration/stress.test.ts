@@ -1,0 +1,77 @@
+// Many runs: in a row and at once, not one of them fails; and what a supervisor costs while it waits.
+
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
+import { existsSync } from "node:fs";
+import { hasCgroup } from "../support/cgroups.ts";
+import { childrenOf, SLOWNESS, start, tryText, uniqueName, until } from "../support/container.ts";
+import { rootfs, run, skipReason } from "../support/minibox.ts";
+
+setDefaultTimeout(180_000 * SLOWNESS);
+const skip = skipReason();
+const busybox = skip ? "" : rootfs("busybox");
+
+/** One run whose output and code are its own; what went wrong, or undefined. */
+async function once(i: number): Promise<string | undefined> {
+  const name = uniqueName();
+  const flags = i % 5 === 0 ? ["--init"] : i % 5 === 1 ? ["-m", "64m", "--pids-limit", "20"] : [];
+  const code = i % 256;
+  const { status, stdout, stderr } = await run([
+    "--name",
+    name,
+    ...flags,
+    busybox,
+    "sh",
+    "-c",
+    `echo ${i}; exit ${code}`,
+  ]);
+  const left = existsSync(`/run/minibox/${name}`) || hasCgroup(name);
+  if (status === code && stdout === `${i}\n` && stderr === "" && !left) return undefined;
+  return JSON.stringify({ i, flags, status, stdout, stderr, left });
+}
+
+describe.skipIf(skip !== "")("without one failure", () => {
+  test("500 runs in a row", async () => {
+    const failures: string[] = [];
+    for (let i = 0; i < 500; i++) {
+      const failure = await once(i);
+      if (failure) failures.push(failure);
+    }
+    expect(failures).toEqual([]);
+  });
+
+  test("200 runs, 8 at a time", async () => {
+    const failures: string[] = [];
+    let next = 0;
+    const worker = async (): Promise<void> => {
+      for (let i = next++; i < 200; i = next++) {
+        const failure = await once(i);
+        if (failure) failures.push(failure);
+      }
+    };
+    await Promise.all(Array.from({ length: 8 }, worker));
+    expect(failures).toEqual([]);
+  });
+});
+
+/** A line of /proc/PID/smaps_rollup or status, in KiB. */
+const kib = (text: string | undefined, field: string): number =>
+  Number(new RegExp(`^${field}:\\s+(\\d+) kB$`, "m").exec(text ?? "")?.[1]);
+
+describe.skipIf(skip !== "")("a supervisor that waits", () => {
+  test("has less than 10 MiB resident, and still does all its work", async () => {
+    const container = start([
+      busybox,
+      "sh",
+      "-c",
+      "trap 'echo got; exit 5' USR1; echo ready; while :; do sleep 0.05; done",
+    ]);
+    await container.says("ready");
+    const resident = () => kib(tryText(`/proc/${container.pid}/status`), "VmRSS");
+    await until("it has less than 10 MiB", () => resident() < 10 * 1024);
+    const before = resident();
+    expect(before).toBeGreaterThan(0);
+    expect(childrenOf(container.pid)).toHaveLength(1);
+    container.signal(10);
+    expect(await container.ended).toMatchObject({ status: 5, stdout: "ready\ngot\n", stderr: "" });
+  });
+});

@@ -1,0 +1,81 @@
+// Owns a real terminal with a shell in it: tmux, driven by keys and read as a person sees the screen.
+
+import { resolve } from "node:path";
+import { SLOWNESS } from "./container.ts";
+import { TOP } from "./minibox.ts";
+
+let count = 0;
+
+/** A terminal of 80 by 24 in which bash waits at the prompt "$ ". */
+export class Tmux {
+  private readonly socket = `minibox-test-${process.pid}-${++count}`;
+
+  constructor() {
+    const shell = "exec env PS1='$ ' HISTFILE= bash --norc --noprofile";
+    this.tmux("-f", "/dev/null", "new-session", "-d", "-x", "80", "-y", "24", "-c", TOP, shell);
+    this.tmux("set-option", "-g", "window-size", "manual");
+  }
+
+  private tmux(...words: string[]): string {
+    const done = Bun.spawnSync(["tmux", "-L", this.socket, ...words], {
+      env: { ...process.env, TERM: "xterm" },
+    });
+    if (!done.success) throw new Error(`tmux ${words.join(" ")}: ${done.stderr}`);
+    return done.stdout.toString();
+  }
+
+  /** Types text as it is. */
+  type(text: string): void {
+    this.tmux("send-keys", "-l", text);
+  }
+
+  /** Presses keys by tmux's names: Enter, C-c, Escape. */
+  press(...keys: string[]): void {
+    this.tmux("send-keys", ...keys);
+  }
+
+  /** Types a line. */
+  enter(line: string): void {
+    this.type(line);
+    this.press("Enter");
+  }
+
+  resize(columns: number, rows: number): void {
+    this.tmux("resize-window", "-x", String(columns), "-y", String(rows));
+  }
+
+  /** What is on the screen, with what has scrolled out at its top. */
+  screen(): string {
+    return this.tmux("capture-pane", "-p", "-J", "-S", "-");
+  }
+
+  /** The visible part alone. */
+  view(): string {
+    return this.tmux("capture-pane", "-p");
+  }
+
+  /** Waits until the screen matches; fails with the screen when it does not within some seconds. */
+  async shows(pattern: RegExp, seconds = 10 * SLOWNESS): Promise<string> {
+    const deadline = performance.now() + seconds * 1000;
+    for (;;) {
+      const screen = this.screen();
+      if (pattern.test(screen)) return screen;
+      if (performance.now() > deadline) throw new Error(`the screen does not show ${pattern}:\n${screen}`);
+      await Bun.sleep(20);
+    }
+  }
+
+  /** Runs a line in the outer shell that prints one word behind a mark, and returns the word. */
+  async ask(line: string, mark: string): Promise<string> {
+    this.enter(`echo "${mark}=$(${line})"`);
+    const screen = await this.shows(new RegExp(`^${mark}=(\\S+)$`, "m"));
+    return new RegExp(`^${mark}=(\\S+)$`, "m").exec(screen)![1]!;
+  }
+
+  [Symbol.dispose](): void {
+    Bun.spawnSync(["tmux", "-L", this.socket, "kill-server"], { stderr: "ignore" });
+  }
+}
+
+/** The path of the binary, as short as it can be typed. */
+export const typed = (path: string): string => resolve(path).replace(`${TOP}/`, "./");
