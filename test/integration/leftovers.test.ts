@@ -213,7 +213,7 @@ describe.skipIf(skip !== "")("kill -9 of the parent", () => {
       ${MINIBOX} run ${busybox} echo next
       ls /run/minibox
       sleep 0.2
-      ls -d /proc/$((command)) 2>/dev/null || echo gone`;
+      grep -s '^State:.[^ZX]' /proc/$((command))/status || echo gone`;
     const { stdout } = await execute(["unshare", "-m", "bash", "-c", script]);
     expect(stdout.split("\n")).toEqual(["it is ready", `MARK=${name}`, name, "next", "gone", ""]);
     expect(hasCgroup(name)).toBe(false);

@@ -204,11 +204,7 @@ describe.skipIf(skip !== "")("where cgroups are missing", () => {
   const none = "umount -R /sys/fs/cgroup";
 
   test("a container without limits runs", async () => {
-    expect(await inOwnMounts(none, [busybox, "echo", "hi"])).toEqual({
-      status: 0,
-      stdout: "hi\n",
-      stderr: "",
-    });
+    expect(await inOwnMounts(none, [busybox, "echo", "hi"])).toMatchObject({ status: 0, stdout: "hi\n" });
   });
 
   test.each([
