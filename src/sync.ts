@@ -27,6 +27,10 @@ export interface ChildRequest {
   chroot: boolean;
   /** writes go to a tmpfs above the rootfs that ends with the container */
   overlay: boolean;
+  /** to be written, because it is asked for or because the caller's own is no usual one */
+  oomScoreAdj: number | undefined;
+  /** of the control groups that the container is in; undefined where it is in none of its own */
+  cgroupVersion: 1 | 2 | undefined;
   /** the cgroup lets no device be opened but harmless ones */
   devicesLimited: boolean;
   /** files to write "0" into, to be in the cgroup */

@@ -9,6 +9,7 @@ import { V2Cgroup } from "./v2.ts";
 export interface Cgroup {
   /** directories, outermost first: recorded before they are made, so that anyone can remove them */
   readonly directories: readonly string[];
+  readonly version: 1 | 2;
   /** Makes the directories. @throws SysError */
   create(): void;
   /** Puts limits in force. @throws SysError, RunError where one cannot be enforced */

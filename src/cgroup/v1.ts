@@ -14,6 +14,7 @@ import type { Cgroup } from "./index.ts";
 const ALWAYS = ["memory", "pids", "devices"] as const;
 
 export class V1Cgroup implements Cgroup {
+  readonly version = 1;
   private readonly path = new Map<string, string>();
 
   constructor(

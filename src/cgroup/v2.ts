@@ -11,6 +11,7 @@ import { deviceList } from "./devices.ts";
 import type { Cgroup } from "./index.ts";
 
 export class V2Cgroup implements Cgroup {
+  readonly version = 2;
   private readonly parent: string;
   private readonly path: string;
 

@@ -22,6 +22,7 @@ import { joinCgroup } from "./cgroup.ts";
 import { createDevices, guardDevices } from "./devices.ts";
 import { type Handed, receiveHanded } from "./handed.ts";
 import { runAsInit, takeSignals } from "./init.ts";
+import { labelCommand, leaveKeyring, resetPersonality, setOomScore } from "./isolation.ts";
 import { mountAll } from "./mounts.ts";
 import { enterNamespaces, nameHost, unshareCgroupNamespace } from "./namespaces.ts";
 import { openProc, protectPaths, setSysctls } from "./paths.ts";
@@ -43,6 +44,8 @@ function confine(
   const warn = (message: string): void => send(socket, { type: "warning", message });
   enterNamespaces(spec, network); // first: whatever follows must not be seen by the host
   nameHost(spec, network);
+  leaveKeyring();
+  resetPersonality();
   const root = prepareRoot(request, spec, handed?.root); // a mount of its own, that pivot_root can make the root
   joinCgroup(request.cgroupFiles, handed?.cgroupFiles); // before the cgroup namespace, whose root is where we are now
   unshareCgroupNamespace(spec);
@@ -52,11 +55,13 @@ function confine(
   const terminal = process.terminal ? attachTerminal(socket, root, process) : undefined;
   const proc = openProc(root, spec); // through it alone /proc is written: by then nobody can have put another there
   setSysctls(proc, spec);
+  setOomScore(proc, request);
   protectPaths(root, spec);
   sealRoot(root, spec); // after the last mount point was made
   changeRoot(root, request, warn);
   limitResources(process);
   filterCallsEarly(socket, request);
+  labelCommand(proc, request);
   limitBounding(process, request.requiredCapabilities, warn); // while we may: it takes CAP_SETPCAP
   changeDirectory(process, true); // as root, who may create it
   becomeUser(process, request.keepGroups);

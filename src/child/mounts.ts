@@ -106,7 +106,8 @@ export function mountAll(
   const entries = request.spec.mounts ?? [];
   for (let i = 0; i < entries.length; i++) {
     const entry = entries[i]!;
-    mountEntry(root, entry, request.bundle, trees?.[i] ?? -1);
+    if (entry.type === "cgroup") mountCgroup(root, entry, request);
+    else mountEntry(root, entry, request, trees?.[i] ?? -1);
     if (entry.destination === "/dev" && entry.type === "tmpfs") onDev();
   }
 }
@@ -117,14 +118,28 @@ const VITAL_PLACES = new Set(["/proc", "/sys", "/dev"]);
 const isVital = (entry: Mount): boolean =>
   NEVER_THROUGH_SYMLINK.has(entry.type ?? "") || VITAL_PLACES.has(entry.destination);
 
-function mountEntry(root: number, entry: Mount, bundle: string, tree: number): void {
+/**
+ * OCI's "cgroup" is whatever the host has. Of v1 it would be a tmpfs and a mount for each controller, which would cost
+ * every start more than all of them are used for: there, the place stays empty.
+ */
+function mountCgroup(root: number, entry: Mount, request: ChildRequest): void {
+  if (request.cgroupVersion === 2) mountEntry(root, { ...entry, type: "cgroup2" }, request, -1);
+}
+
+function mountEntry(root: number, entry: Mount, { spec, bundle }: ChildRequest, tree: number): void {
   const options = parseOptions(entry.options ?? []);
   const shown = entry.options?.length ? ` (${entry.options.join(",")})` : "";
   const what = entry.type === "bind" || options.flags & MS.MS_BIND ? `bind ${entry.source}` : entry.type;
   step(`mount ${what} on ${entry.destination}${shown}`);
   if (options.flags & MS.MS_BIND || entry.type === "bind")
     bind(root, entry, options, tree >= 0 ? tree : openSource(entry, options, bundle));
-  else mountFileSystem(root, entry, options);
+  else mountFileSystem(root, entry, withLabel(entry, options, spec.linux.mountLabel));
+}
+
+/** SELinux's label of everything on a file system that is the container's own (mount(8), "context="). */
+function withLabel(entry: Mount, options: ParsedOptions, label: string | undefined): ParsedOptions {
+  if (!label || (entry.type !== "tmpfs" && entry.type !== "devpts")) return options;
+  return { ...options, data: `${options.data}${options.data ? "," : ""}context="${label}"` };
 }
 
 function mountFileSystem(root: number, entry: Mount, options: ParsedOptions): void {

@@ -1,6 +1,7 @@
 // Owns what of the command line confines the container: capabilities, no_new_privs, seccomp, security modules.
 
 import { precompiledFilter } from "../container/seccomp.ts";
+import { checkSecurityModules } from "../container/security-modules.ts";
 import type { Given } from "../spec/from-flags.ts";
 import { applySecurityFlags } from "../spec/security-flags.ts";
 import type { Seccomp, Spec } from "../spec/types.ts";
@@ -29,6 +30,7 @@ export function confine(spec: Spec, given: Given, compiler: Compiler | undefined
     const { required, options } = applySecurityFlags(spec, given);
     requiredCapabilities = required;
     profile = options.seccomp;
+    checkSecurityModules(spec);
   }
   return { requiredCapabilities, seccomp: filterFor(spec, profile, compiler) };
 }

@@ -6,7 +6,7 @@ import { RunError } from "../errors.ts";
 import type { Rlimit, Spec } from "../spec/types.ts";
 import { type ChildRequest, type FromChild, type SeccompFilter, send } from "../sync.ts";
 import { ECONNRESET, EPIPE, isErrno, SysError } from "../sys/errno.ts";
-import { close } from "../sys/file.ts";
+import { close, tryReadFile } from "../sys/file.ts";
 import { startTime } from "../sys/process.ts";
 import { abandon, type Starting } from "./begin.ts";
 import { handListener } from "./listener.ts";
@@ -121,6 +121,7 @@ interface Limits {
   joinFiles: readonly string[];
   /** no device but harmless ones can be opened */
   devices: boolean;
+  version: 1 | 2 | undefined;
   oomKills(): number;
   /** the processes inside, as the host counts */
   processes(): number[];
@@ -130,6 +131,7 @@ const NO_CGROUP: Limits = {
   directories: [],
   joinFiles: [],
   devices: false,
+  version: undefined,
   oomKills: () => 0,
   processes: () => [],
 };
@@ -188,6 +190,7 @@ function openLimits(
     directories: cgroup.directories,
     joinFiles: cgroup.joinFiles,
     devices,
+    version: cgroup.version,
     oomKills: () => (resources.memory ? cgroup.oomKills() : 0),
     processes: () => processesIn(cgroup.directories[0]),
   };
@@ -214,11 +217,22 @@ function childRequest(
     pause: request.attest !== undefined,
     ignored,
     cgroupFiles: [...limits.joinFiles],
-    devicesLimited: limits.devices,
+    devicesLimited: limits.devices || !isInitialUserNamespace(),
+    cgroupVersion: limits.version,
+    oomScoreAdj: spec.process.oomScoreAdj ?? unusualOomScore(),
     stateDir: directory.path,
     handed: handing?.announced,
     keepGroups: request.userns?.keepGroups() ?? false,
   };
+}
+
+/** Elsewhere no node of a device can be made (user_namespaces(7)). */
+const isInitialUserNamespace = (): boolean =>
+  tryReadFile("/proc/self/uid_map")?.trim().split(/\s+/).join(" ") === "0 0 4294967295";
+
+/** Ours is what the container inherits; docker's is 0. */
+function unusualOomScore(): number | undefined {
+  return tryReadFile("/proc/self/oom_score_adj") === "0\n" ? undefined : 0;
 }
 
 /**

@@ -120,6 +120,13 @@ export function applySecurityFlags(
     spec.linux.maskedPaths = [];
     spec.linux.readonlyPaths = [];
   }
+  if (options.apparmor !== undefined && options.apparmor !== "unconfined")
+    spec.process.apparmorProfile = options.apparmor;
+  if (!options.label.disable && Object.keys(options.label).length > 0) {
+    const { user = "system_u", role = "system_r", type = "container_t", level = "s0" } = options.label;
+    spec.process.selinuxLabel = `${user}:${role}:${type}:${level}`;
+    spec.linux.mountLabel = `system_u:object_r:container_file_t:${level}`;
+  }
   spec.process.noNewPrivileges = options.noNewPrivileges ?? true;
   return { required, options };
 }

@@ -71,6 +71,7 @@ const NUMBERS = {
   open_tree: [428, 428],
   openat: [257, 56],
   openat2: [437, 437],
+  personality: [135, 92],
   pidfd_open: [434, 434],
   pidfd_send_signal: [424, 424],
   pipe2: [293, 59],

@@ -41,7 +41,7 @@ test("without flags it is the default container", () => {
   expect(made.process).toMatchObject({ cwd: "/", args: ["true"], terminal: false });
   expect(made.process.env).toEqual([PATH, "HOSTNAME=container", "container=minibox"]);
   expect(made.process.rlimits).toBeUndefined();
-  expect(made.linux.resources).toEqual({});
+  expect(made.linux.resources).toEqual({ devices: [{ allow: false, access: "rwm" }] });
   expect(made.linux.namespaces?.map(({ type }) => type).sort()).toEqual([
     "cgroup",
     "ipc",
@@ -168,6 +168,7 @@ describe("resources", () => {
 
   test("are OCI's", () => {
     expect(resources("-m", "64m", "--cpus", "0.5", "--cpuset-cpus", "0-1", "--pids-limit", "20")).toEqual({
+      devices: [{ allow: false, access: "rwm" }],
       memory: { limit: 64 * 2 ** 20 },
       cpu: { quota: 50_000, period: 100_000, cpus: "0-1" },
       pids: { limit: 20 },
