@@ -116,7 +116,7 @@ describe("--volume", () => {
     const odd = join(outside, "a b\tc");
     mkdirSync(odd);
     expect(
-      await sh(["-v", `${odd}:/mnt/x y`], "ls -d '/mnt/x y'; cut -d' ' -f2 /proc/mounts | tail -1"),
+      await sh(["-v", `${odd}:/mnt/x y`], "ls -d '/mnt/x y'; grep ' /mnt/' /proc/mounts | cut -d' ' -f2"),
     ).toBe("/mnt/x y\n/mnt/x\\040y\n");
     const { stdout } = await execute([
       "bash",
