@@ -34,15 +34,36 @@ export function openDelegated(id: string, resources: Resources, ours: readonly n
     return isLimited ? refuse("this host has no cgroup v2, the only one that can be delegated") : undefined;
   const own = `${v2}${path === "/" ? "" : path}`;
   const above = own.slice(0, own.lastIndexOf("/"));
-  if (isDelegated(own) && (!isLimited || isAlone(own, ours))) {
+  const wanted = controllersFor(resources);
+  if (isDelegated(own) && (!isLimited || (isAlone(own, ours) && lacks(own, wanted).length === 0))) {
     if (isLimited) moveIntoLeaf(own, ours);
     return new V2Cgroup(own, id);
   }
-  if (own !== v2 && isDelegated(above)) return new V2Cgroup(above, id);
-  if (!isLimited) return undefined;
-  if (isDelegated(own))
-    return refuse(`processes other than this one live in ${own}, so it cannot hand controllers down`);
-  return refuse(`the cgroup ${own} is not yours to write`);
+  if (own !== v2 && isDelegated(above) && lacks(above, wanted).length === 0) return new V2Cgroup(above, id);
+  return isLimited ? refuse(whyNot(own, wanted)) : undefined;
+}
+
+function controllersFor({ memory, cpu, pids }: Resources): string[] {
+  const wanted: string[] = [];
+  if (memory) wanted.push("memory");
+  if (cpu?.quota !== undefined || cpu?.shares !== undefined) wanted.push("cpu");
+  if (cpu?.cpus !== undefined || cpu?.mems !== undefined) wanted.push("cpuset");
+  if (pids) wanted.push("pids");
+  return wanted;
+}
+
+/** Those controllers that nobody above has handed down to it. */
+function lacks(directory: string, wanted: readonly string[]): string[] {
+  const there = readFile(`${directory}/cgroup.controllers`).trim().split(" ");
+  return wanted.filter((controller) => !there.includes(controller));
+}
+
+function whyNot(own: string, wanted: readonly string[]): string {
+  if (!isDelegated(own)) return `the cgroup ${own} is not yours to write`;
+  const lacking = lacks(own, wanted);
+  return lacking.length > 0
+    ? `the cgroup ${own} was given to you without the controllers ${lacking.join(", ")}`
+    : `processes other than this one live in ${own}, so it cannot hand controllers down`;
 }
 
 function refuse(reason: string): never {

@@ -46,7 +46,7 @@ function confine(
   nameHost(spec, network);
   leaveKeyring();
   resetPersonality();
-  const root = prepareRoot(request, spec, handed?.root); // a mount of its own, that pivot_root can make the root
+  const root = prepareRoot(request, spec, handed?.root, warn); // a mount of its own, that pivot_root can make the root
   joinCgroup(request.cgroupFiles, handed?.cgroupFiles); // before the cgroup namespace, whose root is where we are now
   unshareCgroupNamespace(spec);
   // on the host's side of the root still: sources of binds are host paths

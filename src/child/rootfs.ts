@@ -3,7 +3,7 @@
 import type { Spec } from "../spec/types.ts";
 import type { ChildRequest } from "../sync.ts";
 import { AT, AT_FDCWD, MOUNT_ATTR, MS, O } from "../sys/constants.ts";
-import { EINVAL, isErrno, SysError } from "../sys/errno.ts";
+import { EINVAL, EOPNOTSUPP, isErrno, SysError } from "../sys/errno.ts";
 import { open, openat, statx } from "../sys/file.ts";
 import { attempt, call, step } from "../sys/libc.ts";
 import {
@@ -22,14 +22,19 @@ import {
  * Makes the rootfs a mount that nothing propagates from; returns its descriptor. `tree` is a copy of its mount that
  * the parent made, where we could not. @throws SysError
  */
-export function prepareRoot(request: ChildRequest, spec: Spec, tree: number | undefined): number {
+export function prepareRoot(
+  request: ChildRequest,
+  spec: Spec,
+  tree: number | undefined,
+  warn: (message: string) => void,
+): number {
   step("make every mount private", "what is mounted from here on must not appear on the host");
   mount(null, "/", null, MS.MS_REC | MS.MS_PRIVATE, null);
   if (tree !== undefined) {
     step("attach the root over /", "its own path may lead through directories that are closed to us");
-    return request.overlay ? overlayTree(tree) : coverRoot(tree);
+    return request.overlay ? overlayTree(tree, warn) : coverRoot(tree);
   }
-  return request.overlay ? mountOverlay(request) : bindRoot(spec.root.path);
+  return request.overlay ? mountOverlay(request, warn) : bindRoot(spec.root.path);
 }
 
 function bindRoot(path: string): number {
@@ -53,12 +58,13 @@ function coverRoot(tree: number): number {
 }
 
 /** A tmpfs takes what is written, the rootfs below it is only read; both end with the container's mount namespace. */
-function mountOverlay({ spec, stateDir }: ChildRequest): number {
+function mountOverlay({ spec, stateDir }: ChildRequest, warn: (message: string) => void): number {
   step("mount a throw-away layer", "writes go to memory; the rootfs stays as it is");
   const lower = open(spec.root.path, O.O_PATH | O.O_DIRECTORY);
   mount("tmpfs", stateDir, "tmpfs", MS.MS_NOSUID | MS.MS_NODEV, "mode=700");
   const layer = open(stateDir, O.O_PATH | O.O_DIRECTORY);
   fillLayer(layer, lower);
+  if (inUserNamespace(spec)) checkMarks(layer, warn);
   const data: string[] = [];
   for (const [key, value] of overlayOptions(layer, lower, inUserNamespace(spec)))
     data.push(value === null ? key : `${key}=${value}`);
@@ -73,7 +79,7 @@ function mountOverlay({ spec, stateDir }: ChildRequest): number {
  * The same on the parent's copy. The layers need a place only until the overlay is made; a second mount over "/"
  * would keep the old root from being detached.
  */
-function overlayTree(tree: number): number {
+function overlayTree(tree: number, warn: (message: string) => void): number {
   coverRoot(tree);
   step("mount a throw-away layer", "writes go to memory; the rootfs stays as it is");
   const layer = mountDetached(
@@ -83,6 +89,7 @@ function overlayTree(tree: number): number {
   );
   coverRoot(layer);
   fillLayer(layer, tree);
+  checkMarks(layer, warn);
   const root = mountDetached("overlay", overlayOptions(layer, tree, true), 0);
   for (const fd of [layer, tree]) {
     detach(fdPath(fd));
@@ -99,6 +106,13 @@ function fillLayer(layer: number, lower: number): void {
   // in a user namespace an owner that it does not know cannot be given
   if (owned < 0 && owned !== -EINVAL) throw new SysError("fchownat", ["upper", uid, gid], -owned);
   call("fchmodat", layer, "upper", mode & 0o7777);
+}
+
+/** In a user namespace overlayfs marks a replaced directory with user.*, which a tmpfs can keep since Linux 6.6. */
+function checkMarks(layer: number, warn: (message: string) => void): void {
+  const result = attempt("setxattr", `${fdPath(layer)}/work`, "user.minibox", "", 0, 0);
+  if (result === -EOPNOTSUPP)
+    warn("--overlay: directories of the rootfs cannot be removed or renamed in it (Linux 6.6 and newer can)");
 }
 
 /** By descriptor: a path may hold ':' and ',', which mean something to overlayfs. */

@@ -8,7 +8,10 @@ import { makePlace, type Place } from "../support/user.ts";
 
 setDefaultTimeout(60_000);
 const reason = skipReason("unshare");
-const RANGE = "--userns=710000:720000:65536";
+// other ids for each run of the tests: several at once must not meet
+const FIRST_UID = 10_000_000 + (process.pid % 1000) * 100_000;
+const FIRST_GID = FIRST_UID + 10_000;
+const RANGE = `--userns=${FIRST_UID}:${FIRST_GID}:65536`;
 let place: Place;
 beforeAll(() => {
   if (!reason) place = makePlace();
@@ -35,7 +38,7 @@ describe.skipIf(reason !== "")("--userns UID:GID:SIZE", () => {
       "id -u; cat /proc/self/uid_map /proc/self/gid_map /proc/self/setgroups; grep Groups: /proc/self/status",
     );
     expect(stderr).toBe("");
-    expect(table(stdout)).toEqual(["0", "0 710000 65536", "0 720000 65536", "allow", "Groups:"]);
+    expect(table(stdout)).toEqual(["0", `0 ${FIRST_UID} 65536`, `0 ${FIRST_GID} 65536`, "allow", "Groups:"]);
   });
 
   test("shows the host an ordinary user", async () => {
@@ -45,12 +48,13 @@ describe.skipIf(reason !== "")("--userns UID:GID:SIZE", () => {
     let found = "";
     for (let i = 0; i < 200 && found === ""; i++) {
       await Bun.sleep(20);
-      found = (await execute(["pgrep", "-u", "710000", "-f", "^sleep 7.321"])).stdout.trim();
+      found = (await execute(["pgrep", "-u", String(FIRST_UID), "-f", "^sleep 7.321"])).stdout.trim();
     }
     expect(found).toMatch(/^\d+$/);
     const status = await Bun.file(`/proc/${found}/status`).text();
-    expect(status).toMatch(/^Uid:\t710000\t710000\t710000\t710000$/m);
-    expect(status).toMatch(/^Gid:\t720000\t720000\t720000\t720000$/m);
+    const four = (id: number): string => `${Array(4).fill(id).join("\t")}\n`;
+    expect(status).toContain(`\nUid:\t${four(FIRST_UID)}`);
+    expect(status).toContain(`\nGid:\t${four(FIRST_GID)}`);
     child.kill("SIGKILL");
     await child.exited;
   });
@@ -82,10 +86,10 @@ describe.skipIf(reason !== "")("--userns UID:GID:SIZE", () => {
   test("a rootfs that has the mapped owner is taken as it is", async () => {
     const mine = join(place.path, "mapped");
     await execute(["cp", "-a", place.rootfs, mine]);
-    await execute(["chown", "-R", "-h", "710000:720000", mine]);
+    await execute(["chown", "-R", "-h", `${FIRST_UID}:${FIRST_GID}`, mine]);
     const { stdout } = await run([RANGE, mine, "sh", "-c", "touch /made; stat -c %u:%g /made"]);
     expect(stdout).toBe("0:0\n");
-    expect(owner(join(mine, "made"))).toEqual([710_000, 720_000]);
+    expect(owner(join(mine, "made"))).toEqual([FIRST_UID, FIRST_GID]);
     rmSync(mine, { recursive: true });
   });
 
@@ -100,7 +104,7 @@ describe.skipIf(reason !== "")("--userns UID:GID:SIZE", () => {
       ...["sh", "-c", "touch /mnt/made /made && stat -c %u /mnt/made /made"],
     ]);
     expect({ stdout, stderr }).toEqual({ stdout: "0\n0\n", stderr: "" });
-    expect(owner(join(closed, "volume/made"))).toEqual([710_000, 720_000]);
+    expect(owner(join(closed, "volume/made"))).toEqual([FIRST_UID, FIRST_GID]);
     rmSync(closed, { recursive: true });
   });
 
@@ -227,6 +231,6 @@ describe.skipIf(reason !== "")("mappings", () => {
     const once = async (): Promise<number> => (await run([RANGE, place.rootfs, "true"])).status;
     for (let i = 0; i < 40; i += 4)
       expect(await Promise.all([once(), once(), once(), once()])).toEqual([0, 0, 0, 0]);
-    expect((await execute(["pgrep", "-u", "710000"])).stdout).toBe("");
+    expect((await execute(["pgrep", "-u", String(FIRST_UID)])).stdout).toBe("");
   });
 });

@@ -13,7 +13,8 @@ import {
 import { join } from "node:path";
 import { execute, MINIBOX, type Options, type Result, rootfs } from "./minibox.ts";
 
-export const UID = 54_321;
+// another one for each run of the tests: several at once must not meet
+export const UID = 54_000 + (process.pid % 10_000);
 /** What /etc/subuid and /etc/subgid give the user where a test asks for sub-ids. */
 export const SUB_IDS = { start: 700_000, size: 65_536 };
 

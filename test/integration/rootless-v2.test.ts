@@ -1,0 +1,130 @@
+// An ordinary user's containers on a delegated cgroup v2, with newuidmap, and root's user namespaces there: in one
+// virtual machine.
+
+import { beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { join, relative } from "node:path";
+import { execute, MINIBOX, rootfs, TOP } from "../support/minibox.ts";
+
+setDefaultTimeout(20 * 60_000);
+
+/** Each line of output is one fact: NAME=STATUS OUTPUT, its lines joined by |. */
+const PREAMBLE = `fact() {
+  local name=$1 out status
+  shift
+  out=$("$@" 2>&1 </dev/null)
+  status=$?
+  echo "$name=$status \${out//$'\\n'/|}"
+}
+run() { /minibox/minibox run "$@"; }
+R=/mnt/facts/rootfs O=/mnt/facts/own
+`;
+
+/** As uid 1000, in a cgroup of its own below one that was delegated to it. */
+const AS_USER = `own=/sys/fs/cgroup$(sed -n 's/^0:://p' /proc/self/cgroup)
+fact maps run $R sh -c 'cat /proc/self/uid_map /proc/self/setgroups | tr -s " \\n" " "'
+fact user run -u 1000:100 $R id
+fact memory run -m 16m $R tail /dev/zero
+fact pids run --pids-limit 5 $R sh -c 'for i in 1 2 3 4 5 6 7 8; do sleep 1 & done; wait'
+fact cpuset run --cpuset-cpus 0 $R nproc
+fact cpus run --cpus 0.5 $R true
+fact overlay run --overlay $O sh -c 'echo new >/etc/passwd; rm /bin/vi; cat /etc/passwd; ls /bin/vi'
+fact terminal run -t $R tty
+# in a cgroup of its own, as in a scope of systemd's: alone there, and with a shell
+scope=\${own%/*}/scope
+mkdir $scope
+inScope() { (echo $BASHPID >$scope/cgroup.procs && "$@"); }
+alone() { exec /minibox/minibox run "$@"; }
+fact crowd inScope run -m 16m $R true
+fact scope inScope alone -m 16m $R tail /dev/zero
+fact controllers cat $scope/cgroup.subtree_control
+fact left find /sys/fs/cgroup -path '*/minibox/*' -type d
+fact states ls /run/user/1000/minibox
+`;
+
+/** As root, where every mount of the host is shared. */
+const AS_ROOT = `fact mounts-before sh -c 'wc -l </proc/self/mountinfo'
+fact mapped run --userns 200000:300000:65536 -m 64m -v /root:/mnt $R sh -c 'stat -c %u /bin; touch /made; tr -s " " </proc/self/uid_map'
+fact made stat -c %u $R/made
+fact limit run --userns 200000:300000:65536 -m 16m $R tail /dev/zero
+fact opaque run --userns 200000:300000:65536 --overlay $R true
+fact layers run --userns 200000:300000:65536 --overlay $R sh -c 'touch /other; grep -c " / " /proc/self/mounts'
+fact mounts-after sh -c 'wc -l </proc/self/mountinfo'
+`;
+
+function reasonToSkip(): string {
+  if (process.env.MINIBOX_TEST_IN_VM !== undefined) return "this is the virtual machine";
+  const check = Bun.spawnSync([`${TOP}/scripts/vm/run.sh`, "--check"], { stderr: "ignore" });
+  const reason = check.stdout.toString().trim();
+  if (!check.success && process.env.CI === "true")
+    throw new Error(`CI must have what the VM needs: ${reason}`);
+  // a test of the binary of another place would be one of this checkout's in there
+  return relative(TOP, MINIBOX).startsWith("..") ? "it tests the checkout's own binary" : reason;
+}
+const reason = reasonToSkip();
+const facts = new Map<string, string>();
+
+beforeAll(async () => {
+  if (reason) return;
+  const directory = mkdtempSync("/tmp/minibox-facts-");
+  chmodSync(directory, 0o755);
+  for (const name of ["rootfs", "own"]) await execute(["cp", "-a", rootfs("busybox"), join(directory, name)]);
+  await execute(["chown", "-R", "-h", "1000:1000", join(directory, "own")]);
+  writeFileSync(join(directory, "user.sh"), PREAMBLE + AS_USER);
+  writeFileSync(join(directory, "root.sh"), PREAMBLE + AS_ROOT);
+  const words = ["bash", "-c", "as-user bash /mnt/facts/user.sh; bash /mnt/facts/root.sh"];
+  const disk = ["--disk-dir", `${directory}:/mnt/facts`, "--timeout", "600"];
+  const { stdout, stderr } = await execute([`${TOP}/scripts/vm/run.sh`, ...disk, "--", ...words]);
+  rmSync(directory, { recursive: true });
+  for (const line of stdout.split("\n")) {
+    const equals = line.indexOf("=");
+    if (equals > 0) facts.set(line.slice(0, equals), line.slice(equals + 1));
+  }
+  if (facts.size === 0) throw new Error(stderr);
+});
+
+describe.skipIf(reason !== "")(`in the virtual machine${reason && `: ${reason}`}`, () => {
+  const KILLED =
+    "137 minibox: out of memory: the container reached the limit of 16777216 bytes (--memory) and was killed";
+
+  test("an ordinary user has its subordinate ids", () => {
+    expect(facts.get("maps")).toBe("0  0 1000 1 1 100000 65536 allow ");
+    expect(facts.get("user")).toBe("0 uid=1000 gid=100");
+  });
+
+  test("its limits hold in the cgroup beside its own", () => {
+    expect(facts.get("memory")).toBe(KILLED);
+    expect(facts.get("pids")).toContain("can't fork: Resource temporarily unavailable");
+    expect(facts.get("cpuset")).toBe("0 1");
+    expect(facts.get("cpus")).toBe("0 ");
+  });
+
+  test("and below its own, where it is alone", () => {
+    expect(facts.get("crowd")).toBe("0 ");
+    expect(facts.get("scope")).toBe(KILLED);
+    expect(facts.get("controllers")).toContain("memory");
+  });
+
+  test("overlay and terminal work", () => {
+    expect(facts.get("overlay")?.replace(/ minibox: --overlay[^|]*\|/, " ")).toBe(
+      "1 new|ls: /bin/vi: No such file or directory",
+    );
+    expect(facts.get("terminal")).toStartWith("0 /dev/pts/0");
+  });
+
+  test("nothing is left", () => {
+    expect(facts.get("left")).toBe("0 ");
+    expect(facts.get("states")).toBe("0 ");
+    expect(facts.get("mounts-after")).toBe(facts.get("mounts-before")!);
+  });
+
+  test("root's --userns maps the rootfs too, and keeps the limits", () => {
+    expect(facts.get("mapped")).toBe("0 0| 0 200000 65536");
+    expect(facts.get("made")).toBe("0 0");
+    expect(facts.get("limit")).toBe(KILLED);
+    expect(facts.get("opaque")).toMatch(
+      /^0 (minibox: --overlay: directories of the rootfs cannot be removed.*)?$/,
+    );
+    expect(facts.get("layers")).toEndWith("1");
+  });
+});
