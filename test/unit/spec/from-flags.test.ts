@@ -175,8 +175,8 @@ describe("resources", () => {
     });
     expect(resources("-m", "1m", "--memory-swap", "2m")?.memory).toEqual({ limit: 2 ** 20, swap: 2 ** 21 });
     expect(resources("-m", "1m", "--memory-swap", "-1")?.memory).toEqual({ limit: 2 ** 20, swap: -1 });
-    expect(resources("--pids-limit", "-1")).toEqual({});
-    expect(resources("--pids-limit", "0")).toEqual({});
+    expect(resources("--pids-limit", "-1")?.pids).toBeUndefined();
+    expect(resources("--pids-limit", "0")?.pids).toBeUndefined();
   });
 
   test("that cannot be meant are refused", () => {

@@ -1,0 +1,70 @@
+// Owns: the ways out through control groups: a release_agent that the host runs (CVE-2022-0492), limits raised from
+// inside, processes moved out.
+
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import { existsSync } from "node:fs";
+import { attackRootfs, undefended } from "../support/attack.ts";
+import { run } from "../support/minibox.ts";
+
+/** root of namespaces of its own: user, mount, cgroup; then the words */
+const NEST = `#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+static void put(const char *path, const char *text) { int fd = open(path, O_WRONLY); write(fd, text, strlen(text)); close(fd); }
+int main(int n, char **v) {
+  if (unshare(CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWCGROUP)) return printf("%s\\n", strerror(errno)), 0;
+  put("/proc/self/setgroups", "deny");
+  put("/proc/self/uid_map", "0 0 1");
+  return execv(v[1], v + 1);
+}`;
+
+let root: ReturnType<typeof attackRootfs>;
+beforeAll(() => {
+  root = attackRootfs({ nest: NEST });
+});
+afterAll(() => root.remove());
+
+/** Mounts each kind of control group that there may be, and looks for files that could be written. */
+const ATTACK = `mkdir -p /tmp/cg
+for k in memory pids devices freezer rdma name=x none,name=y; do mount -t cgroup -o $k cgroup /tmp/cg 2>/dev/null && { echo mounted; test -e /tmp/cg/release_agent && test -z "$(cat /tmp/cg/release_agent)" && (echo >/tmp/cg/release_agent) 2>/dev/null && echo agent; umount /tmp/cg; }; done
+mount -t cgroup2 cgroup2 /tmp/cg 2>/dev/null && { echo mounted; umount /tmp/cg; }
+for f in $(find /sys/fs/cgroup -type f 2>/dev/null); do (: >>$f) 2>/dev/null && echo writable; done
+true`;
+
+test("root with its capabilities mounts control groups, and may name an agent", async () => {
+  const { stdout } = await undefended(root.path, ["/bin/sh", "-c", ATTACK]);
+  expect(stdout).toContain("mounted\n");
+  // where the host has cgroup v1: an agent is nothing that v2 knows
+  if (existsSync("/sys/fs/cgroup/memory")) expect(stdout).toContain("agent\n");
+});
+
+test("a container mounts none, and finds none that it can write", async () => {
+  expect((await run([root.path, "/bin/sh", "-c", ATTACK])).stdout).toBe("");
+});
+
+test("nor does it get there by a user namespace of its own", async () => {
+  const nested = ["/nest", "/bin/sh", "-c", `echo nested; ${ATTACK}`];
+  expect((await run([root.path, ...nested])).stdout).toBe("Operation not permitted\n");
+  // the filter is what stands against the namespace; what is mounted in there is no more than it had
+  const free = await run(["--security-opt", "seccomp=unconfined", root.path, ...nested]);
+  expect(free.stdout).toStartWith("nested\n");
+  expect(free.stdout).not.toMatch(/agent|writable/);
+});
+
+test("a limit stays what it is, and its cgroup is the top of what can be seen", async () => {
+  const script =
+    "cat /proc/self/cgroup; echo 1000 >/sys/fs/cgroup/pids.max; echo 1000 >/sys/fs/cgroup/pids/pids.max; true";
+  const { stdout } = await run(["--pids-limit", "20", root.path, "/bin/sh", "-c", script]);
+  for (const line of stdout
+    .trim()
+    .split("\n")
+    .filter((text) => /:(pids|memory|devices|):/.test(text)))
+    if (/^\d+:(pids|memory|devices):/.test(line)) expect(line).toEndWith(":/");
+  const bomb = "i=0; while [ $i -lt 40 ]; do sleep 2 & i=$((i+1)); done; echo never";
+  const fork = await run(["--pids-limit", "20", root.path, "/bin/sh", "-c", `${bomb} 2>/dev/null`]);
+  expect(fork.stdout).not.toContain("never");
+});

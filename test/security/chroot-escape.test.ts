@@ -1,0 +1,61 @@
+// Owns: leaving the root by a second chroot (chroot(2): "does not change the working directory").
+
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { attackRootfs, undefended } from "../support/attack.ts";
+import { run } from "../support/minibox.ts";
+
+/** Changes the root to a directory below, walks up from where it still stands, and reads a file of the host's. */
+const ESCAPE = `#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+int main(int n, char **v) {
+  mkdir("/tmp/below", 0755);
+  int top = open("/", O_RDONLY);
+  if (chroot("/tmp/below")) return printf("chroot: %s\\n", strerror(errno)), 0;
+  fchdir(top);
+  for (int i = 0; i < 64; i++) chdir("..");
+  chroot(".");
+  printf("%s\\n", access(v[1], F_OK) ? "inside" : "outside");
+  return 0;
+}`;
+
+let root: ReturnType<typeof attackRootfs>;
+let host: string;
+beforeAll(() => {
+  root = attackRootfs({ escape: ESCAPE });
+  host = mkdtempSync(join(tmpdir(), "minibox-host-"));
+  writeFileSync(join(host, "marker"), "");
+});
+afterAll(() => {
+  root.remove();
+  rmSync(host, { recursive: true });
+});
+
+test("a plain chroot is left that way", async () => {
+  expect((await undefended(root.path, ["/escape", join(host, "marker")])).stdout).toBe("outside\n");
+});
+
+test("a container's root is not, with pivot_root or with --chroot", async () => {
+  for (const flags of [
+    [],
+    ["--chroot"],
+    ["--overlay"],
+    ["-q", "--cap-add", "ALL"],
+    ["--chroot", "-q", "--cap-add", "ALL"],
+  ])
+    expect([flags, (await run([...flags, root.path, "/escape", join(host, "marker")])).stdout]).toEqual([
+      flags,
+      "inside\n",
+    ]);
+});
+
+test("without CAP_SYS_CHROOT there is no second chroot at all", async () => {
+  const { stdout } = await run(["--cap-drop", "SYS_CHROOT", root.path, "/escape", join(host, "marker")]);
+  expect(stdout).toBe("chroot: Operation not permitted\n");
+});

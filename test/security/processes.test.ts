@@ -1,0 +1,68 @@
+// Owns: processes of the host's seen, signalled, traced or read from inside (pid_namespaces(7), ptrace(2)).
+
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import { attackRootfs } from "../support/attack.ts";
+import { execute, run } from "../support/minibox.ts";
+
+/** Looks for the processes that it can name, and tries to signal, to trace and to read each that is not itself. */
+const LOOK = `#define _GNU_SOURCE
+#include <dirent.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/ptrace.h>
+#include <sys/uio.h>
+#include <sys/wait.h>
+#include <unistd.h>
+int main(void) {
+  int seen = 0, signalled = 0, traced = 0, read = 0;
+  DIR *proc = opendir("/proc");
+  struct dirent *entry;
+  while ((entry = readdir(proc))) {
+    int pid = atoi(entry->d_name);
+    if (pid <= 0 || pid == getpid()) continue;
+    seen++;
+    if (kill(pid, 0) == 0) signalled++;
+    char byte, path[64];
+    sprintf(path, "/proc/%d/environ", pid);
+    FILE *file = fopen(path, "r");
+    if (file && fgetc(file) != EOF) read++;
+    if (ptrace(PTRACE_SEIZE, pid, 0, 0) == 0) { traced++; ptrace(PTRACE_DETACH, pid, 0, 0); }
+  }
+  printf("pid %d ppid %d seen %d signalled %d traced %d read %d\\n", getpid() == 1, getppid(), seen, signalled, traced, read);
+  return 0;
+}`;
+
+let root: ReturnType<typeof attackRootfs>;
+beforeAll(() => {
+  root = attackRootfs({ look: LOOK });
+});
+afterAll(() => root.remove());
+
+test("without a pid namespace all of the host's are there", async () => {
+  const script = 'mount -t proc proc "$0/proc" && exec chroot "$0" /look';
+  const { stdout } = await execute(["unshare", "-m", "sh", "-c", script, root.path]);
+  expect(stdout).not.toContain("seen 0");
+  expect(stdout).not.toContain("traced 0");
+  expect(stdout).not.toContain("read 0");
+});
+
+test("a container sees itself alone, and has no parent that it could name", async () => {
+  for (const flags of [[], ["--network", "host"], ["-q", "--cap-add", "ALL"]])
+    expect((await run([...flags, root.path, "/look"])).stdout).toBe(
+      "pid 1 ppid 0 seen 0 signalled 0 traced 0 read 0\n",
+    );
+});
+
+test("minibox as PID 1 can be seen, and neither traced nor read", async () => {
+  const { stdout } = await run(["--init", root.path, "/look"]);
+  expect(stdout).toBe("pid 0 ppid 1 seen 1 signalled 1 traced 0 read 0\n");
+});
+
+test("a kill of all ends the container's own, and nobody else", async () => {
+  const bystander = Bun.spawn(["sleep", "60"]);
+  const { stdout } = await run([root.path, "/bin/sh", "-c", "sleep 60 & kill -9 -1; wait; echo on"]);
+  expect(stdout).toBe("on\n");
+  expect(bystander.exitCode).toBeNull();
+  bystander.kill();
+});
