@@ -2,9 +2,9 @@
 
 import { RunError } from "../errors.ts";
 import type { Resources } from "../spec/types.ts";
-import { AT_FDCWD } from "../sys/constants.ts";
+import { AT_FDCWD, O } from "../sys/constants.ts";
 import { EBUSY, EEXIST, ENOENT, errnoText, isErrno, SysError } from "../sys/errno.ts";
-import { readFile, tryReadFile, writeFile } from "../sys/file.ts";
+import { close, readFile, tryReadFile, writeFile } from "../sys/file.ts";
 import { attempt, step } from "../sys/libc.ts";
 import { limitDevicesV2 } from "./device-program.ts";
 import { deviceList } from "./devices.ts";
@@ -29,6 +29,19 @@ export class V2Cgroup implements Cgroup {
 
   get joinFiles(): string[] {
     return [`${this.path}/cgroup.procs`];
+  }
+
+  /**
+   * Joining waits for an RCU grace period (5 to 13 ms), unless another move is under way or has just been: all moves
+   * share one lock, and pay for it once. To move ourselves to where we are starts that wait while the child starts.
+   */
+  hasten(): void {
+    const own = tryReadFile("/proc/self/cgroup") ?? "";
+    const path = own.slice(own.indexOf("0::/") + 3, own.indexOf("\n", own.indexOf("0::/")));
+    const fd = attempt("openat", AT_FDCWD, `${this.top}${path}/cgroup.procs`, O.O_WRONLY | O.O_CLOEXEC, 0);
+    if (fd < 0) return;
+    attempt("write", fd, "0", 1);
+    close(fd);
   }
 
   create(): void {

@@ -79,6 +79,7 @@ export function run(starting: Starting, request: RunRequest): Outcome | Promise<
     const network = makeNetwork(request.spec);
     const handing = request.userns?.open(child, limits.joinFiles);
     give(child, childRequest(request, directory, limits, ignored, handing), network, handing);
+    limits.hasten();
     gatherSignals(byCaller(ignored));
     const outcome = supervisor.run();
     if (outcome.failure) explaining = wordsFor(outcome.failure, child, request);
@@ -125,6 +126,8 @@ interface Limits {
   oomKills(): number;
   /** the processes inside, as the host counts */
   processes(): number[];
+  /** makes joining faster, where there is a way */
+  hasten(): void;
 }
 
 const NO_CGROUP: Limits = {
@@ -134,6 +137,7 @@ const NO_CGROUP: Limits = {
   version: undefined,
   oomKills: () => 0,
   processes: () => [],
+  hasten: () => {},
 };
 
 /** What the host keeps for a container, recorded before it is made. */
@@ -193,6 +197,7 @@ function openLimits(
     version: cgroup.version,
     oomKills: () => (resources.memory ? cgroup.oomKills() : 0),
     processes: () => processesIn(cgroup.directories[0]),
+    hasten: () => cgroup.hasten?.(),
   };
 }
 
