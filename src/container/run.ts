@@ -1,7 +1,6 @@
 // Owns a container's life as `run` knows it: made, served to its end, and removed without a trace.
 
 import { type Cgroup, openCgroup } from "../cgroup/index.ts";
-import { processesIn, removeCgroups } from "../cgroup/remove.ts";
 import { RunError } from "../errors.ts";
 import type { Rlimit, Spec } from "../spec/types.ts";
 import { type ChildRequest, type FromChild, type SeccompFilter, send } from "../sync.ts";
@@ -9,6 +8,7 @@ import { ECONNRESET, EPIPE, isErrno, SysError } from "../sys/errno.ts";
 import { close, tryReadFile } from "../sys/file.ts";
 import { startTime } from "../sys/process.ts";
 import { abandon, type Starting } from "./begin.ts";
+import { type Limits, openLimits } from "./limits.ts";
 import { handListener } from "./listener.ts";
 import { makeNetwork } from "./network.ts";
 import { byCaller, gatherSignals, ignoredSignals } from "./signals.ts";
@@ -117,29 +117,6 @@ function give(
   }
 }
 
-interface Limits {
-  directories: readonly string[];
-  joinFiles: readonly string[];
-  /** no device but harmless ones can be opened */
-  devices: boolean;
-  version: 1 | 2 | undefined;
-  oomKills(): number;
-  /** the processes inside, as the host counts */
-  processes(): number[];
-  /** makes joining faster, where there is a way */
-  hasten(): void;
-}
-
-const NO_CGROUP: Limits = {
-  directories: [],
-  joinFiles: [],
-  devices: false,
-  version: undefined,
-  oomKills: () => 0,
-  processes: () => [],
-  hasten: () => {},
-};
-
 /** What the host keeps for a container, recorded before it is made. */
 function prepare(
   child: Child,
@@ -160,45 +137,9 @@ function prepare(
     cgroups: directories,
   });
   undo.push(() => removeState(directory));
-  const limits = openLimits(cgroup, request, undo);
+  const limits = openLimits(cgroup, request.spec.linux.resources ?? {}, request.warn, undo);
   prune();
   return { directory, limits };
-}
-
-/** Makes the cgroup; without permission to, a container that asked for no limit runs without one. */
-function openLimits(
-  cgroup: ReturnType<typeof openCgroup>,
-  request: RunRequest,
-  undo: (() => void)[],
-): Limits {
-  const resources = request.spec.linux.resources ?? {};
-  const isLimited = (resources.memory ?? resources.cpu ?? resources.pids) !== undefined;
-  if (!cgroup) {
-    if (isLimited) throw new RunError("limits cannot be enforced: this host has no cgroups mounted");
-    return NO_CGROUP;
-  }
-  undo.push(() => {
-    for (const path of removeCgroups(cgroup.directories))
-      request.warn(`the cgroup ${path} could not be removed`);
-  });
-  let devices: boolean;
-  try {
-    cgroup.create();
-    devices = cgroup.limitDevices(resources.devices);
-    cgroup.apply(resources);
-  } catch (error) {
-    if (isLimited || !(error instanceof SysError)) throw error;
-    return NO_CGROUP;
-  }
-  return {
-    directories: cgroup.directories,
-    joinFiles: cgroup.joinFiles,
-    devices,
-    version: cgroup.version,
-    oomKills: () => (resources.memory ? cgroup.oomKills() : 0),
-    processes: () => processesIn(cgroup.directories[0]),
-    hasten: () => cgroup.hasten?.(),
-  };
 }
 
 function childRequest(

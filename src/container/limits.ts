@@ -1,0 +1,65 @@
+// Owns a container's limits as `run` knows them: its cgroup made, asked and removed, or the refusal where there is none.
+
+import type { Cgroup } from "../cgroup/index.ts";
+import { processesIn, removeCgroups } from "../cgroup/remove.ts";
+import { RunError } from "../errors.ts";
+import type { Resources } from "../spec/types.ts";
+import { SysError } from "../sys/errno.ts";
+
+export interface Limits {
+  directories: readonly string[];
+  joinFiles: readonly string[];
+  /** no device but harmless ones can be opened */
+  devices: boolean;
+  version: 1 | 2 | undefined;
+  oomKills(): number;
+  /** the processes inside, as the host counts */
+  processes(): number[];
+  /** makes joining faster, where there is a way */
+  hasten(): void;
+}
+
+const NO_CGROUP: Limits = {
+  directories: [],
+  joinFiles: [],
+  devices: false,
+  version: undefined,
+  oomKills: () => 0,
+  processes: () => [],
+  hasten: () => {},
+};
+
+/** Makes the cgroup; without permission to, a container that asked for no limit runs without one. */
+export function openLimits(
+  cgroup: Cgroup | undefined,
+  resources: Resources,
+  warn: (message: string) => void,
+  undo: (() => void)[],
+): Limits {
+  const isLimited = (resources.memory ?? resources.cpu ?? resources.pids) !== undefined;
+  if (!cgroup) {
+    if (isLimited) throw new RunError("limits cannot be enforced: this host has no cgroups mounted");
+    return NO_CGROUP;
+  }
+  undo.push(() => {
+    for (const path of removeCgroups(cgroup.directories)) warn(`the cgroup ${path} could not be removed`);
+  });
+  let devices: boolean;
+  try {
+    cgroup.create();
+    devices = cgroup.limitDevices(resources.devices);
+    cgroup.apply(resources);
+  } catch (error) {
+    if (isLimited || !(error instanceof SysError)) throw error;
+    return NO_CGROUP;
+  }
+  return {
+    directories: cgroup.directories,
+    joinFiles: cgroup.joinFiles,
+    devices,
+    version: cgroup.version,
+    oomKills: () => (resources.memory ? cgroup.oomKills() : 0),
+    processes: () => processesIn(cgroup.directories[0]),
+    hasten: () => cgroup.hasten?.(),
+  };
+}
