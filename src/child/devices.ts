@@ -2,7 +2,7 @@
 
 import type { Device, Spec } from "../spec/types.ts";
 import type { ChildRequest } from "../sync.ts";
-import { AT, AT_FDCWD, MOUNT_ATTR, O, S_IFBLK, S_IFCHR, S_IFIFO } from "../sys/constants.ts";
+import { AT, AT_FDCWD, MOUNT_ATTR, O, RESOLVE, S_IFBLK, S_IFCHR, S_IFIFO } from "../sys/constants.ts";
 import { EEXIST, EPERM, SysError } from "../sys/errno.ts";
 import { close, openat, openInRoot, withFd } from "../sys/file.ts";
 import { attempt, call, step } from "../sys/libc.ts";
@@ -42,7 +42,7 @@ const LINKS: readonly [name: string, target: string][] = [
  */
 export function createDevices(root: number, spec: Spec): void {
   step("create devices in /dev", "only those that hold no state of the host's");
-  withFd(openInRoot(root, "/dev", O.O_PATH | O.O_DIRECTORY), (dev) => {
+  withFd(openInRoot(root, "/dev", O.O_PATH | O.O_DIRECTORY, RESOLVE.RESOLVE_NO_SYMLINKS), (dev) => {
     const extra = spec.linux.devices ?? [];
     for (const device of DEFAULT) if (!names(extra, device.path)) createDevice(root, dev, device);
     for (const device of extra) createDevice(root, undefined, device);

@@ -25,7 +25,7 @@ import { runAsInit, takeSignals } from "./init.ts";
 import { labelCommand, leaveKeyring, resetPersonality, setOomScore } from "./isolation.ts";
 import { mountAll } from "./mounts.ts";
 import { enterNamespaces, nameHost, unshareCgroupNamespace } from "./namespaces.ts";
-import { openProc, protectPaths, setSysctls } from "./paths.ts";
+import { openKernelTrees, protectPaths, setSysctls } from "./paths.ts";
 import { becomeUser, changeDirectory, execute, leaveNothingOpen, limitResources } from "./process.ts";
 import { fail, reportCalls } from "./report.ts";
 import { changeRoot, prepareRoot, sealRoot } from "./rootfs.ts";
@@ -53,10 +53,11 @@ function confine(
   mountAll(root, request, handed?.binds, () => createDevices(root, spec));
   guardDevices(root, request, warn);
   const terminal = process.terminal ? attachTerminal(socket, root, process) : undefined;
-  const proc = openProc(root, spec); // through it alone /proc is written: by then nobody can have put another there
+  const trees = openKernelTrees(root, spec); // whatever becomes of the names /proc and /sys from now on
+  const { proc } = trees;
   setSysctls(proc, spec);
   setOomScore(proc, request);
-  protectPaths(root, spec);
+  protectPaths(root, spec, trees);
   sealRoot(root, spec); // after the last mount point was made
   changeRoot(root, request, warn);
   limitResources(process);

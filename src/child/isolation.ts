@@ -21,7 +21,8 @@ export const resetPersonality = (): number => attempt("personality", 0);
 
 /** Makes the kernel's OOM killer see the container as it should. @throws SysError */
 export function setOomScore(proc: number | undefined, { spec, oomScoreAdj }: ChildRequest): void {
-  if (oomScoreAdj === undefined) return;
+  const isAskedFor = spec.process.oomScoreAdj !== undefined;
+  if (oomScoreAdj === undefined || (proc === undefined && !isAskedFor)) return;
   step(
     `set oom_score_adj to ${oomScoreAdj}`,
     "a caller that is spared by the OOM killer spares no container",
@@ -30,7 +31,7 @@ export function setOomScore(proc: number | undefined, { spec, oomScoreAdj }: Chi
     writeProc(proc, "self/oom_score_adj", String(oomScoreAdj));
   } catch (error) {
     // lowering it takes CAP_SYS_RESOURCE: a caller's that is high harms only ourselves
-    if (spec.process.oomScoreAdj !== undefined || !isErrno(error, EACCES)) throw error;
+    if (isAskedFor || !isErrno(error, EACCES)) throw error;
   }
 }
 

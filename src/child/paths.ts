@@ -8,9 +8,10 @@ import { ELOOP, ENOENT, ENOTDIR, SysError } from "../sys/errno.ts";
 import { close, open, openat, statx, tryOpenat2, withFd } from "../sys/file.ts";
 import { call, step } from "../sys/libc.ts";
 import { detach, fdPath, mountDetached, moveMount, openTree, setMountAttributes } from "../sys/mount.ts";
-import { fileSystemType, PROC_ROOT_INODE, PROC_SUPER_MAGIC, SYSFS_MAGIC } from "../sys/statfs.ts";
+import { fileSystemType, PROC_SUPER_MAGIC, SYSFS_MAGIC, TOP_INODE } from "../sys/statfs.ts";
 import { Refusal } from "./refusal.ts";
 
+const BENEATH = RESOLVE.RESOLVE_BENEATH | RESOLVE.RESOLVE_NO_SYMLINKS;
 const INSIDE = RESOLVE.RESOLVE_IN_ROOT | RESOLVE.RESOLVE_NO_SYMLINKS;
 
 /** The spec's last word on what is mounted at a path. */
@@ -20,30 +21,30 @@ function mountedAt(spec: Spec, path: string): string | undefined {
   return type;
 }
 
-/**
- * The container's /proc, when it is the kernel's; undefined where the spec has none there. @throws Refusal where the
- * spec has one and something else is found
- */
-export function openProc(root: number, spec: Spec): number | undefined {
-  checkKind(root, spec, "/sys", "sysfs", SYSFS_MAGIC);
-  const expected = mountedAt(spec, "/proc");
-  if (expected === undefined) return undefined;
-  const proc = tryOpenat2(root, "/proc", O.O_PATH | O.O_DIRECTORY, INSIDE);
-  if (proc >= 0 && fileSystemType(proc) === PROC_SUPER_MAGIC && statx(proc).inode === PROC_ROOT_INODE)
-    return proc;
-  if (proc >= 0) close(proc);
-  if (expected === "proc")
-    throw new Refusal("/proc is not what was just mounted there: somebody changes the rootfs");
-  return undefined;
+/** The kernel's own file systems as they are in the container; undefined for one that the spec does not mount there. */
+export interface KernelTrees {
+  proc: number | undefined;
+  sys: number | undefined;
 }
 
-function checkKind(root: number, spec: Spec, path: string, type: string, magic: number): void {
-  if (mountedAt(spec, path) !== type) return;
+/**
+ * Opens both, and makes sure of them; from here on what is written, masked or made read-only in them goes through these
+ * descriptors, since the names in the rootfs may be exchanged at any time. @throws Refusal where something else is found
+ */
+export function openKernelTrees(root: number, spec: Spec): KernelTrees {
+  return {
+    proc: openTreeAt(root, spec, "/proc", "proc", PROC_SUPER_MAGIC),
+    sys: openTreeAt(root, spec, "/sys", "sysfs", SYSFS_MAGIC),
+  };
+}
+
+function openTreeAt(root: number, spec: Spec, path: string, type: string, magic: number): number | undefined {
+  if (mountedAt(spec, path) !== type) return undefined;
   const fd = tryOpenat2(root, path, O.O_PATH | O.O_DIRECTORY, INSIDE);
-  const found = fd < 0 ? 0 : fileSystemType(fd);
+  // a directory further down would do for somebody who wants another one there
+  if (fd >= 0 && fileSystemType(fd) === magic && statx(fd).inode === TOP_INODE) return fd;
   if (fd >= 0) close(fd);
-  if (found !== magic)
-    throw new Refusal(`${path} is not what was just mounted there: somebody changes the rootfs`);
+  throw new Refusal(`${path} is not what was just mounted there: somebody changes the rootfs`);
 }
 
 /** Writes a file of the kernel's own /proc; what somebody may have mounted over it is not written. @throws SysError */
@@ -66,29 +67,32 @@ export function setSysctls(proc: number | undefined, spec: Spec): void {
 }
 
 /** A path inside the root, no symlink followed; undefined where there is none. @throws SysError, Refusal */
-function openPath(root: number, path: string): number | undefined {
-  const fd = tryOpenat2(root, path, O.O_PATH | O.O_NOFOLLOW, INSIDE);
+function openPath(root: number, { proc, sys }: KernelTrees, path: string): number | undefined {
+  const flags = O.O_PATH | O.O_NOFOLLOW;
+  let fd: number;
+  if (proc !== undefined && path.startsWith("/proc/")) fd = tryOpenat2(proc, path.slice(6), flags, BENEATH);
+  else if (sys !== undefined && path.startsWith("/sys/")) fd = tryOpenat2(sys, path.slice(5), flags, BENEATH);
+  else fd = tryOpenat2(root, path, flags, INSIDE);
   if (fd >= 0) return fd;
   if (fd === -ENOENT || fd === -ENOTDIR) return undefined;
   if (fd === -ELOOP) throw new Refusal(`${path} cannot be protected: a symbolic link is on the way to it`);
-  throw new SysError("openat2", [root, path, O.O_PATH], -fd, `protect ${path}`);
+  throw new SysError("openat2", [root, path, flags], -fd, `protect ${path}`);
 }
 
 /** Makes paths read-only, and hides others. @throws SysError, Refusal */
-export function protectPaths(root: number, spec: Spec): void {
+export function protectPaths(root: number, spec: Spec, trees: KernelTrees): void {
   const { maskedPaths, readonlyPaths } = spec.linux;
   if (readonlyPaths?.length) {
     step("make parts of /proc read-only", "they are the host's too: sysctls, interrupts, buses");
-    for (const path of readonlyPaths) makeReadonly(root, path);
+    for (const path of readonlyPaths) makeReadonly(openPath(root, trees, path));
   }
   if (maskedPaths?.length) {
     step("mask parts of /proc and /sys", "what they show or do concerns the host alone");
-    maskAll(root, maskedPaths);
+    maskAll(root, trees, maskedPaths);
   }
 }
 
-function makeReadonly(root: number, path: string): void {
-  const place = openPath(root, path);
+function makeReadonly(place: number | undefined): void {
   if (place === undefined) return;
   const tree = openTree(place, "", AT.AT_EMPTY_PATH | AT.AT_RECURSIVE);
   setMountAttributes(tree, { set: MOUNT_ATTR.MOUNT_ATTR_RDONLY, recursive: true });
@@ -101,7 +105,7 @@ function makeReadonly(root: number, path: string): void {
  * Covers directories with an empty directory, and everything else with an empty file, both of one read-only tmpfs that
  * nobody else has: unlike /dev/null, nothing about them need be trusted.
  */
-function maskAll(root: number, paths: readonly string[]): void {
+function maskAll(root: number, trees: KernelTrees, paths: readonly string[]): void {
   const { MOUNT_ATTR_NOSUID, MOUNT_ATTR_NODEV, MOUNT_ATTR_NOEXEC, MOUNT_ATTR_RDONLY } = MOUNT_ATTR;
   const tmpfs = mountDetached(
     "tmpfs",
@@ -114,7 +118,7 @@ function maskAll(root: number, paths: readonly string[]): void {
   // before Linux 6.15 only what is attached can be copied; over "/" is where every user may attach it
   withFd(open("/", O.O_PATH | O.O_DIRECTORY), (top) => moveMount(tmpfs, top));
   for (const path of paths) {
-    const place = openPath(root, path);
+    const place = openPath(root, trees, path);
     if (place === undefined) continue;
     const isDirectory = (statx(place).mode & S_IFMT) === S_IFDIR;
     const tree = openTree(tmpfs, isDirectory ? "directory" : "file", 0);

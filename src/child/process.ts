@@ -6,6 +6,7 @@ import { EACCES, ENAMETOOLONG, ENOENT, ENOTDIR, EPERM, isErrno, SysError } from 
 import { tryReadFile } from "../sys/file.ts";
 import { attempt, call, step } from "../sys/libc.ts";
 import { defaultSignal, execve, setIdentity, setRlimit } from "../sys/process.ts";
+import { Refusal } from "./refusal.ts";
 
 /** Applies rlimits (setrlimit(2)); what the spec does not name stays the caller's. @throws SysError */
 export function limitResources(process: Process): void {
@@ -19,12 +20,23 @@ export function limitResources(process: Process): void {
 export function changeDirectory(process: Process, create: boolean): void {
   step(`change to the directory ${process.cwd}`);
   const result = attempt("chdir", process.cwd);
-  if (result >= 0) return;
+  if (result >= 0) {
+    if (!create) checkInside(process.cwd);
+    return;
+  }
   if (!create) throw new SysError("chdir", [process.cwd], -result, `change to the directory ${process.cwd}`);
   if (result !== -ENOENT) return; // the second try, as the user, decides
   const parts = process.cwd.split("/").filter((part) => part !== "");
   for (let i = 1; i <= parts.length; i++)
     attempt("mkdirat", AT_FDCWD, `/${parts.slice(0, i).join("/")}`, 0o755);
+}
+
+/** A directory outside the root, got at through a descriptor, has no path that starts with "/" (CVE-2024-21626). */
+function checkInside(cwd: string): void {
+  const path = new Uint8Array(4096);
+  const length = attempt("getcwd", path, path.length);
+  if (length > 0 && path[0] !== 0x2f)
+    throw new Refusal(`the working directory ${cwd} is outside of the container's root`);
 }
 
 /** Takes on the user's ids, umask and, unless the kernel keeps them as they are, groups. @throws SysError */

@@ -51,6 +51,7 @@ const NUMBERS = {
   fsmount: [432, 432],
   fsopen: [430, 430],
   fstatfs: [138, 44],
+  getcwd: [79, 17],
   getdents64: [217, 61],
   getegid: [108, 177],
   geteuid: [107, 175],

@@ -8,9 +8,9 @@ import { fdPath } from "./mount.ts";
 export const ST_NOEXEC = 8;
 export const ST_NOSYMFOLLOW = 0x2000;
 
-/** linux/magic.h, and the number that fs/proc gives its top directory */
+/** linux/magic.h, and the number that procfs and sysfs give their top directory */
 export const PROC_SUPER_MAGIC = 0x9fa0;
-export const PROC_ROOT_INODE = 1;
+export const TOP_INODE = 1;
 export const SYSFS_MAGIC = 0x62656572;
 
 const typeWords = new Uint32Array(30); // struct statfs: f_type is the first word

@@ -1,0 +1,87 @@
+// Owns: a directory of the rootfs swapped for a symbolic link by somebody outside (another container that shares it, or
+// its owner) between the look and the mount (CVE-2021-30465).
+
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { attackRootfs, compile } from "../support/attack.ts";
+import { execute, run } from "../support/minibox.ts";
+
+/** Exchanges two names until it is ended. */
+const SWAP = `#define _GNU_SOURCE
+#include <fcntl.h>
+#include <stdio.h>
+int main(int n, char **v) { for (;;) renameat2(AT_FDCWD, v[1], AT_FDCWD, v[2], RENAME_EXCHANGE); }`;
+
+let root: ReturnType<typeof attackRootfs>;
+let host: string;
+let swapper: ReturnType<typeof Bun.spawn> | undefined;
+beforeAll(() => {
+  root = attackRootfs();
+  host = mkdtempSync(join(tmpdir(), "minibox-host-"));
+  mkdirSync(join(host, "target"));
+  mkdirSync(join(host, "volume"));
+  writeFileSync(join(host, "volume/file"), "");
+});
+afterAll(() => {
+  swapper?.kill(9);
+  root.remove();
+  rmSync(host, { recursive: true });
+});
+
+function startSwapping(name: string, target: string): void {
+  mkdirSync(join(root.path, name), { recursive: true });
+  symlinkSync(target, join(root.path, `${name}.link`));
+  swapper = Bun.spawn([compile(SWAP), join(root.path, name), join(root.path, `${name}.link`)]);
+}
+
+async function stopSwapping(): Promise<void> {
+  swapper?.kill(9);
+  await swapper?.exited;
+}
+
+const made = (): string[] => readdirSync(join(host, "target"));
+
+test("a check by name loses the race", async () => {
+  startSwapping("shared", join(host, "target"));
+  const check = 'for i in $(seq 300); do test -L "$0" || mkdir -p "$0/new" 2>/dev/null; done';
+  for (let i = 0; i < 40 && made().length === 0; i++)
+    await execute(["sh", "-c", check, join(root.path, "shared")]);
+  await stopSwapping();
+  expect(made()).toEqual(["new"]);
+  rmSync(join(host, "target/new"), { recursive: true });
+}, 60_000);
+
+test("a volume's place is inside the root at every moment, or the start fails", async () => {
+  startSwapping("volumes", join(host, "target"));
+  let started = 0;
+  for (let i = 0; i < 40; i++) {
+    const words = ["-q", "-v", `${host}/volume:/volumes/new`, root.path, "/bin/sh", "-c"];
+    const { status, stdout } = await run([...words, `grep -c "${host}/target" /proc/self/mountinfo`]);
+    if (stdout !== "") {
+      started++;
+      expect([status, stdout]).toEqual([1, "0\n"]);
+    }
+  }
+  await stopSwapping();
+  expect(made()).toEqual([]);
+  expect(started).toBeGreaterThan(0);
+}, 60_000);
+
+test("/proc is the kernel's, or the start fails", async () => {
+  startSwapping("proc", join(host, "target"));
+  let refused = 0;
+  for (let i = 0; i < 40; i++) {
+    const { status, stdout, stderr } = await run([root.path, "/bin/sh", "-c", "stat -f -c %T /proc/"]);
+    if (status === 125) refused++;
+    // the command's own look may be too late for a name that is still being swapped: below it is the container's mount
+    else if (stdout !== "") expect(stdout).toMatch(/^(proc|UNKNOWN|ext|btrfs|tmpfs)/);
+    if (status === 125)
+      expect(stderr).toMatch(/symbolic link|not what was just mounted|ELOOP|ENOENT|ENOTDIR/);
+  }
+  await stopSwapping();
+  expect(made()).toEqual([]);
+  expect(existsSync(join(host, "target/self"))).toBe(false);
+  expect(refused).toBeGreaterThan(0);
+}, 60_000);
