@@ -1,0 +1,87 @@
+// Owns: what a process hands down to all that it starts without being asked: groups, umask, OOM score, personality,
+// terminal, and limits of what may be written to the host's log.
+
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import { attackRootfs } from "../support/attack.ts";
+import { execute, MINIBOX } from "../support/minibox.ts";
+
+let root: ReturnType<typeof attackRootfs>;
+beforeAll(() => {
+  root = attackRootfs();
+});
+afterAll(() => root.remove());
+
+const LOOK =
+  "grep ^Groups /proc/self/status; umask; cat /proc/self/oom_score_adj; cat /proc/self/personality; env | grep -c SECRET; pwd";
+
+/** A caller with all of it set. */
+const CALLER = [
+  "setarch",
+  "-R",
+  "choom",
+  "-n",
+  "500",
+  "--",
+  "setpriv",
+  "--groups",
+  "5,27,1234",
+  "sh",
+  "-c",
+  'umask 000; exec "$0" "$@"',
+];
+const env = { PATH: process.env.PATH!, SECRET_TOKEN: "SECRET" };
+
+test("a program that the caller starts has all of the caller's", async () => {
+  const { stdout } = await execute([...CALLER, "/usr/bin/env", "sh", "-c", LOOK], { env, cwd: "/etc" });
+  const [groups, umask, score, personality, secrets, cwd] = stdout.split("\n");
+  expect([groups, umask, score, personality, secrets, cwd]).toEqual([
+    "Groups:\t5 27 1234 ",
+    "0000",
+    "500",
+    "00040000",
+    "1",
+    "/etc",
+  ]);
+});
+
+test("a container has none of it", async () => {
+  for (const flags of [[], ["--init"]]) {
+    const words = [
+      MINIBOX,
+      "run",
+      ...flags,
+      "--security-opt",
+      "systempaths=unconfined",
+      root.path,
+      "/bin/sh",
+      "-c",
+      LOOK,
+    ];
+    const { stdout } = await execute([...CALLER, ...words], { env, cwd: "/etc" });
+    const [groups, umask, score, personality, secrets, cwd] = stdout.split("\n");
+    expect([groups!.trim(), umask, score, personality, secrets, cwd]).toEqual([
+      "Groups:",
+      "0022",
+      "0",
+      "00000000",
+      "0",
+      "/",
+    ]);
+  }
+});
+
+test("a caller that the OOM killer spares has no container that is spared", async () => {
+  const { stdout } = await execute([
+    "choom",
+    "-n",
+    "-500",
+    "--",
+    MINIBOX,
+    "run",
+    root.path,
+    "/bin/cat",
+    "/proc/self/oom_score_adj",
+  ]);
+  // where the caller could not be spared to begin with there is nothing to see
+  expect(stdout === "0\n" || stdout === "").toBe(true);
+});
