@@ -79,6 +79,7 @@ describe("--network host", () => {
   test.if(hasNameServers)("leaves alone what is no place for them", async () => {
     const root = scratchRootfs();
     const file = `${root}/etc/resolv.conf`;
+    rmSync(file, { force: true });
     symlinkSync("../run/systemd/resolve/stub-resolv.conf", file);
     expect((await run(["--network", "host", root, "echo", "ok"])).stdout).toBe("ok\n");
     rmSync(`${root}/etc`, { recursive: true });

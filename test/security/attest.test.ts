@@ -82,7 +82,7 @@ test.skipIf(reason !== "")(
   `a container has every limit and every restriction that was asked for ${reason}`,
   async () => {
     const flags =
-      "-m 64m --cpus 0.5 --pids-limit 20 --read-only -u 1000:1001 --ulimit nofile=100:200 --ulimit core=0 --cap-drop ALL --network host";
+      "-m 64m --cpus 0.5 --pids-limit 20 --read-only -u 1000:1001 --ulimit nofile=100:200 --ulimit core=0 --cap-drop ALL --overlay --network host";
     const { posture } = await attested([...flags.split(" "), "--tmpfs", "/tmp:size=1m"]);
     expect(isOwn(posture).net).toBe(false);
     expect(posture.user).toEqual({ uid: 1000, gid: 1001, additionalGids: [], umask: 0o022 });
