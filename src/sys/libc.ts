@@ -247,7 +247,13 @@ export interface SpawnWords {
   path: number;
   argv: number;
   envp: number;
+  /** the same for the trace: path and words */
+  shown: readonly [path: string, words: string];
 }
+
+/** As a trace shows it: the addresses mean nothing to a reader. */
+const reportSpawn = ({ shown: [path, words] }: SpawnWords, result: number): void =>
+  report("posix_spawn", ["&pid", path, null, null, words, "envp"], result);
 
 const { unshare, posix_spawn: posixSpawn, setns } = libc as unknown as Record<string, Native>;
 
@@ -268,8 +274,7 @@ export function spawnInNamespace(flag: number, own: number, words: SpawnWords): 
   if (unshared === 0) setns!(own, flag, 0, 0, 0, 0);
   if (tracer) report("unshare", [flag], unshared);
   if (unshared < 0) throw new SysError("unshare", [flag], -unshared, phase);
-  if (tracer)
-    report("posix_spawn", ["&pid", "/proc/self/exe", null, null, "minibox child SOCKET", "…"], spawned);
+  if (tracer) reportSpawn(words, spawned);
   if (tracer) report("setns", [own, flag], 0);
   return spawned;
 }
@@ -302,8 +307,7 @@ export function spawnInNamespaceAndEnd(
   }
   const failed = posixSpawn!(words.pid, words.path, 0, 0, words.argv, words.envp);
   if (tracer) report("unshare", [flag], 0);
-  if (tracer)
-    report("posix_spawn", ["&pid", "/proc/self/exe", null, null, "minibox child SOCKET", "…"], -failed);
+  if (tracer) reportSpawn(words, -failed);
   for (let rest = pid[0]!, at = end; rest > 0; rest = (rest / 10) | 0) bytes[--at] = 48 + (rest % 10);
   if (failed === 0) libc.syscall(write, socket, address, bytes.length, 0, 0, 0);
   libc.syscall(exitGroup, failed, 0, 0, 0, 0, 0);

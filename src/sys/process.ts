@@ -4,7 +4,14 @@ import { cstring } from "./bytes.ts";
 import { PR, SIG_SETMASK, SIG_UNBLOCK, SIGNALS, WNOHANG } from "./constants.ts";
 import { EINTR, ESRCH } from "./errno.ts";
 import { tryReadFile } from "./file.ts";
-import { addressOf, attempt, call, spawnInNamespace, spawnInNamespaceAndEnd } from "./libc.ts";
+import {
+  addressOf,
+  attempt,
+  call,
+  type SpawnWords,
+  spawnInNamespace,
+  spawnInNamespaceAndEnd,
+} from "./libc.ts";
 
 /** A C vector (argv, envp): the strings one after the other, and the table of pointers to them, NULL at the end. */
 export function vector(words: readonly string[]): { table: Uint8Array; keep: Uint8Array } {
@@ -84,6 +91,7 @@ export function spawnInNewNamespace(
     path: addressOf(pathBytes),
     argv: addressOf(args.table),
     envp: addressOf(env.table),
+    shown: [path, argv.join(" ")],
   });
   keepAlive(pathBytes, args.keep, env.keep, args.table, env.table);
   return result < 0 ? result : pid[0]!;
@@ -106,11 +114,12 @@ export function spawnInNewNamespaceAndEnd(
   const pathBytes = cstring(path);
   const args = vector(argv);
   const env = vector(envp);
-  const words = {
+  const words: SpawnWords = {
     pid: addressOf(pidBytes),
     path: addressOf(pathBytes),
     argv: addressOf(args.table),
     envp: addressOf(env.table),
+    shown: [path, argv.join(" ")],
   };
   const { bytes, end } = message;
   return spawnInNamespaceAndEnd(flag, words, pid, socket, { bytes, address: addressOf(bytes), end });
