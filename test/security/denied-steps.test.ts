@@ -1,0 +1,94 @@
+// A kernel, a container around us or a security module may refuse any one step of making a container. Then either
+// nothing runs and one line says why, or what runs is confined no less than ever: never a half-confined container.
+
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import { readFileSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import type { Attestation } from "../../src/container/attest.ts";
+import { denying, NUMBERS } from "../support/deny.ts";
+import {
+  execute,
+  expectNothingLeft,
+  leftovers,
+  MINIBOX,
+  rootfs,
+  scratchDirectory,
+  skipReason,
+} from "../support/minibox.ts";
+
+const reason = skipReason("python3");
+const EPERM = 1;
+const ENOSYS = 38;
+
+const scratch = scratchDirectory();
+const file = join(scratch, "posture.json");
+const words = [
+  MINIBOX,
+  "run",
+  "--attest",
+  file,
+  "--pids-limit",
+  "20",
+  "-u",
+  "1000:1000",
+  rootfs("busybox"),
+  "echo",
+  "ran",
+];
+
+/** What must be the same however it came about; the filter that denies is one more, and inodes differ. */
+function confinement(): unknown {
+  const posture = JSON.parse(readFileSync(file, "utf8")) as Attestation;
+  const own = Object.entries(posture.namespaces).map(([name, namespace]) => [name, namespace.own]);
+  const { capabilities, noNewPrivileges, user, root, maskedPaths, readonlyPaths, cgroup } = posture;
+  // where mknod is refused, the host's own node is bound over an empty file: a mount more, no right more
+  const isNode = (path: string) => /^\/dev\/(null|zero|full|random|urandom|tty)$/.test(path);
+  const places = posture.mounts.filter(({ destination }) => !isNode(destination));
+  const mounts = places.map(({ destination, options }) => [destination, options]);
+  return {
+    own,
+    capabilities,
+    noNewPrivileges,
+    user,
+    root,
+    mounts,
+    maskedPaths: maskedPaths.toSorted(),
+    readonlyPaths: readonlyPaths.toSorted(),
+    pids: cgroup["pids.max"],
+    devices: cgroup["devices.list"],
+    seccomp: posture.seccomp.mode,
+  };
+}
+
+let whole: unknown;
+const before = leftovers();
+beforeAll(async () => {
+  if (reason) return;
+  expect((await execute(words)).stdout).toBe("ran\n");
+  whole = confinement();
+});
+afterAll(async () => {
+  rmSync(scratch, { recursive: true, force: true });
+  await expectNothingLeft(before);
+});
+
+// (prlimit64 is none of them: without it the runtime itself does not start)
+const steps = Object.keys(NUMBERS).flatMap((name) => [
+  [name, "EPERM", EPERM] as const,
+  [name, "ENOSYS", ENOSYS] as const,
+]);
+
+test.skipIf(reason !== "").each(steps)(
+  `%s failing with %s confines wholly or not at all ${reason}`,
+  async (name, _, errno) => {
+    rmSync(file, { force: true });
+    const { status, stdout, stderr } = await execute(denying(name as keyof typeof NUMBERS, errno, words));
+    if (stdout === "ran\n" && status === 0) {
+      expect(confinement()).toEqual(whole);
+      return;
+    }
+    expect({ status, stdout }).toEqual({ status: 125, stdout: "" });
+    expect(stderr).toMatch(/^(minibox: [^\n]+\n)+( {2}[^\n]+\n)?$/);
+    expect(stderr).not.toContain("fault of minibox itself");
+  },
+);
