@@ -26,7 +26,7 @@ test("every line is a call of parent or child, or a heading", () => {
 test("calls come in the order in which they happen", () => {
   const order = [
     /^parent {3}unshare\(CLONE_NEWPID\) = 0$/,
-    /^parent {3}posix_spawn\(.*\/proc\/self\/exe/,
+    /^parent {3}posix_spawn\("&pid", "\/proc\/self\/fd\/\d+", NULL, NULL, "minibox child \d+"/,
     /^parent {3}mkdirat\(AT_FDCWD, "\/run\/minibox\/[^"]+", 0700\) = 0$/,
     /^child {4}setsid\(\) = 1$/,
     /^child {4}unshare\(CLONE_NEWNS\|CLONE_NEWUTS\|CLONE_NEWIPC\) = 0$/,
