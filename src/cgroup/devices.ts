@@ -22,28 +22,26 @@ export interface DeviceList {
 const ALL = -1;
 const EVERY_ACCESS = "rwm";
 
-const character = (major: number, minor: number): DeviceRule => ({
-  allow: true,
+const character = (major: number, minor: number, access = EVERY_ACCESS): DeviceException => ({
   type: "c",
   major,
   minor,
-  access: EVERY_ACCESS,
+  access,
 });
 
 /**
  * In force whatever the spec says, as in runc: any node may be made, none that holds state of the host's be opened.
- * The terminals are those of /dev/console, /dev/ptmx and /dev/pts.
+ * The terminals are those of /dev/ptmx and /dev/pts; /dev/console is one of them, the host's own (5:1) none of ours.
  */
-const ALWAYS: readonly DeviceRule[] = [
-  { allow: true, type: "c", access: "m" },
-  { allow: true, type: "b", access: "m" },
+const ALWAYS: readonly DeviceException[] = [
+  character(ALL, ALL, "m"),
+  { type: "b", major: ALL, minor: ALL, access: "m" },
   character(1, 3), // null
   character(1, 5), // zero
   character(1, 7), // full
   character(1, 8), // random
   character(1, 9), // urandom
   character(5, 0), // tty
-  character(5, 1), // console
   character(5, 2), // ptmx
   character(136, ALL), // pts
 ];
@@ -52,7 +50,9 @@ const ALWAYS: readonly DeviceRule[] = [
 export function deviceList(rules: readonly DeviceRule[] | undefined): DeviceList {
   const list: DeviceList = { allowAll: false, exceptions: [] };
   for (const rule of rules ?? []) applyRule(list, rule);
-  for (const rule of ALWAYS) applyRule(list, rule);
+  // nearly always, and on the way of every start
+  if (!list.allowAll && list.exceptions.length === 0) return { allowAll: false, exceptions: [...ALWAYS] };
+  for (const exception of ALWAYS) change(list, exception, !list.allowAll);
   return list;
 }
 

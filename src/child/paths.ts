@@ -3,11 +3,19 @@
 // mask follow a symlink or be made of a device that it prepared (CVE-2025-31133).
 
 import type { Spec } from "../spec/types.ts";
-import { AT, MOUNT_ATTR, O, RESOLVE, S_IFDIR, S_IFMT } from "../sys/constants.ts";
-import { ELOOP, ENOENT, ENOTDIR, SysError } from "../sys/errno.ts";
-import { close, open, openat, statx, tryOpenat2, withFd } from "../sys/file.ts";
+import { AT, AT_FDCWD, MOUNT_ATTR, MOVE_MOUNT_F_EMPTY_PATH, O, RESOLVE } from "../sys/constants.ts";
+import { EINVAL, ELOOP, ENOENT, ENOTDIR, SysError } from "../sys/errno.ts";
+import { close, openat, statx, tryOpenat2, withFd } from "../sys/file.ts";
 import { call, step } from "../sys/libc.ts";
-import { detach, fdPath, mountDetached, moveMount, openTree, setMountAttributes } from "../sys/mount.ts";
+import {
+  detach,
+  fdPath,
+  mountDetached,
+  openTree,
+  setMountAttributes,
+  tryMoveMount,
+  tryOpenTree,
+} from "../sys/mount.ts";
 import { fileSystemType, PROC_SUPER_MAGIC, SYSFS_MAGIC, TOP_INODE } from "../sys/statfs.ts";
 import { Refusal } from "./refusal.ts";
 
@@ -66,17 +74,32 @@ export function setSysctls(proc: number | undefined, spec: Spec): void {
   }
 }
 
-/** A path inside the root, no symlink followed; undefined where there is none. @throws SysError, Refusal */
-function openPath(root: number, { proc, sys }: KernelTrees, path: string): number | undefined {
+/** A file or directory as the mount calls take one: a name below a directory, "" for the descriptor itself. */
+interface Place {
+  at: number;
+  name: string;
+}
+
+/**
+ * Where a path is, no symlink followed; undefined where there is none. What lies right below /proc or /sys, as most
+ * do, is found by the call itself: it may still be none. @throws SysError, Refusal
+ */
+function locate(root: number, { proc, sys }: KernelTrees, path: string): Place | undefined {
+  const inProc = proc !== undefined && path.startsWith("/proc/");
+  const inSys = sys !== undefined && path.startsWith("/sys/");
+  const at = inProc ? proc : inSys ? sys : root;
+  const name = inProc ? path.slice(6) : inSys ? path.slice(5) : path;
+  if (at !== root && !name.includes("/") && name !== "" && name !== "..") return { at, name };
   const flags = O.O_PATH | O.O_NOFOLLOW;
-  let fd: number;
-  if (proc !== undefined && path.startsWith("/proc/")) fd = tryOpenat2(proc, path.slice(6), flags, BENEATH);
-  else if (sys !== undefined && path.startsWith("/sys/")) fd = tryOpenat2(sys, path.slice(5), flags, BENEATH);
-  else fd = tryOpenat2(root, path, flags, INSIDE);
-  if (fd >= 0) return fd;
+  const fd = tryOpenat2(at, name, flags, at === root ? INSIDE : BENEATH);
+  if (fd >= 0) return { at: fd, name: "" };
   if (fd === -ENOENT || fd === -ENOTDIR) return undefined;
   if (fd === -ELOOP) throw new Refusal(`${path} cannot be protected: a symbolic link is on the way to it`);
-  throw new SysError("openat2", [root, path, flags], -fd, `protect ${path}`);
+  throw new SysError("openat2", [at, name, flags], -fd, `protect ${path}`);
+}
+
+function leave({ at, name }: Place): void {
+  if (name === "") close(at);
 }
 
 /** Makes paths read-only, and hides others. @throws SysError, Refusal */
@@ -84,7 +107,7 @@ export function protectPaths(root: number, spec: Spec, trees: KernelTrees): void
   const { maskedPaths, readonlyPaths } = spec.linux;
   if (readonlyPaths?.length) {
     step("make parts of /proc read-only", "they are the host's too: sysctls, interrupts, buses");
-    for (const path of readonlyPaths) makeReadonly(openPath(root, trees, path));
+    for (const path of readonlyPaths) makeReadonly(locate(root, trees, path), path);
   }
   if (maskedPaths?.length) {
     step("mask parts of /proc and /sys", "what they show or do concerns the host alone");
@@ -92,13 +115,18 @@ export function protectPaths(root: number, spec: Spec, trees: KernelTrees): void
   }
 }
 
-function makeReadonly(place: number | undefined): void {
-  if (place === undefined) return;
-  const tree = openTree(place, "", AT.AT_EMPTY_PATH | AT.AT_RECURSIVE);
-  setMountAttributes(tree, { set: MOUNT_ATTR.MOUNT_ATTR_RDONLY, recursive: true });
-  moveMount(tree, place);
-  close(tree);
-  close(place);
+function makeReadonly(place: Place | undefined, path: string): void {
+  if (!place) return;
+  const { at, name } = place;
+  const how = AT.AT_RECURSIVE | (name === "" ? AT.AT_EMPTY_PATH : AT.AT_SYMLINK_NOFOLLOW);
+  const tree = tryOpenTree(at, name, how);
+  if (tree >= 0) {
+    setMountAttributes(tree, { set: MOUNT_ATTR.MOUNT_ATTR_RDONLY, recursive: true });
+    const moved = tryMoveMount(tree, at, name);
+    if (moved < 0) throw new SysError("move_mount", [tree, "", at, name], -moved, `make ${path} read-only`);
+    close(tree);
+  } else if (tree !== -ENOENT) throw new SysError("open_tree", [at, name], -tree, `make ${path} read-only`);
+  leave(place);
 }
 
 /**
@@ -107,25 +135,42 @@ function makeReadonly(place: number | undefined): void {
  */
 function maskAll(root: number, trees: KernelTrees, paths: readonly string[]): void {
   const { MOUNT_ATTR_NOSUID, MOUNT_ATTR_NODEV, MOUNT_ATTR_NOEXEC, MOUNT_ATTR_RDONLY } = MOUNT_ATTR;
-  const tmpfs = mountDetached(
-    "tmpfs",
-    [["mode", "755"]],
-    MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC,
-  );
+  const tmpfs = mountDetached("tmpfs", [], MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
   call("mkdirat", tmpfs, "directory", 0o555);
   close(openat(tmpfs, "file", O.O_CREAT | O.O_EXCL, 0o444));
   setMountAttributes(tmpfs, { set: MOUNT_ATTR_RDONLY });
   // before Linux 6.15 only what is attached can be copied; over "/" is where every user may attach it
-  withFd(open("/", O.O_PATH | O.O_DIRECTORY), (top) => moveMount(tmpfs, top));
+  call("move_mount", tmpfs, "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH);
+  // one copy of each waits for the first path that is there to be covered
+  const spare = { file: -1, directory: -1 };
   for (const path of paths) {
-    const place = openPath(root, trees, path);
-    if (place === undefined) continue;
-    const isDirectory = (statx(place).mode & S_IFMT) === S_IFDIR;
-    const tree = openTree(tmpfs, isDirectory ? "directory" : "file", 0);
-    moveMount(tree, place);
-    close(tree);
-    close(place);
+    const place = locate(root, trees, path);
+    if (!place) continue;
+    const covered = cover(tmpfs, spare, "file", place);
+    // of the two kinds it is the other
+    const result =
+      covered === -EINVAL || covered === -ENOTDIR ? cover(tmpfs, spare, "directory", place) : covered;
+    if (result < 0 && result !== -ENOENT)
+      throw new SysError("move_mount", ["", place.at, place.name], -result, `mask ${path}`);
+    leave(place);
   }
+  if (spare.file >= 0) close(spare.file);
+  if (spare.directory >= 0) close(spare.directory);
   detach(fdPath(tmpfs));
   close(tmpfs);
+}
+
+/** Returns -errno on failure; the copy is then left for the next. */
+function cover(
+  tmpfs: number,
+  spare: { file: number; directory: number },
+  kind: "file" | "directory",
+  { at, name }: Place,
+): number {
+  if (spare[kind] < 0) spare[kind] = openTree(tmpfs, kind, 0);
+  const result = tryMoveMount(spare[kind], at, name);
+  if (result < 0) return result;
+  close(spare[kind]);
+  spare[kind] = -1;
+  return result;
 }

@@ -41,6 +41,17 @@ const MOVE_MOUNT_T_EMPTY_PATH = 0x40;
 export const moveMount = (tree: number, target: number): number =>
   call("move_mount", tree, "", target, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH);
 
+/** The same for a name below a directory, or for `target` itself where that is ""; returns -errno on failure. */
+export const tryMoveMount = (tree: number, target: number, name: string): number =>
+  attempt(
+    "move_mount",
+    tree,
+    "",
+    target,
+    name,
+    name === "" ? MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH : MOVE_MOUNT_F_EMPTY_PATH,
+  );
+
 export interface MountAttributes {
   /** MOUNT_ATTR_* to set and to clear */
   set?: number;
@@ -56,11 +67,13 @@ export interface MountAttributes {
 /** mount_setattr(2) on the mount that a descriptor is the root of. @throws SysError */
 export function setMountAttributes(fd: number, attributes: MountAttributes): void {
   // struct mount_attr { __u64 attr_set, attr_clr, propagation, userns_fd; }
-  const { set = 0, clear = 0, propagation = 0, recursive = false, userns = 0 } = attributes;
-  const attr = new Uint8Array(
-    new BigUint64Array([BigInt(set), BigInt(clear), BigInt(propagation), BigInt(userns)]).buffer,
-  );
-  const flags = AT.AT_EMPTY_PATH | (recursive ? AT.AT_RECURSIVE : 0);
+  const halves = new Uint32Array(8); // all of them below 2^32
+  halves[0] = attributes.set ?? 0;
+  halves[2] = attributes.clear ?? 0;
+  halves[4] = attributes.propagation ?? 0;
+  halves[6] = attributes.userns ?? 0;
+  const attr = new Uint8Array(halves.buffer);
+  const flags = attributes.recursive ? AT.AT_EMPTY_PATH | AT.AT_RECURSIVE : AT.AT_EMPTY_PATH;
   call("mount_setattr", fd, "", flags, attr, attr.length);
 }
 

@@ -83,6 +83,7 @@ describe("the default list", () => {
       [{ type: "b", major: 8, minor: 0, access: "r" }, false],
       [{ type: "b", major: 8, minor: 0, access: "rm" }, false],
       [{ type: "c", major: 1, minor: 1, access: "r" }, false], // mem
+      [{ type: "c", major: 5, minor: 1, access: "w" }, false], // the host's console
       [{ type: "c", major: 10, minor: 200, access: "w" }, false], // tun
       [{ type: "b", major: 1, minor: 3, access: "r" }, false],
     ];
