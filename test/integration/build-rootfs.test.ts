@@ -4,6 +4,7 @@ import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { chmod, mkdir, mkdtemp, readdir, realpath, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { Tmux } from "../support/tmux.ts";
 
 const script = join(import.meta.dir, "../../scripts/build-rootfs.sh");
 const isRoot = process.getuid?.() === 0;
@@ -187,12 +188,14 @@ describe("host", () => {
     expect(await shell(root, verify)).toBe("");
   });
 
-  testIf(without("script"), "vi opens, writes and ends on a terminal", async () => {
+  testIf(without("tmux"), "vi opens, writes and ends on a terminal", async () => {
     await writeFile(join(root, "tmp/text"), "one\n");
     const words = inside(root, "vi", "-c", "s/one/two/", "-c", "wq", "/tmp/text").map((word) => `'${word}'`);
-    const { status, out } = await run(["script", "-qec", `timeout 10 ${words.join(" ")}`, "/dev/null"]);
-    expect(status).toBe(0);
-    expect(out).not.toMatch(/E\d{2,}:/);
+    using terminal = new Tmux();
+    terminal.enter(`${words.join(" ")}; echo status $?`);
+    const screen = await terminal.shows(/^status \d+$/m, 25);
+    expect(screen).toMatch(/^status 0$/m);
+    expect(screen).not.toMatch(/E\d{2,}:/);
     expect(readFileSync(join(root, "tmp/text"), "utf8")).toBe("two\n");
   });
 
