@@ -31,6 +31,7 @@ export interface Waiting {
 
 export interface Measured {
   name: string;
+  filter: boolean;
   skipped?: string;
   /** where its own words for it are longer: all of them */
   said?: string;
@@ -59,15 +60,15 @@ const say = (text: string): void => {
 
 /** Runs each program once: what cannot work here is skipped with its own words for it. */
 async function probe(plan: Plan, program: Program): Promise<Measured> {
-  const { name, path } = program;
+  const { name, filter, path } = program;
   const known = plan.skipped[name] ?? (path === undefined ? "not installed" : undefined);
-  if (known !== undefined || path === undefined) return { name, skipped: known ?? "not installed" };
+  if (known !== undefined || path === undefined) return { name, filter, skipped: known ?? "not installed" };
   const command = program.command(`${plan.tag}-probe`, "true");
   const child = Bun.spawn(command, { stdin: "ignore", stdout: "ignore", stderr: "pipe" });
   const stderr = (await new Response(child.stderr).text()).trim();
-  if ((await child.exited) === 0) return { name, version: version(name, path), command };
+  if ((await child.exited) === 0) return { name, filter, version: version(name, path), command };
   const reason = stderr.split("\n").at(-1) || `exit code ${child.exitCode}`;
-  return { name, skipped: `does not run here: ${reason}`, said: stderr };
+  return { name, filter, skipped: `does not run here: ${reason}`, said: stderr };
 }
 
 function version(name: string, path: string): string {

@@ -6,8 +6,9 @@ import { NAMES } from "./programs.ts";
 export const HELP = `Usage: bun run bench [options]
 
 Measures minibox beside runc, crun, bwrap, unshare, podman and the "containers from scratch"
-original in Go, all in one run, and prints three tables as markdown: one container, many
-containers eight at a time, and the memory of what waits beside a running container.
+original in Go, all in one run, and prints tables as markdown: one container with docker's
+default confinement, one without its seccomp filter, many containers eight at a time, and the
+memory of what waits beside a running container.
 Needs root, hyperfine and a static busybox; a program that is not installed has a row that
 says so. Takes two to three minutes.
 
@@ -23,11 +24,14 @@ Options:
   -h, --help       this text
 
 How it is fair: hyperfine starts every program without a shell, in turns, in the same namespaces
-of the bench's own, and medians are taken over the samples of all rounds. runc and crun get
-\`runc spec\`'s bundle brought to what minibox does by default: a cgroup, and namespaces for pid,
-mount, uts, ipc, network and cgroup. On a host with cgroup v1 and v2 side by side, which crun
-refuses, the v2 mount is taken away for all of them alike. bwrap and unshare make no cgroup; the
-Go original has pid, mount and uts namespaces only. podman runs crun (else runc) on top.
+of the bench's own, and medians are taken over the samples of all rounds. runc and crun get as
+their bundle what minibox makes of its own defaults: namespaces, cgroup, mounts, masked paths,
+capabilities and seccomp filter; podman has the like by itself. Those that have no such filter
+are compared among themselves, beside minibox, runc and crun without theirs. "wide open" is
+minibox with all else that confines turned off as well: the difference is what confining costs.
+On a host with cgroup v1 and v2 side by side, which crun refuses, the v2 mount is taken away for
+all of them alike. bwrap and unshare make no cgroup; the Go original has pid, mount and uts
+namespaces only. podman runs crun (else runc) on top.
 The last row is the floor: the host's own true, in no container.
 
 Everything it makes is removed at the end, also on ^C, and it says whether anything is left.

@@ -28,7 +28,8 @@ export async function prepare(plan: Pick<Plan, "work">, step: Step): Promise<Rec
   await step([`${REPOSITORY}/scripts/build-rootfs.sh`, "--from", "busybox", rootfs]);
   mkdirSync(`${plan.work}/podman`);
   await step(["cp", "-a", rootfs, podmanRootfsOf(plan)]);
-  for (const job of ["true", "sleep"] as const) writeBundle(bundleOf(plan, job), rootfs, argsOf(job));
+  for (const job of ["true", "sleep"] as const)
+    for (const filter of [true, false]) writeBundle(bundleOf(plan, job, filter), rootfs, argsOf(job), filter);
   // podman asks for limits above what this process may hand on, where its own hard ones are low
   writeFileSync(
     containersConf(plan),

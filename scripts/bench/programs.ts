@@ -24,6 +24,8 @@ const ARGS: Record<Job, readonly string[]> = { true: ["/bin/true"], sleep: ["/bi
 
 export interface Program {
   name: string;
+  /** the command runs under docker's seccomp filter, or one like it: compared only with others that do */
+  filter: boolean;
   /** the executable; undefined where it is not installed */
   path: string | undefined;
   /** the other measurements it takes part in; one run is always measured */
@@ -37,12 +39,14 @@ export interface Program {
 export const rootfsOf = (plan: Pick<Plan, "work">): string => `${plan.work}/rootfs`;
 /** podman writes into a root it is given (/run/.containerenv, /etc/hosts): it has its own */
 export const podmanRootfsOf = (plan: Pick<Plan, "work">): string => `${plan.work}/podman/rootfs`;
-export const bundleOf = (plan: Pick<Plan, "work">, job: Job): string => `${plan.work}/bundle-${job}`;
+export const bundleOf = (plan: Pick<Plan, "work">, job: Job, filter: boolean): string =>
+  `${plan.work}/bundle-${job}${filter ? "" : "-without-filter"}`;
 export const originalOf = (plan: Pick<Plan, "work">): string => `${plan.work}/original`;
 export const argsOf = (job: Job): readonly string[] => ARGS[job];
 
 export const NAMES = [
   "minibox",
+  "minibox wide open",
   "runc",
   "crun",
   "bwrap",
@@ -52,20 +56,36 @@ export const NAMES = [
   "no container",
 ] as const;
 
+const WITHOUT_FILTER = ["--security-opt", "seccomp=unconfined"];
+/** Together with the filter all that confines beyond namespaces and cgroup: what the confinement costs is the difference. */
+const WIDE_OPEN = [
+  ...["--security-opt", "no-new-privileges=false"],
+  ...["--security-opt", "systempaths=unconfined"],
+  ...["--cap-add", "ALL"],
+];
+
 /** Everything that is compared, in the order of the tables. */
 export function programs(plan: Plan): Program[] {
   const rootfs = rootfsOf(plan);
-  const oci = (name: string): Program => {
+  const oci = (name: string, filter: boolean): Program => {
     const path = Bun.which(name) ?? undefined;
     const command: Program["command"] = (id, job) => [
       path ?? name,
       "run",
       "--bundle",
-      bundleOf(plan, job),
+      bundleOf(plan, job, filter),
       id,
     ];
-    return { name, path, burst: true, memory: true, command };
+    return { name, filter, path, burst: filter, memory: filter, command };
   };
+  const minibox = (name: (typeof NAMES)[number], filter: boolean, flags: readonly string[]): Program => ({
+    name,
+    filter,
+    path: plan.minibox,
+    burst: filter,
+    memory: filter,
+    command: (id, job) => [plan.minibox, "run", "--name", id, ...flags, rootfs, ...ARGS[job]],
+  });
   const tool = (
     name: (typeof NAMES)[number],
     path: string | null,
@@ -73,21 +93,21 @@ export function programs(plan: Plan): Program[] {
     words: readonly string[],
   ): Program => ({
     name,
+    filter: false,
     path: path ?? undefined,
     burst,
     memory: true,
     command: (_id, job) => [path ?? name, ...words, ...ARGS[job]],
   });
   const all: Program[] = [
-    {
-      name: "minibox",
-      path: plan.minibox,
-      burst: true,
-      memory: true,
-      command: (id, job) => [plan.minibox, "run", "--name", id, rootfs, ...ARGS[job]],
-    },
-    oci("runc"),
-    oci("crun"),
+    minibox("minibox", true, []),
+    oci("runc", true),
+    oci("crun", true),
+    podman(plan),
+    minibox("minibox", false, WITHOUT_FILTER),
+    minibox("minibox wide open", false, [...WITHOUT_FILTER, ...WIDE_OPEN]),
+    oci("runc", false),
+    oci("crun", false),
     tool("bwrap", Bun.which("bwrap"), true, [
       "--unshare-all",
       "--bind",
@@ -105,10 +125,10 @@ export function programs(plan: Plan): Program[] {
       rootfs,
     ]),
     tool("Go original", originalOf(plan), false, ["run", rootfs]),
-    podman(plan),
     // the floor: what starting any program and waiting for it costs here
     {
       name: "no container",
+      filter: false,
       path: Bun.which("true") ?? undefined,
       burst: true,
       memory: false,
@@ -134,6 +154,7 @@ function podman(plan: Plan): Program {
   const root = ["--rootfs", podmanRootfsOf(plan)];
   return {
     name: "podman",
+    filter: true,
     path,
     burst: false,
     memory: true,

@@ -8,14 +8,14 @@ export function median(values: readonly number[]): number {
   return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
 }
 
-/** The median of one program's pooled samples against another's; undefined where either was not measured. */
+/** The median of one program's pooled samples against another's of its kind; undefined where either was not measured. */
 export function ratio(
   rows: readonly Measured[],
   row: Measured,
   to: string,
   of: "run" | "burst",
 ): number | undefined {
-  const base = rows.find(({ name }) => name === to)?.[of]?.times;
+  const base = rows.find(({ name, filter }) => name === to && filter === row.filter)?.[of]?.times;
   const own = row[of]?.times;
   return base?.length && own?.length ? median(own) / median(base) : undefined;
 }
@@ -33,9 +33,11 @@ const mib = (kib: number): string => (kib / 1024).toFixed(1);
 const times = (value: number | undefined): string => (value === undefined ? "–" : value.toFixed(2));
 const skipped = (row: Measured): string[] => [row.name, `skipped: ${row.skipped}`];
 
-export function runTable(rows: readonly Measured[]): string {
+/** The rows of one kind: all with the seccomp filter, or all without. */
+export function runTable(head: string, all: readonly Measured[], filter: boolean): string {
+  const rows = all.filter((row) => row.filter === filter);
   return table(
-    ["`/bin/true` in a container", "median ms", "fastest ms", "× runc", "× crun", "runs", "failed"],
+    [head, "median ms", "fastest ms", "× runc", "× crun", "runs", "failed"],
     rows.map((row) =>
       row.run === undefined
         ? skipped(row)
@@ -52,16 +54,14 @@ export function runTable(rows: readonly Measured[]): string {
   );
 }
 
-/** @param takesPart the programs that belong into this table, so that one of them is missed in it when skipped */
-export function burstTable(
-  rows: readonly Measured[],
-  takesPart: readonly string[],
-  containers: number,
-): string {
+/** What of a row belongs into a table, so that a skipped one is missed in it. */
+export type Takes = (row: Measured) => boolean;
+
+export function burstTable(rows: readonly Measured[], takesPart: Takes, containers: number): string {
   return table(
     [`${containers} containers, 8 at a time`, "seconds", "per second", "× runc", "× crun", "failed"],
     rows
-      .filter(({ name }) => takesPart.includes(name))
+      .filter(takesPart)
       .map((row) =>
         row.burst === undefined
           ? skipped(row)
@@ -77,11 +77,11 @@ export function burstTable(
   );
 }
 
-export function memoryTable(rows: readonly Measured[], takesPart: readonly string[]): string {
+export function memoryTable(rows: readonly Measured[], takesPart: Takes): string {
   return table(
     ["waiting beside `sleep`", "processes", "RSS MiB", "PSS MiB", "of 10: RSS each", "of 10: PSS each"],
     rows
-      .filter(({ name }) => takesPart.includes(name))
+      .filter(takesPart)
       .map((row) =>
         row.memory === undefined
           ? skipped(row)
