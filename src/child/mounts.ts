@@ -214,7 +214,9 @@ export function openDestination(
 
 /** Makes a path's last part below its parent, which is opened, and where need be made, inside the root first. */
 function create(root: number, path: string, kind: "directory" | "file"): void {
-  const trimmed = path.replace(/\/+$/, "");
+  let end = path.length;
+  while (end > 1 && path[end - 1] === "/") end--;
+  const trimmed = path.slice(0, end);
   const slash = trimmed.lastIndexOf("/");
   const name = trimmed.slice(slash + 1);
   withFd(openDestination(root, trimmed.slice(0, slash) || "/", "directory", false), (parent) => {

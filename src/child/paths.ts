@@ -154,10 +154,16 @@ function maskAll(root: number, trees: KernelTrees, paths: readonly string[]): vo
       throw new SysError("move_mount", ["", place.at, place.name], -result, `mask ${path}`);
     leave(place);
   }
-  if (spare.file >= 0) close(spare.file);
-  if (spare.directory >= 0) close(spare.directory);
+  for (const kind of ["file", "directory"] as const) discard(tmpfs, kind, spare[kind]);
   detach(fdPath(tmpfs));
   close(tmpfs);
+}
+
+/** Hung upon its tmpfs a copy ends with that; a mount that ends alone makes the kernel wait for all processors. */
+function discard(tmpfs: number, kind: "file" | "directory", spare: number): void {
+  if (spare < 0) return;
+  tryMoveMount(spare, tmpfs, kind);
+  close(spare);
 }
 
 /** Returns -errno on failure; the copy is then left for the next. */

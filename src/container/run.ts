@@ -133,7 +133,7 @@ function prepare(
     pid: child.pid,
     startTime: startTime(child.pid),
     bundle: request.bundle,
-    created: Math.floor(Date.now() / 1000),
+    created: (Date.now() / 1000) >>> 0,
     cgroups: directories,
   });
   undo.push(() => removeState(directory));

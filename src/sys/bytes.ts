@@ -61,6 +61,12 @@ export function cstring(text: string): Uint8Array {
   return out;
 }
 
+/** A 64-bit value below 2^53 into two words, little-endian; the array itself takes each modulo 2^32. */
+export function putLong(words: Uint32Array, at: number, value: number): void {
+  words[at] = value;
+  words[at + 1] = value / 2 ** 32;
+}
+
 /** Splits a buffer of NUL-ended words, the form of /proc/PID/cmdline and environ. */
 export function splitNul(bytes: Uint8Array): string[] {
   const words: string[] = [];

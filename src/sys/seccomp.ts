@@ -1,5 +1,6 @@
 // Owns putting a seccomp filter on this thread (seccomp(2)), and the promise that it wants (PR_SET_NO_NEW_PRIVS).
 
+import { putLong } from "./bytes.ts";
 import { PR } from "./constants.ts";
 import { addressOf, call } from "./libc.ts";
 
@@ -12,9 +13,10 @@ export const SECCOMP_FILTER_FLAG_NEW_LISTENER = 8;
  * are read from. @throws SysError
  */
 export function installFilter(program: Uint8Array, flags: number): number {
-  // struct sock_fprog { unsigned short len; struct sock_filter *filter; }; the pointer in halves: a BigInt is dearer
-  const address = addressOf(program);
-  const fprog = new Uint32Array([program.length / 8, 0, address % 2 ** 32, Math.floor(address / 2 ** 32)]);
+  // struct sock_fprog { unsigned short len; struct sock_filter *filter; }
+  const fprog = new Uint32Array(new ArrayBuffer(16));
+  fprog[0] = program.length / 8;
+  putLong(fprog, 2, addressOf(program));
   return call("seccomp", SECCOMP_SET_MODE_FILTER, flags, new Uint8Array(fprog.buffer));
 }
 

@@ -4,6 +4,7 @@
 // what somebody sent (kill(2)) to the thread which has it blocked and reads it from a signalfd; what the kernel or
 // the engine itself raised goes to the handler that was there before (sigaction(2), siginfo's si_code).
 
+import { putLong } from "./bytes.ts";
 import { SIGNALS } from "./constants.ts";
 import { close } from "./file.ts";
 import { attempt } from "./libc.ts";
@@ -112,8 +113,8 @@ export function redirectSignals(signals: readonly number[]): void {
 function fill(page: Uint8Array, at: number, template: Code, old: number): void {
   page.set(template.bytes, at);
   put32(page, at + template.pid, getpid());
-  put32(page, at + template.old, old % 2 ** 32);
-  put32(page, at + template.old + 4, Math.floor(old / 2 ** 32));
+  put32(page, at + template.old, old);
+  put32(page, at + template.old + 4, old / 2 ** 32);
   if (old === SIG_DFL || old === SIG_IGN) page.set(template.ret, at + template.before);
 }
 
@@ -134,8 +135,7 @@ function mapCode(page: Uint8Array): number {
 function install(signal: number, address: number, old: Action, model: Action): void {
   const handler = handlerOf(old);
   const next = handler === SIG_DFL || handler === SIG_IGN ? model.slice() : old.slice();
-  next[0] = address % 2 ** 32;
-  next[1] = Math.floor(address / 2 ** 32);
+  putLong(next, 0, address);
   // a crash handler is good for one crash; this one is for every signal that comes
   next[2] = ((next[2]! & ~SA_RESETHAND) | SA_SIGINFO | SA_RESTART) >>> 0;
   attempt("rt_sigaction", signal, new Uint8Array(next.buffer), null, 8);

@@ -1,5 +1,6 @@
 // Owns Unix sockets: pairs, and descriptors passed over them (unix(7), SCM_RIGHTS).
 
+import { putLong } from "./bytes.ts";
 import { AF_UNIX, MSG_CMSG_CLOEXEC, MSG_NOSIGNAL, SOCK_CLOEXEC, SOCK_STREAM } from "./constants.ts";
 import { addressOf, call } from "./libc.ts";
 
@@ -20,19 +21,13 @@ function message(data: Uint8Array): { header: Uint8Array; control: Int32Array; k
   const iovec = new Uint32Array(new ArrayBuffer(16));
   const iovecBytes = new Uint8Array(iovec.buffer);
   const header = new Uint32Array(new ArrayBuffer(56));
-  put(iovec, 0, addressOf(data));
-  put(iovec, 2, data.length);
-  put(header, 4, addressOf(iovecBytes));
-  put(header, 6, 1);
-  put(header, 8, addressOf(controlBytes));
-  put(header, 10, 24);
+  putLong(iovec, 0, addressOf(data));
+  putLong(iovec, 2, data.length);
+  putLong(header, 4, addressOf(iovecBytes));
+  putLong(header, 6, 1);
+  putLong(header, 8, addressOf(controlBytes));
+  putLong(header, 10, 24);
   return { header: new Uint8Array(header.buffer), control, keep: [data, iovecBytes, controlBytes] };
-}
-
-/** A 64-bit value below 2^53 into two words. */
-function put(words: Uint32Array, at: number, value: number): void {
-  words[at] = value % 2 ** 32;
-  words[at + 1] = Math.floor(value / 2 ** 32);
 }
 
 const SOL_SOCKET = 1;
