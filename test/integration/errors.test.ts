@@ -110,17 +110,13 @@ describe("without privileges", () => {
       cwd: "/",
     });
 
-  test("a caller that may do nothing is told in one line, with a hint, and leaves nothing", async () => {
+  test("nobody, without a home or a runtime directory, gets a container too", async () => {
     // this worktree may lie where nobody may look
     await execute(["cp", MINIBOX, own]);
     chmodSync(directory, 0o755);
     const root = join(directory, "root");
     await execute(["cp", "-a", busybox, root]);
-    const { status, stdout, stderr } = await asNobody([root, "echo", "ran"]);
-    if (status !== 0) {
-      expect([status, stdout]).toEqual([125, ""]);
-      expect(stderr).toMatch(/^minibox: [^\n]+: E[A-Z]+: [^\n]+\n {2}[^\n]+\n$/);
-    } else expect(stdout).toBe("ran\n");
+    expect(await asNobody([root, "echo", "ran"])).toEqual({ status: 0, stdout: "ran\n", stderr: "" });
   });
 
   const withoutSysAdmin = ["setpriv", "--bounding-set=-sys_admin", "--inh-caps=-sys_admin"];

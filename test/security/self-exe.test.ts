@@ -26,8 +26,7 @@ const OVERWRITE = `#include <errno.h>
 int main(int n, char **v) {
   for (int i = 0; i < 2; i++) {
     int w = open(v[1], i ? O_WRONLY : O_WRONLY | O_TRUNC);
-    printf("%s\\n", w < 0 ? strerror(errno) : "open");
-    if (w >= 0) write(w, "hacked", 6);
+    printf("%s\\n", w < 0 || write(w, "hacked", 6) < 0 ? strerror(errno) : "written");
   }
   return 0;
 }`;
@@ -76,7 +75,7 @@ test("a runtime that takes no care loses its executable to the image", async () 
   const result = await execute(["unshare", "-m", "sh", "-c", script, runtime, root, "/again"], {
     env: { LD_PRELOAD: "/evil.so", PATH: process.env.PATH! },
   });
-  expect(result.stdout).toBe("open\nopen\n");
+  expect(result.stdout).toBe("written\nwritten\n");
   expect(readFileSync(runtime, "utf8")).toBe("hacked");
 });
 
@@ -87,6 +86,23 @@ test("minibox started again by the image cannot be written through /proc/self/ex
   // truncating asks the mount first; opening asks whether it runs first, and that of the supervisor's does
   expect(result.stdout).toBe("Read-only file system\nText file busy\n");
   expect(Bun.hash(readFileSync(copy))).toBe(Bun.hash(readFileSync(MINIBOX)));
+});
+
+/** Executes a program from memory, as a loader that leaves no file does: its mount is none that could be copied. */
+const FROM_MEMORY = `import os, sys
+memory = os.memfd_create("program")
+with open(sys.argv[1], "rb") as file:
+  while os.sendfile(memory, file.fileno(), None, 1 << 30): pass
+os.execve(memory, ["minibox"] + sys.argv[2:], os.environ)`;
+
+test("started from memory, it starts its child from a sealed copy", async () => {
+  const words = ["run", "-e", "LD_PRELOAD=/evil.so", root, "/again"];
+  const result = await execute(["python3", "-c", FROM_MEMORY, MINIBOX, ...words]);
+  expect(result).toEqual({
+    status: 0,
+    stdout: "Operation not permitted\nOperation not permitted\n",
+    stderr: "",
+  });
 });
 
 test("nobody inside sees the executable of a minibox that stays as PID 1", async () => {
