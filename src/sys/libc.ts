@@ -8,6 +8,7 @@
 import { dlopen, FFIType, type Pointer, ptr, read } from "bun:ffi";
 import { cstring } from "./bytes.ts";
 import { type Arg, SysError } from "./errno.ts";
+import { NUMBERS } from "./numbers.ts";
 
 const word = FFIType.i64;
 const int = FFIType.i32;
@@ -27,87 +28,6 @@ const { symbols: libc } = dlopen("libc.so.6", {
 
 // The address is this thread's own and never changes; reading it later costs no call that could disturb errno.
 const errnoAddress = libc.__errno_location() as Pointer;
-
-/** System call numbers [x86-64, arm64] (asm/unistd_64.h, asm-generic/unistd.h). */
-const NUMBERS = {
-  accept4: [288, 242],
-  bpf: [321, 280],
-  capget: [125, 90],
-  capset: [126, 91],
-  chdir: [80, 49],
-  close: [3, 57],
-  close_range: [436, 436],
-  connect: [42, 203],
-  dup3: [292, 24],
-  exit_group: [231, 94],
-  faccessat: [269, 48],
-  fchdir: [81, 50],
-  fchmod: [91, 52],
-  fchmodat: [268, 53],
-  fchownat: [260, 54],
-  fcntl: [72, 25],
-  flock: [73, 32],
-  fsconfig: [431, 431],
-  fsmount: [432, 432],
-  fsopen: [430, 430],
-  fstatfs: [138, 44],
-  getcwd: [79, 17],
-  getdents64: [217, 61],
-  getegid: [108, 177],
-  geteuid: [107, 175],
-  getpid: [39, 172],
-  getppid: [110, 173],
-  getxattr: [191, 8],
-  ioctl: [16, 29],
-  keyctl: [250, 219],
-  kill: [62, 129],
-  lseek: [8, 62],
-  madvise: [28, 233],
-  memfd_create: [319, 279],
-  mkdirat: [258, 34],
-  mknodat: [259, 33],
-  mmap: [9, 222],
-  mount_setattr: [442, 442],
-  move_mount: [429, 429],
-  open_tree: [428, 428],
-  openat: [257, 56],
-  openat2: [437, 437],
-  personality: [135, 92],
-  pidfd_open: [434, 434],
-  pidfd_send_signal: [424, 424],
-  pipe2: [293, 59],
-  pivot_root: [155, 41],
-  ppoll: [271, 73],
-  prctl: [157, 167],
-  prlimit64: [302, 261],
-  read: [0, 63],
-  readlinkat: [267, 78],
-  recvmsg: [47, 212],
-  renameat2: [316, 276],
-  rt_sigaction: [13, 134],
-  rt_sigprocmask: [14, 135],
-  seccomp: [317, 277],
-  sendfile: [40, 71],
-  sendmsg: [46, 211],
-  setdomainname: [171, 162],
-  setgroups: [116, 159],
-  setpgid: [109, 154],
-  setresgid: [119, 149],
-  setresuid: [117, 147],
-  setsid: [112, 157],
-  setxattr: [188, 5],
-  signalfd4: [289, 74],
-  socket: [41, 198],
-  socketpair: [53, 199],
-  statfs: [137, 43],
-  statx: [332, 291],
-  symlinkat: [266, 36],
-  umask: [95, 166],
-  unlinkat: [263, 35],
-  wait4: [61, 260],
-  waitid: [247, 95],
-  write: [1, 64],
-} as const satisfies Record<string, readonly [number, number]>;
 
 const COLUMN = process.arch === "arm64" ? 1 : 0;
 

@@ -1,9 +1,8 @@
-import { afterAll, describe, expect, test } from "bun:test";
-import { execute, expectNothingLeft, leftovers, MINIBOX, minibox, rootfs, run } from "../support/minibox.ts";
+import { describe, expect, test } from "bun:test";
+import { execute, leavesNothing, MINIBOX, minibox, rootfs, run } from "../support/minibox.ts";
 
 const busybox = rootfs("busybox");
-const before = leftovers();
-afterAll(() => expectNothingLeft(before));
+leavesNothing();
 
 /** What the command sees as its words, one after the other with a | between. */
 const PRINT = ["sh", "-c", 'for word; do printf "%s|" "$word"; done', "name"];

@@ -1,20 +1,9 @@
-import { afterAll, describe, expect, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
 import { denying } from "../support/deny.ts";
-import {
-  execute,
-  expectNothingLeft,
-  leftovers,
-  MINIBOX,
-  removeScratch,
-  rootfs,
-  run,
-  scratchDirectory,
-} from "../support/minibox.ts";
+import { execute, leavesNothing, MINIBOX, rootfs, run, scratchDirectory } from "../support/minibox.ts";
 
 const busybox = rootfs("busybox");
-const before = leftovers();
-afterAll(() => expectNothingLeft(before));
-afterAll(removeScratch);
+leavesNothing();
 
 describe("--chroot", () => {
   test("gives the same root, mounts and devices as pivot_root", async () => {

@@ -1,18 +1,7 @@
-import { afterAll, describe, expect, test } from "bun:test";
-import {
-  execute,
-  expectNothingLeft,
-  leftovers,
-  MINIBOX,
-  removeScratch,
-  rootfs,
-  run,
-  scratchRootfs,
-} from "../support/minibox.ts";
+import { describe, expect, test } from "bun:test";
+import { execute, leavesNothing, MINIBOX, rootfs, run, scratchRootfs } from "../support/minibox.ts";
 
-const before = leftovers();
-afterAll(() => expectNothingLeft(before));
-afterAll(removeScratch);
+leavesNothing();
 
 describe.each(["busybox", "host"] as const)("/dev on the %s rootfs", (kind) => {
   const root = rootfs(kind);

@@ -1,21 +1,10 @@
-import { afterAll, describe, expect, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
 import { chmodSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import {
-  execute,
-  expectNothingLeft,
-  leftovers,
-  MINIBOX,
-  removeScratch,
-  rootfs,
-  run,
-  scratchDirectory,
-} from "../support/minibox.ts";
+import { execute, leavesNothing, MINIBOX, rootfs, run, scratchDirectory } from "../support/minibox.ts";
 
 const busybox = rootfs("busybox");
-const before = leftovers();
-afterAll(() => expectNothingLeft(before));
-afterAll(removeScratch);
+leavesNothing();
 
 /** The environment as execve was given it; `env` itself adds nothing. */
 async function environment(flags: string[], env?: Record<string, string>): Promise<string[]> {

@@ -1,13 +1,13 @@
-import { afterAll, describe, expect, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
 import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import {
   execute,
   expectNothingLeft,
+  leavesNothing,
   leftovers,
   MINIBOX,
   type Result,
-  removeScratch,
   rootfs,
   run,
   scratchDirectory,
@@ -16,9 +16,7 @@ import {
 
 const busybox = rootfs("busybox");
 const directory = scratchDirectory();
-const before = leftovers();
-afterAll(() => expectNothingLeft(before));
-afterAll(removeScratch);
+leavesNothing();
 
 /** Exit code 125, nothing on stdout, this on stderr. */
 function expectFailure(result: Result, ...lines: string[]): void {

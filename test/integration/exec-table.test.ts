@@ -1,21 +1,11 @@
 // What Bun, or the caller, leaves in a process and the command must not find: one test each.
 
-import { afterAll, describe, expect, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import {
-  execute,
-  expectNothingLeft,
-  leftovers,
-  MINIBOX,
-  removeScratch,
-  rootfs,
-  scratchDirectory,
-} from "../support/minibox.ts";
+import { execute, leavesNothing, MINIBOX, rootfs, scratchDirectory } from "../support/minibox.ts";
 
-const before = leftovers();
-afterAll(() => expectNothingLeft(before));
-afterAll(removeScratch);
+leavesNothing();
 
 const shell = (script: string, cwd?: string) =>
   execute(["bash", "-c", script], {

@@ -29,8 +29,9 @@ describe.skipIf(skip !== "")("--init", () => {
   test("reaps orphans: no zombie stays", async () => {
     const script = `
       for i in $(seq 20); do (sleep 0.0$i & ) ; done
-      sleep 0.6
-      ps -eo stat=,args= | grep -c '^Z' ; exit 3`;
+      while ps -eo args= | grep -q '^sleep'; do sleep 0.05; done
+      for i in $(seq 100); do ps -eo stat= | grep -q '^Z' || break; sleep 0.05; done
+      ps -eo stat= | grep -c '^Z' ; exit 3`;
     const { stdout, status } = await run(["--init", host, "bash", "-c", script]);
     expect([stdout, status]).toEqual(["0\n", 3]);
   });

@@ -212,7 +212,7 @@ describe.skipIf(skip !== "")("kill -9 of the parent", () => {
       ls /run/minibox
       ${MINIBOX} run ${busybox} echo next
       ls /run/minibox
-      sleep 0.2
+      for i in $(seq 100); do grep -qs '^State:.[^ZX]' /proc/$((command))/status || break; sleep 0.05; done
       grep -s '^State:.[^ZX]' /proc/$((command))/status || echo gone`;
     const { stdout } = await execute(["unshare", "-m", "bash", "-c", script]);
     expect(stdout.split("\n")).toEqual(["it is ready", `MARK=${name}`, name, "next", "gone", ""]);

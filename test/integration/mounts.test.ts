@@ -1,24 +1,13 @@
-import { afterAll, describe, expect, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
 import { existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import {
-  execute,
-  expectNothingLeft,
-  leftovers,
-  MINIBOX,
-  removeScratch,
-  run,
-  scratchDirectory,
-  scratchRootfs,
-} from "../support/minibox.ts";
+import { execute, leavesNothing, MINIBOX, run, scratchDirectory, scratchRootfs } from "../support/minibox.ts";
 
 const root = scratchRootfs();
 const outside = scratchDirectory();
 writeFileSync(join(outside, "file"), "from the host\n");
 mkdirSync(join(outside, "sub"));
-const before = leftovers();
-afterAll(() => expectNothingLeft(before));
-afterAll(removeScratch);
+leavesNothing();
 
 const sh = async (flags: string[], script: string): Promise<string> => {
   const { stdout, stderr } = await run([...flags, root, "sh", "-c", script]);

@@ -1,20 +1,9 @@
-import { afterAll, describe, expect, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
 import { readFileSync, readlinkSync } from "node:fs";
-import {
-  execute,
-  expectNothingLeft,
-  leftovers,
-  MINIBOX,
-  removeScratch,
-  rootfs,
-  run,
-  scratchRootfs,
-} from "../support/minibox.ts";
+import { execute, leavesNothing, MINIBOX, rootfs, run, scratchRootfs } from "../support/minibox.ts";
 
 const busybox = rootfs("busybox");
-const before = leftovers();
-afterAll(() => expectNothingLeft(before));
-afterAll(removeScratch);
+leavesNothing();
 
 const namespace = async (type: string, ...flags: string[]): Promise<string> =>
   (await run([...flags, busybox, "readlink", `/proc/self/ns/${type}`])).stdout.trim();

@@ -1,20 +1,9 @@
-import { afterAll, describe, expect, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
 import { existsSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
-import {
-  execute,
-  expectNothingLeft,
-  leftovers,
-  MINIBOX,
-  removeScratch,
-  rootfs,
-  run,
-  scratchRootfs,
-} from "../support/minibox.ts";
+import { execute, leavesNothing, MINIBOX, rootfs, run, scratchRootfs } from "../support/minibox.ts";
 
 const busybox = rootfs("busybox");
-const before = leftovers();
-afterAll(() => expectNothingLeft(before));
-afterAll(removeScratch);
+leavesNothing();
 
 describe("--network none, the default,", () => {
   test("has loopback only, and it is up", async () => {

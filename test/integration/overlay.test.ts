@@ -1,20 +1,9 @@
-import { afterAll, describe, expect, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
 import { existsSync, renameSync } from "node:fs";
 import { dirname, join } from "node:path";
-import {
-  execute,
-  expectNothingLeft,
-  leftovers,
-  MINIBOX,
-  removeScratch,
-  rootfs,
-  run,
-  scratchRootfs,
-} from "../support/minibox.ts";
+import { execute, leavesNothing, MINIBOX, rootfs, run, scratchRootfs } from "../support/minibox.ts";
 
-const before = leftovers();
-afterAll(() => expectNothingLeft(before));
-afterAll(removeScratch);
+leavesNothing();
 
 /** Names, types, modes, times and contents of a whole tree, as one sum. */
 const fingerprint = async (root: string): Promise<string> =>

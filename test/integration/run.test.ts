@@ -1,21 +1,10 @@
-import { afterAll, describe, expect, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
 import { existsSync, readFileSync } from "node:fs";
 import { RUN_FLAGS } from "../../src/cli/run-flags.ts";
-import {
-  expectNothingLeft,
-  leftovers,
-  MINIBOX,
-  minibox,
-  removeScratch,
-  rootfs,
-  run,
-  scratchRootfs,
-} from "../support/minibox.ts";
+import { leavesNothing, MINIBOX, minibox, rootfs, run, scratchRootfs } from "../support/minibox.ts";
 
 const busybox = rootfs("busybox");
-const before = leftovers();
-afterAll(() => expectNothingLeft(before));
-afterAll(removeScratch);
+leavesNothing();
 
 describe.each(["busybox", "host"] as const)("on the %s rootfs", (kind) => {
   const root = rootfs(kind);

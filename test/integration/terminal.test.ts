@@ -18,6 +18,8 @@ const stateOf = (pid: number): string =>
     .stdout.toString()
     .trim();
 
+const isRunning = (line: string): boolean => Bun.spawnSync(["pgrep", "-fx", line]).success;
+
 describe.skipIf(skip !== "")("on a terminal", () => {
   test("the container has one of its own: tty, /dev/console, TERM, size", async () => {
     using terminal = new Tmux();
@@ -33,7 +35,7 @@ describe.skipIf(skip !== "")("on a terminal", () => {
     await terminal.shows(/^in# $/m);
     terminal.enter("sleep 1000 & jobs; sleep 2000");
     await terminal.shows(/Running +sleep 1000/);
-    await Bun.sleep(100);
+    await until("it sleeps", () => isRunning("sleep 2000"));
     terminal.press("C-z");
     await terminal.shows(/Stopped +sleep 2000/);
     terminal.enter("bg; jobs; fg %1");

@@ -21,7 +21,7 @@ describe.skipIf(skip !== "").each([[[]], [["--init"]]])("--timeout (%p)", (flags
     expect(status).toBe(124);
     expect(stderr).toContain("time limit");
     expect(seconds).toBeGreaterThan(0.28);
-    expect(seconds).toBeLessThan(5 * SLOWNESS);
+    expect(seconds).toBeLessThan(20 * SLOWNESS);
     await expectNothingLeft(before);
   });
 
@@ -30,7 +30,8 @@ describe.skipIf(skip !== "").each([[[]], [["--init"]]])("--timeout (%p)", (flags
     const { status, stdout } = await timed([
       ...flags,
       "--timeout",
-      `${400 * SLOWNESS}ms`,
+      // long enough for the shell to have set its trap on a busy machine too
+      `${Math.max(3000, 400 * SLOWNESS)}ms`,
       busybox,
       "sh",
       "-c",
@@ -45,7 +46,7 @@ describe.skipIf(skip !== "").each([[[]], [["--init"]]])("--timeout (%p)", (flags
     const { status, seconds } = await timed(words);
     expect(status).toBe(124);
     expect(seconds).toBeGreaterThan(0.58);
-    expect(seconds).toBeLessThan(5 * SLOWNESS);
+    expect(seconds).toBeLessThan(20 * SLOWNESS);
   });
 
   test("a command that ends in time keeps its code", async () => {

@@ -1,9 +1,8 @@
-import { afterAll, expect, test } from "bun:test";
-import { expectNothingLeft, leftovers, rootfs, run } from "../support/minibox.ts";
+import { expect, test } from "bun:test";
+import { leavesNothing, rootfs, run } from "../support/minibox.ts";
 
 const busybox = rootfs("busybox");
-const before = leftovers();
-afterAll(() => expectNothingLeft(before));
+leavesNothing();
 
 const trace = async (...flags: string[]): Promise<string[]> => {
   const { stderr } = await run(["--trace", ...flags, busybox, "true"]);

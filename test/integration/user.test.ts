@@ -1,18 +1,8 @@
-import { afterAll, describe, expect, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
 import { rmSync, symlinkSync, writeFileSync } from "node:fs";
-import {
-  execute,
-  expectNothingLeft,
-  leftovers,
-  removeScratch,
-  rootfs,
-  run,
-  scratchRootfs,
-} from "../support/minibox.ts";
+import { execute, leavesNothing, rootfs, run, scratchRootfs } from "../support/minibox.ts";
 
-const before = leftovers();
-afterAll(() => expectNothingLeft(before));
-afterAll(removeScratch);
+leavesNothing();
 
 const root = scratchRootfs();
 writeFileSync(

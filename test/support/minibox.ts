@@ -1,6 +1,6 @@
 // Owns driving the compiled binary in tests: running it, the root file systems it runs on, and what it may not leave.
 
-import { expect } from "bun:test";
+import { afterAll, expect } from "bun:test";
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join, resolve } from "node:path";
 
@@ -136,9 +136,15 @@ export function scratchRootfs(): string {
   return path;
 }
 
-/** To be called after all tests of a file that made scratch directories. */
-export function removeScratch(): void {
+function removeScratch(): void {
   for (const path of scratch.splice(0)) rmSync(path, { recursive: true, force: true });
+}
+
+/** To be called at the top of a test file: at its end the host is as it was, and the file's scratch directories are gone. */
+export function leavesNothing(): void {
+  const before = leftovers();
+  afterAll(() => expectNothingLeft(before));
+  afterAll(removeScratch);
 }
 
 /** A reason to skip a test here, or "" for none; where CI could have had it, a skip is a failure. */
