@@ -57,7 +57,7 @@ function confine(
   const { proc } = trees;
   setSysctls(proc, spec);
   setOomScore(proc, request);
-  protectPaths(root, spec, trees);
+  protectPaths(root, request, trees);
   sealRoot(root, spec); // after the last mount point was made
   changeRoot(root, request, warn);
   limitResources(process);

@@ -3,10 +3,11 @@
 // mask follow a symlink or be made of a device that it prepared (CVE-2025-31133).
 
 import type { Spec } from "../spec/types.ts";
+import type { ChildRequest } from "../sync.ts";
 import { AT, AT_FDCWD, MOUNT_ATTR, MOVE_MOUNT_F_EMPTY_PATH, O, RESOLVE } from "../sys/constants.ts";
 import { EINVAL, ELOOP, ENOENT, ENOTDIR, SysError } from "../sys/errno.ts";
 import { close, openat, statx, tryOpenat2, withFd } from "../sys/file.ts";
-import { call, step } from "../sys/libc.ts";
+import { attempt, call, step } from "../sys/libc.ts";
 import {
   detach,
   fdPath,
@@ -103,7 +104,7 @@ function leave({ at, name }: Place): void {
 }
 
 /** Makes paths read-only, and hides others. @throws SysError, Refusal */
-export function protectPaths(root: number, spec: Spec, trees: KernelTrees): void {
+export function protectPaths(root: number, { spec, stateDir }: ChildRequest, trees: KernelTrees): void {
   const { maskedPaths, readonlyPaths } = spec.linux;
   if (readonlyPaths?.length) {
     step("make parts of /proc read-only", "they are the host's too: sysctls, interrupts, buses");
@@ -111,7 +112,7 @@ export function protectPaths(root: number, spec: Spec, trees: KernelTrees): void
   }
   if (maskedPaths?.length) {
     step("mask parts of /proc and /sys", "what they show or do concerns the host alone");
-    maskAll(root, trees, maskedPaths);
+    maskAll(root, trees, maskedPaths, stateDir);
   }
 }
 
@@ -133,14 +134,16 @@ function makeReadonly(place: Place | undefined, path: string): void {
  * Covers directories with an empty directory, and everything else with an empty file, both of one read-only tmpfs that
  * nobody else has: unlike /dev/null, nothing about them need be trusted.
  */
-function maskAll(root: number, trees: KernelTrees, paths: readonly string[]): void {
+function maskAll(root: number, trees: KernelTrees, paths: readonly string[], stateDir: string): void {
   const { MOUNT_ATTR_NOSUID, MOUNT_ATTR_NODEV, MOUNT_ATTR_NOEXEC, MOUNT_ATTR_RDONLY } = MOUNT_ATTR;
   const tmpfs = mountDetached("tmpfs", [], MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
   call("mkdirat", tmpfs, "directory", 0o555);
   close(openat(tmpfs, "file", O.O_CREAT | O.O_EXCL, 0o444));
   setMountAttributes(tmpfs, { set: MOUNT_ATTR_RDONLY });
-  // before Linux 6.15 only what is attached can be copied; over "/" is where every user may attach it
-  call("move_mount", tmpfs, "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH);
+  // before Linux 6.15 only what is attached can be copied. From a place of the host's it goes together with that; over
+  // "/", where every user may attach it, it would be in the way
+  const goes = attempt("move_mount", tmpfs, "", AT_FDCWD, stateDir, MOVE_MOUNT_F_EMPTY_PATH) === 0;
+  if (!goes) call("move_mount", tmpfs, "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH);
   // one copy of each waits for the first path that is there to be covered
   const spare = { file: -1, directory: -1 };
   for (const path of paths) {
@@ -155,7 +158,7 @@ function maskAll(root: number, trees: KernelTrees, paths: readonly string[]): vo
     leave(place);
   }
   for (const kind of ["file", "directory"] as const) discard(tmpfs, kind, spare[kind]);
-  detach(fdPath(tmpfs));
+  if (!goes) detach(fdPath(tmpfs));
   close(tmpfs);
 }
 
