@@ -71,6 +71,12 @@ export interface SeccompFilter {
   listens: boolean;
 }
 
+/** What security modules will confine the command with, as they tell it. */
+export interface Labels {
+  apparmorProfile?: string;
+  selinuxLabel?: string;
+}
+
 export type ToChild =
   | { type: "request"; request: ChildRequest }
   /** the user namespace has its mappings */
@@ -94,8 +100,8 @@ export type FromChild =
   /** comes with the descriptor that seccomp notices are read from */
   | { type: "listener" }
   | { type: "warning"; message: string }
-  /** nothing but execve is left to do; it waits for "go" where it was asked to pause */
-  | { type: "confined" }
+  /** nothing but execve is left to do; it waits for "go", as it was asked to */
+  | { type: "confined"; labels: Labels }
   /** execve comes next */
   | { type: "ready" }
   /** never sent: what the end of the stream means after "ready" */

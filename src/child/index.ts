@@ -13,7 +13,7 @@
 //
 // Everything here is synchronous: Bun's asynchronous calls run on threads that keep the host's namespaces.
 
-import { type ChildRequest, read, send, type ToChild } from "../sync.ts";
+import { type ChildRequest, type Labels, read, send, type ToChild } from "../sync.ts";
 import { SIGNALS } from "../sys/constants.ts";
 import { setCloexec } from "../sys/file.ts";
 import { exit, setParentDeathSignal } from "../sys/process.ts";
@@ -62,7 +62,7 @@ function confine(
   changeRoot(root, request, warn);
   limitResources(process);
   filterCallsEarly(socket, request);
-  labelCommand(proc, request);
+  const labels = labelCommand(proc, request);
   limitBounding(process, request.requiredCapabilities, warn); // while we may: it takes CAP_SETPCAP
   changeDirectory(process, true); // as root, who may create it
   becomeUser(process, request.keepGroups);
@@ -73,13 +73,13 @@ function confine(
   const signals = request.init ? takeSignals() : -1; // first: once we are ready, signals are passed on
   send(socket, { type: "ready" });
   forbidNewPrivileges(socket, request); // last: what we do need not be allowed
-  if (request.pause) awaitWord(socket); // everything is in force now, and can be looked at
+  if (request.pause) awaitWord(socket, labels); // everything is in force now, and can be looked at
   if (request.init) runAsInit(socket, signals, process);
   execute(process);
 }
 
-function awaitWord(socket: number): void {
-  send(socket, { type: "confined" });
+function awaitWord(socket: number, labels: Labels): void {
+  send(socket, { type: "confined", labels });
   if (read<ToChild>(socket)?.message.type !== "go") exit(125);
 }
 

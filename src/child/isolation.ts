@@ -1,10 +1,10 @@
 // Owns what a process inherits without anybody having handed it over: keyring, personality, OOM score, and the label
 // that a security module gives the command.
 
-import type { ChildRequest } from "../sync.ts";
+import type { ChildRequest, Labels } from "../sync.ts";
 import { EACCES, ENOSYS, EPERM, isErrno, SysError } from "../sys/errno.ts";
 import { attempt, step } from "../sys/libc.ts";
-import { writeProc } from "./paths.ts";
+import { readProc, writeProc } from "./paths.ts";
 
 /** The caller's session keyring would let the container use the host's keys (keyrings(7)). @throws SysError */
 export function leaveKeyring(): void {
@@ -35,15 +35,25 @@ export function setOomScore(proc: number | undefined, { spec, oomScoreAdj }: Chi
   }
 }
 
-/** Asks the security module to confine what execve starts, as the spec names it. @throws SysError */
-export function labelCommand(proc: number | undefined, { spec }: ChildRequest): void {
+const APPARMOR = "self/attr/apparmor/exec";
+const SELINUX = "self/attr/exec";
+
+/**
+ * Asks the security module to confine what execve starts, as the spec names it. Where we pause to be looked at, returns
+ * what the kernel has noted: AppArmor shows a process's to nobody but itself. @throws SysError
+ */
+export function labelCommand(proc: number | undefined, { spec, pause }: ChildRequest): Labels {
   const { apparmorProfile, selinuxLabel } = spec.process;
+  const noted: Labels = {};
   if (apparmorProfile) {
     step(`set the AppArmor profile ${apparmorProfile}`, "in force from execve on");
-    writeProc(proc, "self/attr/apparmor/exec", `exec ${apparmorProfile}`);
+    writeProc(proc, APPARMOR, `exec ${apparmorProfile}`);
+    if (pause) noted.apparmorProfile = readProc(proc, APPARMOR);
   }
   if (selinuxLabel) {
     step(`set the SELinux label ${selinuxLabel}`, "in force from execve on");
-    writeProc(proc, "self/attr/exec", selinuxLabel);
+    writeProc(proc, SELINUX, selinuxLabel);
+    if (pause) noted.selinuxLabel = readProc(proc, SELINUX);
   }
+  return noted;
 }

@@ -127,13 +127,13 @@ function mountCgroup(root: number, entry: Mount, request: ChildRequest): void {
 }
 
 function mountEntry(root: number, entry: Mount, { spec, bundle }: ChildRequest, tree: number): void {
-  const options = parseOptions(entry.options ?? []);
+  const options = withLabel(entry, parseOptions(entry.options ?? []), spec.linux.mountLabel);
   const shown = entry.options?.length ? ` (${entry.options.join(",")})` : "";
   const what = entry.type === "bind" || options.flags & MS.MS_BIND ? `bind ${entry.source}` : entry.type;
   step(`mount ${what} on ${entry.destination}${shown}`);
   if (options.flags & MS.MS_BIND || entry.type === "bind")
     bind(root, entry, options, tree >= 0 ? tree : openSource(entry, options, bundle));
-  else mountFileSystem(root, entry, withLabel(entry, options, spec.linux.mountLabel));
+  else mountFileSystem(root, entry, options);
 }
 
 /** SELinux's label of everything on a file system that is the container's own (mount(8), "context="). */

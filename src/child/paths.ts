@@ -4,9 +4,10 @@
 
 import type { Spec } from "../spec/types.ts";
 import type { ChildRequest } from "../sync.ts";
+import { decode } from "../sys/bytes.ts";
 import { AT, AT_FDCWD, MOUNT_ATTR, MOVE_MOUNT_F_EMPTY_PATH, O, RESOLVE } from "../sys/constants.ts";
 import { EINVAL, ELOOP, ENOENT, ENOTDIR, SysError } from "../sys/errno.ts";
-import { close, openat, statx, tryOpenat2, withFd } from "../sys/file.ts";
+import { close, openat, readAll, statx, tryOpenat2, withFd } from "../sys/file.ts";
 import { attempt, call, step } from "../sys/libc.ts";
 import {
   detach,
@@ -58,11 +59,19 @@ function openTreeAt(root: number, spec: Spec, path: string, type: string, magic:
 
 /** Writes a file of the kernel's own /proc; what somebody may have mounted over it is not written. @throws SysError */
 export function writeProc(proc: number | undefined, path: string, value: string): void {
-  if (proc === undefined) throw new Refusal(`writing /proc/${path} needs a /proc in the container`);
+  withFd(openProc(proc, path, O.O_WRONLY), (fd) => call("write", fd, value, value.length));
+}
+
+/** What it reads. @throws SysError */
+export const readProc = (proc: number | undefined, path: string): string =>
+  withFd(openProc(proc, path, 0), (fd) => decode(readAll(fd)));
+
+function openProc(proc: number | undefined, path: string, flags: number): number {
+  if (proc === undefined) throw new Refusal(`opening /proc/${path} needs a /proc in the container`);
   const how = RESOLVE.RESOLVE_BENEATH | RESOLVE.RESOLVE_NO_XDEV | RESOLVE.RESOLVE_NO_MAGICLINKS;
-  const fd = tryOpenat2(proc, path, O.O_WRONLY, how);
-  if (fd < 0) throw new SysError("openat2", [proc, path, O.O_WRONLY], -fd, `write /proc/${path}`);
-  withFd(fd, () => call("write", fd, value, value.length));
+  const fd = tryOpenat2(proc, path, flags, how);
+  if (fd < 0) throw new SysError("openat2", [proc, path, flags], -fd, `open /proc/${path}`);
+  return fd;
 }
 
 /** Writes each sysctl of the spec into the new namespaces, while /proc/sys can be written. @throws SysError */

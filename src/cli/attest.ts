@@ -2,16 +2,17 @@
 
 import { attest } from "../container/attest.ts";
 import { RunError } from "../errors.ts";
+import type { Labels } from "../sync.ts";
 import { encode } from "../sys/bytes.ts";
 import { O } from "../sys/constants.ts";
 import { errnoText, SysError } from "../sys/errno.ts";
 import { open, writeAll } from "../sys/file.ts";
 
 /** Opens the place now, so that a wrong path is told before anything runs; what it returns writes there. @throws RunError */
-export function attestTo(place: string): (pid: number, cgroups: readonly string[]) => void {
+export function attestTo(place: string): (pid: number, cgroups: readonly string[], labels: Labels) => void {
   const fd = place === "-" ? 1 : openFile(place);
-  return (pid, cgroups) => {
-    const text = JSON.stringify(attest(pid, cgroups), null, 2);
+  return (pid, cgroups, labels) => {
+    const text = JSON.stringify(attest(pid, cgroups, labels), null, 2);
     writeAll(fd, encode(`${text}\n`));
   };
 }

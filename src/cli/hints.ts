@@ -76,6 +76,14 @@ const HINTS: readonly Hint[] = [
       "a hard limit can be raised only with CAP_SYS_RESOURCE: ask for at most the caller's own (ulimit -H)",
   },
   {
+    call: "write",
+    codes: ["ENOENT"],
+    say: ({ phase }) =>
+      phase.startsWith("set the AppArmor profile")
+        ? "no profile of that name is loaded: aa-status lists those that are, apparmor_parser FILE loads one"
+        : undefined,
+  },
+  {
     call: "execve",
     codes: ["E2BIG"],
     say: () => "arguments and environment are limited together, see ulimit -s",

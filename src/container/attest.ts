@@ -2,8 +2,9 @@
 // for, but what /proc and the cgroup files of its first process say (proc(5), cgroups(7)).
 
 import type { CapabilitySet, IdMapping } from "../spec/types.ts";
+import type { Labels } from "../sync.ts";
 import { CAPABILITIES } from "../sys/constants.ts";
-import { readFile, readlink, tryReadFile } from "../sys/file.ts";
+import { readFile, readlink, tryReadFile, tryStat } from "../sys/file.ts";
 
 /** The posture of a container, in OCI's names where it has one. */
 export interface Attestation {
@@ -16,6 +17,9 @@ export interface Attestation {
   capabilities: Record<CapabilitySet, string[]>;
   noNewPrivileges: boolean;
   seccomp: { mode: "disabled" | "strict" | "filter"; filters: number };
+  /** as AppArmor and SELinux write it ("NAME (enforce)", "unconfined"); not there where the kernel has none */
+  apparmorProfile?: string | undefined;
+  selinuxLabel?: string | undefined;
   root: { readonly: boolean; options: string[] };
   /** every mount below the root, in the kernel's order */
   mounts: { destination: string; type: string; options: string[] }[];
@@ -30,8 +34,11 @@ export interface Attestation {
 
 const NAMESPACES = ["cgroup", "ipc", "mnt", "net", "pid", "time", "user", "uts"];
 
-/** Reads everything of a process that waits. `cgroups` are its cgroup directories. @throws SysError */
-export function attest(pid: number, cgroups: readonly string[]): Attestation {
+/**
+ * Reads everything of a process that waits. `cgroups` are its cgroup directories, `noted` is what it will be labelled
+ * with by execve itself. @throws SysError
+ */
+export function attest(pid: number, cgroups: readonly string[], noted: Labels): Attestation {
   const status = statusOf(pid);
   const mounts = mountsOf(pid);
   const root = mounts.find(({ destination }) => destination === "/");
@@ -58,6 +65,7 @@ export function attest(pid: number, cgroups: readonly string[]): Attestation {
       mode: (["disabled", "strict", "filter"] as const)[Number(status("Seccomp"))] ?? "disabled",
       filters: Number(status("Seccomp_filters") || "0"),
     },
+    ...labelsOf(pid, noted),
     root: { readonly: root?.options.includes("ro") ?? false, options: root?.options ?? [] },
     mounts: mounts.map(({ destination, type, options }) => ({ destination, type, options })),
     ...kernelPaths(mounts),
@@ -65,6 +73,17 @@ export function attest(pid: number, cgroups: readonly string[]): Attestation {
     rlimits: rlimitsOf(readFile(`/proc/${pid}/limits`)),
     oomScoreAdj: Number(readFile(`/proc/${pid}/oom_score_adj`)),
   };
+}
+
+/** Where nothing is noted for execve, the label stays the one that it has now. */
+function labelsOf(pid: number, noted: Labels): Labels {
+  const hasSelinux = tryStat("/sys/fs/selinux/enforce") !== undefined;
+  const apparmor = noted.apparmorProfile ?? tryReadFile(`/proc/${pid}/attr/apparmor/current`);
+  const selinux = noted.selinuxLabel ?? (hasSelinux ? tryReadFile(`/proc/${pid}/attr/current`) : undefined);
+  const labels: Labels = {};
+  if (apparmor) labels.apparmorProfile = apparmor.trim();
+  if (selinux) labels.selinuxLabel = selinux.replace("\0", "").trim();
+  return labels;
 }
 
 /** A look-up in /proc/PID/status; "" for a field that this kernel does not have. */

@@ -6,7 +6,7 @@
 // there and cannot be executed, for whatever reason, a missing interpreter or loader included; or we may not look.
 
 import { RunError } from "../errors.ts";
-import type { Spec } from "../spec/types.ts";
+import type { Process, Spec } from "../spec/types.ts";
 import type { FromChild } from "../sync.ts";
 import { O, RLIMITS } from "../sys/constants.ts";
 import {
@@ -111,8 +111,17 @@ function lastReason(place: Place, path: string, errno: number): Reason | undefin
   return {
     what: `${errnoText(errno)}, though its mode and its mount allow it`,
     status: NOT_EXECUTABLE,
-    hint: `an access control list (getfacl) or a security module forbids it${modules ? ` (active: ${modules})` : ""}: see dmesg`,
+    hint:
+      forbiddenByLabel(place.spec.process, errno) ??
+      `an access control list (getfacl) or a security module forbids it${modules ? ` (active: ${modules})` : ""}: see dmesg`,
   };
+}
+
+/** SELinux asks whether a process may take on a label, and once more where its privileges are not to grow. */
+function forbiddenByLabel({ selinuxLabel, noNewPrivileges }: Process, errno: number): string | undefined {
+  if (selinuxLabel && errno === EPERM && noNewPrivileges)
+    return `under no_new_privs a process takes on ${selinuxLabel} only where the SELinux policy allows nnp_transition: add that, or run with --security-opt no-new-privileges=false`;
+  return undefined;
 }
 
 /** AT_PAGESZ of the auxiliary vector (getauxval(3)): pairs of words. */

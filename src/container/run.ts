@@ -3,7 +3,7 @@
 import { type Cgroup, openCgroup } from "../cgroup/index.ts";
 import { RunError } from "../errors.ts";
 import type { Rlimit, Spec } from "../spec/types.ts";
-import { type ChildRequest, type FromChild, type SeccompFilter, send } from "../sync.ts";
+import { type ChildRequest, type FromChild, type Labels, type SeccompFilter, send } from "../sync.ts";
 import { ECONNRESET, EPIPE, isErrno, SysError } from "../sys/errno.ts";
 import { close, tryReadFile } from "../sys/file.ts";
 import { startTime } from "../sys/process.ts";
@@ -35,7 +35,7 @@ export interface RunRequest {
   /** notes for the person */
   warn(message: string): void;
   /** called while the confined first process waits for execve, with its pid and its cgroup directories */
-  attest: ((pid: number, cgroups: readonly string[]) => void) | undefined;
+  attest: ((pid: number, cgroups: readonly string[], labels: Labels) => void) | undefined;
   /** a message of the child's when tracing */
   onTrace(message: FromChild): void;
   /** the child could not execute the command: words for it, found by looking into its root */
@@ -71,8 +71,10 @@ export function run(starting: Starting, request: RunRequest): Outcome | Promise<
       everyone: limits.processes,
       onListener: (fd) => handListener(fd, request.id, child.pid, request.bundle, request.spec),
       onMessage: (message) => {
-        if (message.type === "confined") attestAndGoOn(child, limits.directories, request);
-        else heed(message, request);
+        if (message.type === "confined") {
+          request.attest?.(child.pid, limits.directories, message.labels);
+          send(child.socket, { type: "go" });
+        } else heed(message, request);
       },
     });
     undo.push(() => supervisor.abort());
@@ -192,11 +194,6 @@ function plain(spec: Spec): Spec {
   for (const { type, soft, hard } of rlimits ?? []) digits.push({ type, soft: `${soft}`, hard: `${hard}` });
   const { seccomp: _, ...linux } = spec.linux;
   return { ...spec, process: { ...spec.process, rlimits: digits as Rlimit[] }, linux };
-}
-
-function attestAndGoOn(child: Child, cgroups: readonly string[], request: RunRequest): void {
-  request.attest?.(child.pid, cgroups);
-  send(child.socket, { type: "go" });
 }
 
 /** Takes in what the child says on its way. */

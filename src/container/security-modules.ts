@@ -2,17 +2,47 @@
 
 import { RunError } from "../errors.ts";
 import type { Spec } from "../spec/types.ts";
-import { tryReadFile, tryStat } from "../sys/file.ts";
+import { AT_FDCWD, O } from "../sys/constants.ts";
+import { EINVAL } from "../sys/errno.ts";
+import { tryReadFile, tryStat, withFd } from "../sys/file.ts";
+import { attempt } from "../sys/libc.ts";
 
 /** @throws RunError where a profile or label is named that nothing here would enforce */
 export function checkSecurityModules({ process, linux }: Spec): void {
   if (process.apparmorProfile) checkAppArmor(process.apparmorProfile);
-  if ((process.selinuxLabel || linux.mountLabel) && !tryStat("/sys/fs/selinux/enforce"))
+  if (process.selinuxLabel || linux.mountLabel) checkSelinux([process.selinuxLabel, linux.mountLabel]);
+}
+
+const SELINUX = "/sys/fs/selinux";
+
+/** The kernel itself says whether it knows a label. */
+function checkSelinux(labels: readonly (string | undefined)[]): void {
+  if (!tryStat(`${SELINUX}/enforce`))
     throw new RunError(
       "an SELinux label is asked for, but this host has no SELinux",
       125,
       "leave --security-opt label=… away, or boot a kernel with SELinux enabled",
     );
+  // it would take any label for that of the kernel, and confine nothing
+  if (tryReadFile("/proc/self/attr/current")?.replace("\0", "") === "kernel")
+    throw new RunError(
+      "an SELinux label is asked for, but no SELinux policy is loaded",
+      125,
+      "leave --security-opt label=… away, or load a policy: load_policy, and a distribution's own at boot",
+    );
+  for (const label of labels)
+    if (label !== undefined && !isKnown(label))
+      throw new RunError(
+        `the SELinux label ${label} is not known to the policy of this host`,
+        125,
+        "seinfo -t lists the types of a policy, and container-selinux is the one that knows containers",
+      );
+}
+
+/** What hinders us from asking is no answer: the label is set all the same, and then it counts. */
+function isKnown(label: string): boolean {
+  const fd = attempt("openat", AT_FDCWD, `${SELINUX}/context`, O.O_RDWR | O.O_CLOEXEC, 0);
+  return fd < 0 || withFd(fd, () => attempt("write", fd, label, label.length) !== -EINVAL);
 }
 
 function checkAppArmor(profile: string): void {
