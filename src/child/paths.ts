@@ -4,7 +4,7 @@
 
 import type { Spec } from "../spec/types.ts";
 import type { ChildRequest } from "../sync.ts";
-import { decode } from "../sys/bytes.ts";
+import { decode, encode } from "../sys/bytes.ts";
 import { AT, AT_FDCWD, MOUNT_ATTR, MOVE_MOUNT_F_EMPTY_PATH, O, RESOLVE } from "../sys/constants.ts";
 import { EINVAL, ELOOP, ENOENT, ENOTDIR, SysError } from "../sys/errno.ts";
 import { close, openat, readAll, statx, tryOpenat2, withFd } from "../sys/file.ts";
@@ -59,7 +59,8 @@ function openTreeAt(root: number, spec: Spec, path: string, type: string, magic:
 
 /** Writes a file of the kernel's own /proc; what somebody may have mounted over it is not written. @throws SysError */
 export function writeProc(proc: number | undefined, path: string, value: string): void {
-  withFd(openProc(proc, path, O.O_WRONLY), (fd) => call("write", fd, value, value.length));
+  const bytes = encode(value);
+  withFd(openProc(proc, path, O.O_WRONLY), (fd) => call("write", fd, bytes, bytes.length));
 }
 
 /** What it reads. @throws SysError */

@@ -2,6 +2,7 @@
 
 import { RunError } from "../errors.ts";
 import type { Spec } from "../spec/types.ts";
+import { encode } from "../sys/bytes.ts";
 import { AT_FDCWD, O } from "../sys/constants.ts";
 import { EINVAL } from "../sys/errno.ts";
 import { tryReadFile, tryStat, withFd } from "../sys/file.ts";
@@ -42,7 +43,8 @@ function checkSelinux(labels: readonly (string | undefined)[]): void {
 /** What hinders us from asking is no answer: the label is set all the same, and then it counts. */
 function isKnown(label: string): boolean {
   const fd = attempt("openat", AT_FDCWD, `${SELINUX}/context`, O.O_RDWR | O.O_CLOEXEC, 0);
-  return fd < 0 || withFd(fd, () => attempt("write", fd, label, label.length) !== -EINVAL);
+  const bytes = encode(label);
+  return fd < 0 || withFd(fd, () => attempt("write", fd, bytes, bytes.length) !== -EINVAL);
 }
 
 function checkAppArmor(profile: string): void {
