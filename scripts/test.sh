@@ -26,6 +26,8 @@ needs go golang-go
 needs qemu-system-x86_64 qemu-system-x86
 needs mkfs.ext4 e2fsprogs
 needs lz4 lz4
+needs apparmor_parser apparmor
+needs secilc secilc
 compgen -G '/boot/vmlinuz-*-cloud-amd64' >/dev/null || packages+=(linux-image-cloud-amd64)
 if ((${#packages[@]} > 0)) && command -v apt-get >/dev/null && [ "$(id -u)" = 0 ]; then
   echo "installing what the tests need: ${packages[*]}" >&2

@@ -16,7 +16,7 @@ release=${kernel##*/vmlinuz-}
 # Whole Debian packages, without their documentation, and the libraries that ldd names for their programs.
 # What is not installed on the host is simply not in the guest.
 packages=(
-  base-passwd bash busybox-static coreutils dash debianutils diffutils file findutils gawk grep gzip hostname
+  apparmor base-passwd bash busybox-static coreutils dash debianutils diffutils file findutils gawk grep gzip hostname
   iproute2 iptables iputils-ping kmod less libc-bin libcap2-bin libmagic-mgc libpam-modules login mawk mount ncurses-base ncurses-bin
   libpython3-stdlib libpython3.11-minimal libpython3.11-stdlib python3-minimal python3.11-minimal
   passwd procps psmisc sed strace tar time tmux uidmap util-linux util-linux-extra vim-tiny

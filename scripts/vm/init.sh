@@ -13,6 +13,7 @@ usual='nosuid,nodev,noexec,X-mount.mkdir 0 0'
 {
   echo "proc /proc proc $usual"
   echo "sysfs /sys sysfs $usual"
+  echo 'securityfs /sys/kernel/security securityfs nosuid,nodev,noexec 0 0'
   echo 'devpts /dev/pts devpts nosuid,noexec,gid=5,mode=620,ptmxmode=666,X-mount.mkdir 0 0'
   echo 'tmpfs /dev/shm tmpfs nosuid,nodev,X-mount.mkdir 0 0'
   echo 'tmpfs /run tmpfs nosuid,nodev,mode=755,X-mount.mkdir 0 0'
@@ -39,6 +40,7 @@ usual='nosuid,nodev,noexec,X-mount.mkdir 0 0'
 } >/etc/fstab
 modprobe -a virtio_pci virtio_console &
 mount -a
+if [[ -d /sys/fs/selinux ]]; then mount -t selinuxfs selinuxfs /sys/fs/selinux; fi
 mount --make-rshared / # as systemd does, so that a mount that leaks from a container is seen to leak
 cp -dR /usr/local/lib/vm/dev/. /dev
 rmdir /minibox/lost+found "${MOUNTPOINTS[@]/%//lost+found}" # mkfs.ext4's, and none of the copied directory's

@@ -18,6 +18,7 @@ Boots a VM, runs COMMAND in it as root with this checkout at /minibox, and exits
   --timeout SECONDS      for COMMAND alone (600)
   --memory MiB           the guest's (2048)
   --cpus N               the guest's (2)
+  --kernel-flags WORDS   more words on the kernel's command line, such as security=selinux
   --console              the kernel's messages, on stderr, when all is over
   --check                one line that says what the host lacks, exit 1; nothing and exit 0 when all is there
 
@@ -36,7 +37,8 @@ kernel=$(compgen -G '/boot/vmlinuz-*-cloud-amd64' | sort -V | tail -1 || true)
 
 check() {
   local missing=() pair
-  for pair in qemu-system-x86_64:qemu-system-x86 mkfs.ext4:e2fsprogs busybox:busybox-static setpriv:util-linux dpkg-query:dpkg ldd:libc-bin; do
+  for pair in qemu-system-x86_64:qemu-system-x86 mkfs.ext4:e2fsprogs busybox:busybox-static setpriv:util-linux dpkg-query:dpkg ldd:libc-bin \
+    apparmor_parser:apparmor; do
     command -v "${pair%%:*}" >/dev/null || missing+=("${pair%%:*} (package ${pair##*:})")
   done
   [[ -n $kernel ]] || missing+=('/boot/vmlinuz-*-cloud-amd64 (package linux-image-cloud-amd64)')
@@ -49,7 +51,7 @@ check() {
   return 1
 }
 
-cgroup=v2 initramfs='' disks=() timeout=600 memory=2048 cpus=2 console='' cwd=''
+cgroup=v2 initramfs='' disks=() timeout=600 memory=2048 cpus=2 console='' cwd='' moreKernelFlags=''
 while (($#)); do
   case $1 in
     --cgroup) cgroup=${2-} && shift ;;
@@ -59,6 +61,7 @@ while (($#)); do
     --timeout) timeout=${2-} && shift ;;
     --memory) memory=${2-} && shift ;;
     --cpus) cpus=${2-} && shift ;;
+    --kernel-flags) moreKernelFlags=${2-} && shift ;;
     --console) console=7 ;;
     --check) check && exit || exit 1 ;;
     -h | --help) usage && exit ;;
@@ -153,7 +156,7 @@ addPort 4 stderr
 addPort 5 report
 addPort 6 console
 # The self-tests of the ciphers, the words on the serial port and the mitigations are what costs most under emulation.
-kernelFlags="console=ttyS0 loglevel=${console:-5} panic=-1 mitigations=off cryptomgr.notests random.trust_cpu=on tsc=reliable"
+kernelFlags="console=ttyS0 loglevel=${console:-5} panic=-1 mitigations=off cryptomgr.notests random.trust_cpu=on tsc=reliable $moreKernelFlags"
 if [[ -n $initramfs ]]; then
   qemuFlags+=(-initrd "$shared/initramfs")
 else

@@ -5,22 +5,7 @@ import { afterAll, beforeAll, expect, test } from "bun:test";
 import { existsSync } from "node:fs";
 import { attackRootfs, undefended } from "../support/attack.ts";
 import { run } from "../support/minibox.ts";
-
-/** root of namespaces of its own: user, mount, cgroup; then the words */
-const NEST = `#define _GNU_SOURCE
-#include <errno.h>
-#include <fcntl.h>
-#include <sched.h>
-#include <stdio.h>
-#include <string.h>
-#include <unistd.h>
-static void put(const char *path, const char *text) { int fd = open(path, O_WRONLY); write(fd, text, strlen(text)); close(fd); }
-int main(int n, char **v) {
-  if (unshare(CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWCGROUP)) return printf("%s\\n", strerror(errno)), 0;
-  put("/proc/self/setgroups", "deny");
-  put("/proc/self/uid_map", "0 0 1");
-  return execv(v[1], v + 1);
-}`;
+import { NEST } from "../support/programs.ts";
 
 let root: ReturnType<typeof attackRootfs>;
 beforeAll(() => {

@@ -6,24 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { attackRootfs, undefended } from "../support/attack.ts";
 import { run } from "../support/minibox.ts";
-
-/** Changes the root to a directory below, walks up from where it still stands, and reads a file of the host's. */
-const ESCAPE = `#include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
-#include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
-int main(int n, char **v) {
-  mkdir("/tmp/below", 0755);
-  int top = open("/", O_RDONLY);
-  if (chroot("/tmp/below")) return printf("chroot: %s\\n", strerror(errno)), 0;
-  fchdir(top);
-  for (int i = 0; i < 64; i++) chdir("..");
-  chroot(".");
-  printf("%s\\n", access(v[1], F_OK) ? "inside" : "outside");
-  return 0;
-}`;
+import { ESCAPE } from "../support/programs.ts";
 
 let root: ReturnType<typeof attackRootfs>;
 let host: string;

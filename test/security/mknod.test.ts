@@ -49,7 +49,7 @@ test("a node that the image brings along is as closed", async () => {
 
 test("where no cgroup can limit the devices, nodes cannot be made, and are none", async () => {
   // the cgroups are there to be seen, and not to be written
-  const script = `for m in $(grep -o '/sys/fs/cgroup/[a-z0-9]*' /proc/mounts); do mount -o remount,ro,bind $m || mount --bind -o ro $m $m; done; exec "$0" "$@"`;
+  const script = `for m in $(grep -o '/sys/fs/cgroup[^ ]*' /proc/mounts); do mount -o remount,ro,bind $m || mount --bind -o ro $m $m; done; exec "$0" "$@"`;
   const words = [
     MINIBOX,
     "run",

@@ -3,35 +3,7 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { attackRootfs } from "../support/attack.ts";
 import { execute, run } from "../support/minibox.ts";
-
-/** Looks for the processes that it can name, and tries to signal, to trace and to read each that is not itself. */
-const LOOK = `#define _GNU_SOURCE
-#include <dirent.h>
-#include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <sys/ptrace.h>
-#include <sys/uio.h>
-#include <sys/wait.h>
-#include <unistd.h>
-int main(void) {
-  int seen = 0, signalled = 0, traced = 0, read = 0;
-  DIR *proc = opendir("/proc");
-  struct dirent *entry;
-  while ((entry = readdir(proc))) {
-    int pid = atoi(entry->d_name);
-    if (pid <= 0 || pid == getpid()) continue;
-    seen++;
-    if (kill(pid, 0) == 0) signalled++;
-    char byte, path[64];
-    sprintf(path, "/proc/%d/environ", pid);
-    FILE *file = fopen(path, "r");
-    if (file && fgetc(file) != EOF) read++;
-    if (ptrace(PTRACE_SEIZE, pid, 0, 0) == 0) { traced++; ptrace(PTRACE_DETACH, pid, 0, 0); }
-  }
-  printf("pid %d ppid %d seen %d signalled %d traced %d read %d\\n", getpid() == 1, getppid(), seen, signalled, traced, read);
-  return 0;
-}`;
+import { LOOK } from "../support/programs.ts";
 
 let root: ReturnType<typeof attackRootfs>;
 beforeAll(() => {

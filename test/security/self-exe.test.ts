@@ -16,35 +16,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { compile } from "../support/attack.ts";
 import { execute, MINIBOX, rootfs } from "../support/minibox.ts";
-
-/** Opens what a descriptor without rights leads to for writing, in both ways that there are. */
-const OVERWRITE = `#include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
-#include <string.h>
-#include <unistd.h>
-int main(int n, char **v) {
-  for (int i = 0; i < 2; i++) {
-    int w = open(v[1], i ? O_WRONLY : O_WRONLY | O_TRUNC);
-    printf("%s\\n", w < 0 || write(w, "hacked", 6) < 0 ? strerror(errno) : "written");
-  }
-  return 0;
-}`;
-
-/** Loaded into whatever the image starts: keeps a descriptor of that program's file, and leaves the program. */
-const EVIL = `#define _GNU_SOURCE
-#include <fcntl.h>
-#include <stdlib.h>
-#include <unistd.h>
-__attribute__((constructor)) static void evil(void) {
-  unsetenv("LD_PRELOAD");
-  dup2(open("/proc/self/exe", O_PATH), 99);
-  execl("/overwrite", "overwrite", "/proc/self/fd/99", (char *)0);
-}`;
-
-/** A container runtime's last step, without any care. */
-const RUNTIME = `#include <unistd.h>
-int main(int n, char **v) { return chroot(v[1]) || chdir("/") || execv(v[2], v + 2); }`;
+import { EVIL, EVIL_FLAGS, OVERWRITE, RUNTIME, RUNTIME_FLAGS } from "../support/programs.ts";
 
 let directory: string;
 let root: string;
@@ -62,14 +34,14 @@ beforeAll(() => {
     copyFileSync(library!, place);
   }
   copyFileSync(compile(OVERWRITE), join(root, "overwrite"));
-  copyFileSync(compile(EVIL, ["-shared", "-fPIC"]), join(root, "evil.so"));
+  copyFileSync(compile(EVIL, EVIL_FLAGS), join(root, "evil.so"));
   writeFileSync(join(root, "again"), "#!/proc/self/exe\n", { mode: 0o755 });
 });
 afterAll(() => rmSync(directory, { recursive: true, force: true }));
 
 test("a runtime that takes no care loses its executable to the image", async () => {
   const runtime = join(directory, "runtime");
-  copyFileSync(compile(RUNTIME, []), runtime);
+  copyFileSync(compile(RUNTIME, RUNTIME_FLAGS), runtime);
   chmodSync(runtime, 0o755);
   const script = 'mount -t proc proc "$1/proc" && exec "$0" "$@"';
   const result = await execute(["unshare", "-m", "sh", "-c", script, runtime, root, "/again"], {
