@@ -51,6 +51,7 @@ check() {
   return 1
 }
 
+arguments=("$@")
 cgroup=v2 initramfs='' disks=() timeout=600 memory=2048 cpus=2 console='' cwd='' moreKernelFlags=''
 while (($#)); do
   case $1 in
@@ -180,8 +181,13 @@ exec {consoleLog}>&-
 
 showConsole() { tail -n "$1" <&"$consoleRead" | sed 's/^/vm console: /' >&2; }
 answer=''
-if ! read -r -t 180 answer <&"$report" || [[ $answer != up ]]; then
+if ! read -r -t 120 answer <&"$report" || [[ $answer != up ]]; then
   if [[ -n $console ]]; then showConsole +1; else showConsole 40; fi
+  if [[ -z ${MINIBOX_VM_AGAIN-} ]]; then
+    echo 'vm: the virtual machine did not come up, as happens now and then to an emulated one: trying once more' >&2
+    { kill -KILL "$vm" && wait; } 2>/dev/null || true
+    MINIBOX_VM_AGAIN=1 exec "$here/run.sh" "${arguments[@]}"
+  fi
   fail 'the virtual machine did not come up; above is the end of what its console said (--console: all of it)'
 fi
 status=125
