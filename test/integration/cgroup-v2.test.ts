@@ -3,30 +3,16 @@
 // of them may matter for are tried in there as well.
 
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
-import { relative } from "node:path";
-import { execute, MINIBOX, rootfs, TOP } from "../support/minibox.ts";
+import { inMachine, reasonWithoutMachine } from "../support/machine.ts";
+import { rootfs, TOP } from "../support/minibox.ts";
 import { compileAll } from "../support/programs.ts";
 
 /** Emulation takes some twenty times as long as the machine itself. */
 const SLOWNESS = 20;
 setDefaultTimeout(20 * 60_000);
 
-/** A virtual machine does not start another one. */
-const inside = process.env.MINIBOX_TEST_IN_VM !== undefined;
-
-function reasonToSkip(): string {
-  if (inside) return "this is the virtual machine";
-  const check = Bun.spawnSync([`${TOP}/scripts/vm/run.sh`, "--check"], { stderr: "ignore" });
-  if (check.success) return "";
-  const reason = check.stdout.toString().trim();
-  if (process.env.CI === "true") throw new Error(`CI must have what the VM needs: ${reason}`);
-  return reason;
-}
-const reason = reasonToSkip();
-
-/** Runs a command in a new machine. */
-const inMachine = (flags: string[], words: string[]) =>
-  execute([`${TOP}/scripts/vm/run.sh`, "--disk-dir", `${TOP}/.cache/rootfs`, ...flags, "--", ...words]);
+const reason = reasonWithoutMachine();
+const roots = ["--disk-dir", `${TOP}/.cache/rootfs`];
 
 const INTEGRATION = ["limits", "exit", "init", "timeout", "leftovers"];
 const SECURITY = [
@@ -41,42 +27,36 @@ const SECURITY = [
   "self-exe",
 ];
 
-// a test of the binary of another place would be one of this checkout's in there
-const place = relative(TOP, MINIBOX);
+describe.skipIf(reason !== "")(`in the virtual machine${reason && `: ${reason}`}`, () => {
+  test("on cgroup v2 limits, exits, inits, timeouts, leftovers and escapes are as on v1", async () => {
+    rootfs("busybox");
+    rootfs("host");
+    compileAll();
+    const files = [
+      ...INTEGRATION.map((name) => `test/integration/${name}.test.ts`),
+      ...SECURITY.map((name) => `test/security/${name}.test.ts`),
+    ];
+    // not /tmp: it is a tmpfs without device nodes there
+    const environment = [`MINIBOX_TEST_SLOWNESS=${SLOWNESS}`, "MINIBOX_TEST_IN_VM=1", "TMPDIR=/var/tmp"];
+    const bun = ["node_modules/.bin/bun", "test", "--timeout", String(10_000 * SLOWNESS)];
+    const flags = [...roots, "--disk-dir", `${TOP}/.cache/programs`, "--timeout", "1080"];
+    const { status, stdout, stderr } = await inMachine(flags, ["env", ...environment, ...bun, ...files]);
+    const report = stdout + stderr;
+    expect(report).not.toMatch(/^\(fail\).*/m);
+    expect(report).toMatch(/limits on cgroup v2 > out of memory/);
+    expect(report).toMatch(/an AppArmor profile > is in force/);
+    expect(status).toBe(0);
+  });
 
-describe.skipIf(reason !== "" || place.startsWith(".."))(
-  `in the virtual machine${reason && `: ${reason}`}`,
-  () => {
-    test("on cgroup v2 limits, exits, inits, timeouts, leftovers and escapes are as on v1", async () => {
-      rootfs("busybox");
-      rootfs("host");
-      compileAll();
-      const files = [
-        ...INTEGRATION.map((name) => `test/integration/${name}.test.ts`),
-        ...SECURITY.map((name) => `test/security/${name}.test.ts`),
-      ];
-      // not /tmp: it is a tmpfs without device nodes there
-      const environment = [`MINIBOX_TEST_SLOWNESS=${SLOWNESS}`, "MINIBOX_TEST_IN_VM=1", "TMPDIR=/var/tmp"];
-      const bun = ["node_modules/.bin/bun", "test", "--timeout", String(10_000 * SLOWNESS)];
-      const flags = ["--disk-dir", `${TOP}/.cache/programs`, "--timeout", "1080"];
-      const { status, stdout, stderr } = await inMachine(flags, ["env", ...environment, ...bun, ...files]);
-      const report = stdout + stderr;
-      expect(report).not.toMatch(/^\(fail\).*/m);
-      expect(report).toMatch(/limits on cgroup v2 > out of memory/);
-      expect(report).toMatch(/an AppArmor profile > is in force/);
-      expect(status).toBe(0);
-    });
-
-    test("on an initramfs, where pivot_root cannot work, chroot is chosen, with a note", async () => {
-      const script =
-        './minibox run .cache/rootfs/busybox sh -c \'ls / | tr "\\n" " "; ls /.. | wc -l; grep -c . /proc/self/mountinfo; exit 7\'';
-      const { status, stdout, stderr } = await inMachine(
-        ["--initramfs", "--timeout", "120"],
-        ["sh", "-c", script],
-      );
-      expect(stderr).toContain("minibox: pivot_root cannot work on this root (an initramfs?): using chroot");
-      expect(stdout).toMatch(/^bin dev etc /);
-      expect(status).toBe(7);
-    });
-  },
-);
+  test("on an initramfs, where pivot_root cannot work, chroot is chosen, with a note", async () => {
+    const script =
+      './minibox run .cache/rootfs/busybox sh -c \'ls / | tr "\\n" " "; ls /.. | wc -l; grep -c . /proc/self/mountinfo; exit 7\'';
+    const { status, stdout, stderr } = await inMachine(
+      [...roots, "--initramfs", "--timeout", "120"],
+      ["sh", "-c", script],
+    );
+    expect(stderr).toContain("minibox: pivot_root cannot work on this root (an initramfs?): using chroot");
+    expect(stdout).toMatch(/^bin dev etc /);
+    expect(status).toBe(7);
+  });
+});

@@ -3,22 +3,13 @@
 
 import { beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { join, relative } from "node:path";
-import { execute, MINIBOX, rootfs, TOP } from "../support/minibox.ts";
+import { join } from "node:path";
+import { factsOf, PREAMBLE, reasonWithoutMachine } from "../support/machine.ts";
+import { execute, rootfs } from "../support/minibox.ts";
 
 setDefaultTimeout(20 * 60_000);
 
-/** Each line of output is one fact: NAME=STATUS OUTPUT, its lines joined by |. */
-const PREAMBLE = `fact() {
-  local name=$1 out status
-  shift
-  out=$("$@" 2>&1 </dev/null)
-  status=$?
-  echo "$name=$status \${out//$'\\n'/|}"
-}
-run() { /minibox/minibox run "$@"; }
-R=/mnt/facts/rootfs O=/mnt/facts/own
-`;
+const ROOTS = "R=/mnt/facts/rootfs O=/mnt/facts/own\n";
 
 /** As uid 1000, in a cgroup of its own below one that was delegated to it. */
 const AS_USER = `own=/sys/fs/cgroup$(sed -n 's/^0:://p' /proc/self/cgroup)
@@ -52,17 +43,8 @@ fact layers run --userns 200000:300000:65536 --overlay $R sh -c 'touch /other; g
 fact mounts-after sh -c 'wc -l </proc/self/mountinfo'
 `;
 
-function reasonToSkip(): string {
-  if (process.env.MINIBOX_TEST_IN_VM !== undefined) return "this is the virtual machine";
-  const check = Bun.spawnSync([`${TOP}/scripts/vm/run.sh`, "--check"], { stderr: "ignore" });
-  const reason = check.stdout.toString().trim();
-  if (!check.success && process.env.CI === "true")
-    throw new Error(`CI must have what the VM needs: ${reason}`);
-  // a test of the binary of another place would be one of this checkout's in there
-  return relative(TOP, MINIBOX).startsWith("..") ? "it tests the checkout's own binary" : reason;
-}
-const reason = reasonToSkip();
-const facts = new Map<string, string>();
+const reason = reasonWithoutMachine();
+let facts = new Map<string, string>();
 
 beforeAll(async () => {
   if (reason) return;
@@ -70,17 +52,11 @@ beforeAll(async () => {
   chmodSync(directory, 0o755);
   for (const name of ["rootfs", "own"]) await execute(["cp", "-a", rootfs("busybox"), join(directory, name)]);
   await execute(["chown", "-R", "-h", "1000:1000", join(directory, "own")]);
-  writeFileSync(join(directory, "user.sh"), PREAMBLE + AS_USER);
-  writeFileSync(join(directory, "root.sh"), PREAMBLE + AS_ROOT);
-  const words = ["bash", "-c", "as-user bash /mnt/facts/user.sh; bash /mnt/facts/root.sh"];
-  const disk = ["--disk-dir", `${directory}:/mnt/facts`, "--timeout", "600"];
-  const { stdout, stderr } = await execute([`${TOP}/scripts/vm/run.sh`, ...disk, "--", ...words]);
+  writeFileSync(join(directory, "user.sh"), PREAMBLE + ROOTS + AS_USER);
+  writeFileSync(join(directory, "root.sh"), PREAMBLE + ROOTS + AS_ROOT);
+  const line = "as-user bash /mnt/facts/user.sh; bash /mnt/facts/root.sh";
+  facts = await factsOf(directory, ["--timeout", "600"], line);
   rmSync(directory, { recursive: true });
-  for (const line of stdout.split("\n")) {
-    const equals = line.indexOf("=");
-    if (equals > 0) facts.set(line.slice(0, equals), line.slice(equals + 1));
-  }
-  if (facts.size === 0) throw new Error(stderr);
 });
 
 describe.skipIf(reason !== "")(`in the virtual machine${reason && `: ${reason}`}`, () => {

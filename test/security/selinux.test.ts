@@ -3,8 +3,9 @@
 
 import { beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { join, relative } from "node:path";
-import { execute, MINIBOX, rootfs, skipReason, TOP } from "../support/minibox.ts";
+import { join } from "node:path";
+import { factsOf, PREAMBLE, reasonWithoutMachine } from "../support/machine.ts";
+import { execute, rootfs } from "../support/minibox.ts";
 
 setDefaultTimeout(20 * 60_000);
 
@@ -39,15 +40,7 @@ ${INITIAL_SIDS.map((name) => `(sidcontext ${name} ${name === "kernel" ? name : "
 (allow container_t self (file (read))) (allow strict_t self (file (read))) (allow container_t file_t (file (read))) (allow container_t container_file_t (file (read)))
 `;
 
-/** Each line of output is one fact: NAME=STATUS OUTPUT, its lines joined by |. */
-const SCRIPT = `fact() {
-  local name=$1 out status
-  shift
-  out=$("$@" 2>&1 </dev/null)
-  status=$?
-  echo "$name=$status \${out//$'\\n'/|}"
-}
-run() { /minibox/minibox run "$@"; }
+const SCRIPT = `${PREAMBLE}
 R=/mnt/facts/rootfs label=/proc/self/attr/current
 fact unloaded run --security-opt label=type:container_t $R echo ran
 fact load dd bs=1M if=/mnt/facts/policy of=/sys/fs/selinux/load
@@ -73,18 +66,8 @@ fact mounts-after sh -c 'wc -l </proc/self/mountinfo'
 fact left find /run/minibox /sys/fs/cgroup -path '*/minibox/*' -type d
 `;
 
-function reasonToSkip(): string {
-  if (process.env.MINIBOX_TEST_IN_VM !== undefined) return "this is the virtual machine";
-  const lacking = skipReason("secilc");
-  const check = Bun.spawnSync([`${TOP}/scripts/vm/run.sh`, "--check"], { stderr: "ignore" });
-  const reason = check.stdout.toString().trim();
-  if (!check.success && process.env.CI === "true")
-    throw new Error(`CI must have what the VM needs: ${reason}`);
-  // a test of the binary of another place would be one of this checkout's in there
-  return lacking || (relative(TOP, MINIBOX).startsWith("..") ? "it tests the checkout's own binary" : reason);
-}
-const reason = reasonToSkip();
-const facts = new Map<string, string>();
+const reason = reasonWithoutMachine("secilc");
+let facts = new Map<string, string>();
 
 beforeAll(async () => {
   if (reason) return;
@@ -96,14 +79,11 @@ beforeAll(async () => {
     const words = ["-o", "policy", "-f", "/dev/null", "-c", "33", "policy.cil"];
     const compiled = await execute(["secilc", ...words], { cwd: directory });
     expect([compiled.status, compiled.stderr]).toEqual([0, ""]);
-    const kernel = ["--kernel-flags", "security=selinux", "--disk-dir", `${directory}:/mnt/facts`];
-    const machine = [`${TOP}/scripts/vm/run.sh`, ...kernel, "--timeout", "300", "--", "bash"];
-    const { stdout, stderr } = await execute([...machine, "/mnt/facts/facts.sh"]);
-    for (const line of stdout.split("\n")) {
-      const equals = line.indexOf("=");
-      if (equals > 0) facts.set(line.slice(0, equals), line.slice(equals + 1));
-    }
-    if (facts.size === 0) throw new Error(stderr);
+    facts = await factsOf(
+      directory,
+      ["--kernel-flags", "security=selinux", "--timeout", "300"],
+      ". /mnt/facts/facts.sh",
+    );
   } finally {
     rmSync(directory, { recursive: true });
   }
