@@ -12,8 +12,9 @@ export type Compiler = typeof import("../container/compile-seccomp.ts");
 
 /** The compiler is loaded for the runs that may need it, before the child is started. */
 export function loadCompiler(given: Given): Promise<Compiler> | undefined {
-  let needed = given.many("cap-add").length > 0;
-  for (const option of given.many("security-opt")) needed ||= option.startsWith("seccomp");
+  let seccomp: string | undefined;
+  for (const option of given.many("security-opt")) if (option.startsWith("seccomp")) seccomp = option;
+  const needed = seccomp === undefined ? given.many("cap-add").length > 0 : seccomp !== "seccomp=unconfined";
   return needed ? import("../container/compile-seccomp.ts") : undefined;
 }
 
@@ -39,7 +40,9 @@ function filterFor(spec: Spec, profile: string | undefined, compiler?: Compiler)
   if (profile === "unconfined") return undefined;
   const capabilities = spec.process.capabilities?.bounding ?? [];
   const ready = profile === undefined ? precompiledFilter(capabilities) : undefined;
-  if (ready || !compiler) return ready;
+  if (ready) return ready;
+  // never without the filter
+  if (!compiler) throw new Error("a seccomp profile is to be compiled, and nothing was loaded for it");
   const seccomp =
     profile === undefined
       ? compiler.defaultSeccomp(capabilities)

@@ -66,6 +66,20 @@ describe("the default filter", () => {
 });
 
 describe("a profile of one's own", () => {
+  test("is the one that was named last, unconfined or not", async () => {
+    const path = profile({
+      defaultAction: "SCMP_ACT_ALLOW",
+      syscalls: [{ names: ["getpriority"], action: "SCMP_ACT_ERRNO", errnoRet: 77 }],
+    });
+    const own = ["--security-opt", `seccomp=${path}`];
+    const none = ["--security-opt", "seccomp=unconfined"];
+    const call = async (...flags: string[]) =>
+      (await run([...flags, root.path, "/call", NUMBER.getpriority])).stdout;
+    expect(await call(...none, ...own)).toBe("77\n");
+    expect(await call(...own, ...none)).not.toBe("77\n");
+    expect(await call(...own, "--security-opt", "seccomp:unconfined")).not.toBe("77\n");
+  });
+
   test("is compiled and in force, with and without no_new_privs", async () => {
     const path = profile({
       defaultAction: "SCMP_ACT_ALLOW",
