@@ -4,7 +4,7 @@ import type { Spec } from "../spec/types.ts";
 import type { ChildRequest } from "../sync.ts";
 import { AT, AT_FDCWD, MOUNT_ATTR, MS, O } from "../sys/constants.ts";
 import { EINVAL, EOPNOTSUPP, isErrno, SysError } from "../sys/errno.ts";
-import { open, openat, statx } from "../sys/file.ts";
+import { open, statx } from "../sys/file.ts";
 import { attempt, call, step } from "../sys/libc.ts";
 import {
   chroot,
@@ -19,87 +19,63 @@ import {
 } from "../sys/mount.ts";
 
 /**
- * Makes the rootfs a mount that nothing propagates from; returns its descriptor. `tree` is a copy of its mount that
- * the parent made, where we could not. @throws SysError
+ * Makes the rootfs a mount that nothing propagates from; returns its descriptor. `handed` is a copy of its mount that
+ * the parent made, where we could not: its own path may lead through directories that are closed to us. @throws SysError
  */
 export function prepareRoot(
   request: ChildRequest,
   spec: Spec,
-  tree: number | undefined,
+  handed: number | undefined,
   warn: (message: string) => void,
 ): number {
   step("make every mount private", "what is mounted from here on must not appear on the host");
   mount(null, "/", null, MS.MS_REC | MS.MS_PRIVATE, null);
-  if (tree !== undefined) {
-    step("attach the root over /", "its own path may lead through directories that are closed to us");
-    return request.overlay ? overlayTree(tree, warn) : coverRoot(tree);
-  }
-  return request.overlay ? mountOverlay(request, warn) : bindRoot(spec.root.path);
-}
-
-function bindRoot(path: string): number {
+  const { path } = spec.root;
+  // over "/" it is seen only by who starts there anew, and every user may walk to it
+  const place = handed === undefined ? path : "/";
   step(
-    `bind ${path} onto itself`,
+    handed === undefined ? `bind ${path} onto itself` : "attach the root over /",
     "pivot_root wants a mount point, and read-only belongs to this mount alone",
   );
-  const tree = openTree(AT_FDCWD, path, AT.AT_RECURSIVE);
+  const tree = handed ?? openTree(AT_FDCWD, path, AT.AT_RECURSIVE);
+  attach(tree, place);
+  return request.overlay ? coverWithOverlay(tree, place, spec, warn) : tree;
+}
+
+function attach(tree: number, path: string): void {
   const place = open(path, O.O_PATH | O.O_DIRECTORY);
   moveMount(tree, place);
   attempt("close", place);
-  return tree;
-}
-
-/** A place that every user may walk to, unlike the rootfs's own: over "/", where only what starts anew would see it. */
-function coverRoot(tree: number): number {
-  const place = open("/", O.O_PATH | O.O_DIRECTORY);
-  moveMount(tree, place);
-  attempt("close", place);
-  return tree;
-}
-
-/** A tmpfs takes what is written, the rootfs below it is only read; both end with the container's mount namespace. */
-function mountOverlay({ spec, stateDir }: ChildRequest, warn: (message: string) => void): number {
-  step("mount a throw-away layer", "writes go to memory; the rootfs stays as it is");
-  const lower = open(spec.root.path, O.O_PATH | O.O_DIRECTORY);
-  mount("tmpfs", stateDir, "tmpfs", MS.MS_NOSUID | MS.MS_NODEV, "mode=700");
-  const layer = open(stateDir, O.O_PATH | O.O_DIRECTORY);
-  fillLayer(layer, lower);
-  if (inUserNamespace(spec)) checkMarks(layer, warn);
-  const data: string[] = [];
-  for (const [key, value] of overlayOptions(layer, lower, inUserNamespace(spec)))
-    data.push(value === null ? key : `${key}=${value}`);
-  mount("overlay", `${fdPath(layer)}/root`, "overlay", 0, data.join(","));
-  const root = openat(layer, "root", O.O_PATH | O.O_DIRECTORY);
-  attempt("close", lower);
-  attempt("close", layer);
-  return root;
 }
 
 /**
- * The same on the parent's copy. The layers need a place only until the overlay is made; a second mount over "/"
- * would keep the old root from being detached.
+ * A tmpfs takes what is written, the rootfs below it is only read; both end with the overlay. They need a place only
+ * until that is made: another mount at the same place would keep the old root from being detached.
  */
-function overlayTree(tree: number, warn: (message: string) => void): number {
-  coverRoot(tree);
+function coverWithOverlay(lower: number, place: string, spec: Spec, warn: (message: string) => void): number {
   step("mount a throw-away layer", "writes go to memory; the rootfs stays as it is");
+  const { mountLabel } = spec.linux;
+  const label: [string, string][] = mountLabel ? [["context", mountLabel]] : [];
   const layer = mountDetached(
     "tmpfs",
-    [["mode", "700"]],
+    [["mode", "700"], ...label],
     MOUNT_ATTR.MOUNT_ATTR_NOSUID | MOUNT_ATTR.MOUNT_ATTR_NODEV,
   );
-  coverRoot(layer);
-  fillLayer(layer, tree);
-  checkMarks(layer, warn);
-  const root = mountDetached("overlay", overlayOptions(layer, tree, true), 0);
-  for (const fd of [layer, tree]) {
+  attach(layer, place);
+  fillLayer(layer, lower);
+  const userNamespace = inUserNamespace(spec);
+  if (userNamespace) checkMarks(layer, warn);
+  const root = mountDetached("overlay", [...overlayOptions(layer, lower, userNamespace), ...label], 0);
+  for (const fd of [layer, lower]) {
     detach(fdPath(fd));
     attempt("close", fd);
   }
-  return coverRoot(root);
+  attach(root, place);
+  return root;
 }
 
 function fillLayer(layer: number, lower: number): void {
-  for (const name of ["upper", "work", "root"]) call("mkdirat", layer, name, 0o755);
+  for (const name of ["upper", "work"]) call("mkdirat", layer, name, 0o755);
   // the top of an overlay shows the upper directory's own owner and mode
   const { uid, gid, mode } = statx(lower);
   const owned = attempt("fchownat", layer, "upper", uid, gid, 0);
@@ -119,6 +95,7 @@ function checkMarks(layer: number, warn: (message: string) => void): void {
 function overlayOptions(layer: number, lower: number, userNamespace: boolean): [string, string | null][] {
   const base = fdPath(layer);
   const options: [string, string | null][] = [
+    ["source", "overlay"],
     ["lowerdir", fdPath(lower)],
     ["upperdir", `${base}/upper`],
     ["workdir", `${base}/work`],

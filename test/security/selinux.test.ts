@@ -56,6 +56,7 @@ fact user run -u 1000 $type $R cat $label
 fact denied run $type $R cat /etc/passwd
 fact allowed run $R head -c 4 /etc/passwd
 fact mount run $type $R grep -E '^(tmpfs /dev|shm|devpts) .*' /proc/mounts
+fact overlay run --overlay $type --security-opt label=level:s0:c1,c2 $R sh -c "cat $label; echo; grep -o 'overlay / .*context=[^ ]*' /proc/mounts; echo new >/made && cat /made"
 attested() { run --attest - "$@" $R true | grep selinuxLabel; }
 fact attested attested $type
 fact unlabelled attested
@@ -118,6 +119,12 @@ describe.skipIf(reason !== "")(`an SELinux label, in the virtual machine${reason
     const lines = facts.get("mount")?.slice(2).split("|") ?? [];
     expect(lines).toHaveLength(3);
     for (const line of lines) expect(line).toContain(",context=system_u:object_r:container_file_t:s0,");
+  });
+
+  test("comes with one for --overlay, whose writes the container owns", () => {
+    const [label, mount, made] = facts.get("overlay")?.split("|") ?? [];
+    expect([label, made]).toEqual([shown(`${LABEL}:c1,c2`), "new"]);
+    expect(mount).toContain('context="system_u:object_r:container_file_t:s0:c1,c2"');
   });
 
   test("is in the attestation", () => {
