@@ -1,0 +1,65 @@
+// Signals that the kernel gives to a thread of the runtime's instead of the one that waits for them.
+
+import { expect, setDefaultTimeout, test } from "bun:test";
+import { readdirSync } from "node:fs";
+import { SIGNALS } from "../../src/sys/constants.ts";
+import { SLOWNESS, start, tryText, until } from "../support/container.ts";
+import { execute, rootfs, skipReason } from "../support/minibox.ts";
+
+setDefaultTimeout(60_000 * SLOWNESS);
+const skip = skipReason("python3");
+const busybox = skip ? "" : rootfs("busybox");
+
+/** rt_tgsigqueueinfo(2) with SI_QUEUE: what kill(2) does when it picks this very thread. */
+const QUEUE = `
+import ctypes, os, struct, sys
+number = {"x86_64": 297, "aarch64": 240}[os.uname().machine]
+process, thread, signal = map(int, sys.argv[1:])
+info = ctypes.create_string_buffer(struct.pack("4i2I", signal, 0, -1, 0, os.getpid(), os.getuid()), 128)
+sys.exit(ctypes.CDLL(None).syscall(number, process, thread, signal, info) != 0)
+`;
+
+/** Those that nobody passes on, and those that stop: a trap for them is no proof. */
+const LEFT_OUT: readonly number[] = [
+  ...[SIGNALS.KILL, SIGNALS.STOP, SIGNALS.CHLD, SIGNALS.PIPE, 32, 33],
+  ...[SIGNALS.TSTP, SIGNALS.TTIN, SIGNALS.TTOU],
+];
+const all = Array.from({ length: 64 }, (_, i) => i + 1).filter((signal) => !LEFT_OUT.includes(signal));
+
+/** Each thread but the first, with the signals that it has not blocked. */
+function openThreads(pid: number): { thread: number; signals: number[] }[] {
+  const others = readdirSync(`/proc/${pid}/task`)
+    .map(Number)
+    .filter((thread) => thread !== pid);
+  return others.map((thread) => {
+    const status = tryText(`/proc/${pid}/task/${thread}/status`) ?? "";
+    const blocked = BigInt(`0x${/^SigBlk:\s*(\w+)/m.exec(status)?.[1] ?? "f".repeat(16)}`);
+    return { thread, signals: all.filter((signal) => ((blocked >> BigInt(signal - 1)) & 1n) === 0n) };
+  });
+}
+
+test.skipIf(skip !== "")(
+  "a signal that a thread of the supervisor's gets reaches the command all the same",
+  async () => {
+    const script = `for s in ${all.join(" ")}; do trap "echo got $s." $s; done; echo ready; while :; do sleep 0.05; done`;
+    const container = start([busybox, "sh", "-c", script]);
+    try {
+      await container.says("ready");
+      const { pid } = container;
+      await until("a thread takes a signal", () =>
+        openThreads(pid).some(({ signals }) => signals.length > 0),
+      );
+      const seen = (signal: number): number => container.stdout.split(`got ${signal}.`).length;
+      for (const { thread, signals } of openThreads(pid))
+        for (const signal of signals) {
+          const before = seen(signal);
+          const queued = await execute(["python3", "-c", QUEUE, `${pid}`, `${thread}`, `${signal}`]);
+          expect([signal, queued.status]).toEqual([signal, 0]);
+          await until(`signal ${signal} is passed on`, () => seen(signal) > before);
+        }
+    } finally {
+      container.signal(SIGNALS.KILL);
+      await container.ended;
+    }
+  },
+);
