@@ -10,14 +10,14 @@ original in Go, all in one run, and prints tables as markdown: one container wit
 default confinement, one without its seccomp filter, many containers eight at a time, and the
 memory of what waits beside a running container.
 Needs root, hyperfine and a static busybox; a program that is not installed has a row that
-says so. Takes two to three minutes.
+says so. Takes three to four minutes.
 
 Options:
-  --quick          fewer rounds and runs: about half a minute, for a first look
+  --quick          fewer rounds and runs: about a minute, for a first look
   --rounds N       rounds over all programs (default: 8; quick: 3). Rounds are what evens out
                    a noisy machine: each program is measured in every one of them
   --runs N         runs of each program in a round (default: 25; quick: 10)
-  --containers N   containers of the second table (default: 200)
+  --containers N   containers of the third table (default: 200)
   --only A,B,…     only these: ${NAMES.join(", ")}
   --minibox FILE   measure this binary (default: ./minibox, built anew when older than the source)
   --json FILE      write everything measured, each single time included
