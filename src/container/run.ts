@@ -135,7 +135,7 @@ function prepare(
     pid: child.pid,
     startTime: startTime(child.pid),
     bundle: request.bundle,
-    created: (Date.now() / 1000) >>> 0,
+    created: Math.floor(Date.now() / 1000),
     cgroups: directories,
   });
   undo.push(() => removeState(directory));

@@ -8,7 +8,6 @@ import { rootfs, skipReason } from "../support/minibox.ts";
 
 setDefaultTimeout(20_000);
 const skip = skipReason();
-const bash = skip ? "" : rootfs("host");
 const busybox = skip ? "" : rootfs("busybox");
 
 const KEPT: readonly number[] = [SIGNALS.KILL, SIGNALS.STOP, SIGNALS.CHLD, SIGNALS.PIPE];
@@ -32,7 +31,8 @@ describe.skipIf(skip !== "").each([[[]], [["--init"]]])("with the flags %p", (fl
   test("every signal that can be passed on reaches the command's handler, once", async () => {
     const list = FORWARDED.join(" ");
     const script = `for s in ${list}; do trap "echo got $s." $s; done; echo ready; while :; do sleep 0.05; done`;
-    const container = start([...flags, bash, "bash", "-c", script]);
+    // not bash: of a burst with SIGINT in it, it may run one trap and then none, without any container too
+    const container = start([...flags, busybox, "sh", "-c", script]);
     await container.says("ready");
     // SIGCONT and the signals that stop take each other out of the queue (signal(7)): one after the other
     const alone = [...STOPPING, SIGNALS.CONT];

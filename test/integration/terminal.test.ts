@@ -197,7 +197,8 @@ describe.skipIf(skip !== "")("the host's terminal has its settings back after", 
 
 describe.skipIf(skip !== "")("input that is pushed with TIOCSTI", () => {
   const python = "/usr/bin/python3";
-  test.skipIf(!existsSync(python))("does not reach the host's shell", async () => {
+  const missing = existsSync(python) ? "" : `: needs ${python}`;
+  test.skipIf(missing !== "")(`does not reach the host's shell${missing}`, async () => {
     using terminal = new Tmux();
     const volumes = ["/usr", "/lib", "/lib64"]
       .filter((path) => existsSync(path))

@@ -18,8 +18,10 @@ import { MINIBOX, skipReason } from "./minibox.ts";
 export const SEARCHED = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 export const ON_HOST = "it exists on the host, but a container sees only its rootfs";
 export const isX64 = process.arch === "x64";
+/** the name of a test that is skipped elsewhere */
+export const onX64 = (name: string): string => (isX64 ? name : `${name}: on x86-64 only`);
 /** why nothing of this can be tried here, or "" */
-export const reason = skipReason("busybox");
+export const reason = skipReason("busybox", "setpriv");
 
 export type Content = string | Uint8Array;
 

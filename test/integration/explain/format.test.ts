@@ -3,7 +3,7 @@
 import { describe, expect, test } from "bun:test";
 import { join } from "node:path";
 import { type ElfParts, makeElf } from "../../support/elf.ts";
-import { isX64, makeRoot, reason, says } from "../../support/explain.ts";
+import { isX64, makeRoot, onX64, reason, says } from "../../support/explain.ts";
 
 const { root, put, run } = makeRoot();
 
@@ -33,7 +33,7 @@ describe.skipIf(reason !== "")(
       );
     });
 
-    test.skipIf(!isX64)("another machine's program", () => {
+    test.skipIf(!isX64)(onX64("another machine's program"), () => {
       const hint = "use a build for x86_64, or register qemu-user with binfmt_misc (flag F) on the host";
       elf("arm64", { machine: 183 });
       expect(run(["/e/arm64"])).toEqual(
@@ -57,7 +57,7 @@ describe.skipIf(reason !== "")(
       );
     });
 
-    test.skipIf(!isX64)("an interpreter of another machine", () => {
+    test.skipIf(!isX64)(onX64("an interpreter of another machine"), () => {
       elf("arm-sh", { machine: 183 });
       put("/e/by-arm", "#!/e/arm-sh\n");
       expect(run(["/e/by-arm"]).said).toStartWith(
@@ -65,7 +65,7 @@ describe.skipIf(reason !== "")(
       );
     });
 
-    test.skipIf(!isX64)("a 32-bit program of a kind that the kernel does not run", () => {
+    test.skipIf(!isX64)(onX64("a 32-bit program of a kind that the kernel does not run"), () => {
       elf("x32", { bits: 32, machine: 62 });
       const { said, status } = run(["/e/x32"]);
       // a kernel with CONFIG_X86_X32_ABI starts it, and it dies of the nothing in it
@@ -79,7 +79,7 @@ describe.skipIf(reason !== "")(
         );
     });
 
-    test.skipIf(!isX64)("an object file, a core dump", () => {
+    test.skipIf(!isX64)(onX64("an object file, a core dump"), () => {
       elf("object.o", { type: 1 });
       expect(run(["/e/object.o"])).toEqual(
         says(126, "/e/object.o: an object file that is not linked yet, not a program"),
@@ -88,7 +88,7 @@ describe.skipIf(reason !== "")(
       expect(run(["/e/core"])).toEqual(says(126, "/e/core: a core dump, not a program"));
     });
 
-    test.skipIf(!isX64)("a program cut short", () => {
+    test.skipIf(!isX64)(onX64("a program cut short"), () => {
       elf("cut", {}, 40);
       expect(run(["/e/cut"])).toEqual(
         says(126, "/e/cut: an ELF program cut short: only 40 bytes are there", "copy or download it again"),

@@ -4,12 +4,12 @@ import { describe, expect, test } from "bun:test";
 import { copyFileSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { makeElf } from "../../support/elf.ts";
-import { isX64, makeRoot, reason, says } from "../../support/explain.ts";
+import { isX64, makeRoot, onX64, reason, says } from "../../support/explain.ts";
 
 const { scratch, root, put, run } = makeRoot();
 
 describe.skipIf(reason !== "" || !isX64)(
-  `a dynamic program without its loader ends with 126${reason && `: ${reason}`}`,
+  onX64(`a dynamic program without its loader ends with 126${reason && `: ${reason}`}`),
   () => {
     const glibc = "/lib64/ld-linux-x86-64.so.2";
     const musl = "/lib/ld-musl-x86_64.so.1";

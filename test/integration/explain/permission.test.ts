@@ -136,7 +136,7 @@ describe.skipIf(reason !== "")(
       }
     });
 
-    test.skipIf(Bun.which("setpriv") === null)("file capabilities", () => {
+    test("file capabilities", () => {
       put("/p/capable", "");
       const file = join(root, "p/capable");
       copyFileSync(join(root, "bin/busybox"), file);
