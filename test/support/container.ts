@@ -1,6 +1,5 @@
 // Owns containers that run while a test looks at them: started in the background, watched, signalled, waited for.
 
-import { dlopen } from "bun:ffi";
 import { readFileSync } from "node:fs";
 import { MINIBOX, type Result, TOP } from "./minibox.ts";
 
@@ -72,10 +71,14 @@ export function start(words: readonly string[], wrapper: readonly string[] = [])
   };
 }
 
-const libc = dlopen("libc.so.6", { kill: { args: ["int", "int"], returns: "int" } });
-
-/** kill(2): any number from 1 to 64, and 0 to ask whether it lives; process.kill knows fewer. */
-export const signal = (pid: number, number: number): boolean => libc.symbols.kill(pid, number) === 0;
+/** kill(2): any number from 1 to 64, and 0 to ask whether it lives. */
+export function signal(pid: number, number: number): boolean {
+  try {
+    return process.kill(pid, number);
+  } catch {
+    return false;
+  }
+}
 
 /** Waits until a condition holds; fails with these words when it does not within some seconds. */
 export async function until(
