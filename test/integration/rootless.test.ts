@@ -17,6 +17,7 @@ import {
   leftBehind,
   makePlace,
   type Place,
+  processesOf,
   runAsUser,
   runWithSubIds,
   SUB_IDS,
@@ -262,13 +263,8 @@ describe.skipIf(reason !== "")("an ordinary user", () => {
       child.kill("SIGKILL");
       await child.exited;
     }
-    // what is dead and waits for the host's init to take notice does not count
-    const alive = async (): Promise<string[]> =>
-      (await execute(["ps", "-o", "stat=,args=", "-u", String(UID)])).stdout
-        .split("\n")
-        .filter((line) => line !== "" && !line.startsWith("Z"));
-    for (let i = 0; i < 200 && (await alive()).length > 0; i++) await Bun.sleep(50);
-    expect(await alive()).toEqual([]);
+    for (let i = 0; i < 200 && (await processesOf(UID)).length > 0; i++) await Bun.sleep(50);
+    expect(await processesOf(UID)).toEqual([]);
     await runAsUser(place, [place.rootfs, "true"]);
   });
 
@@ -286,7 +282,7 @@ describe.skipIf(reason !== "")("an ordinary user", () => {
     let pid = "";
     for (let i = 0; i < 200 && pid === ""; i++) {
       await Bun.sleep(20);
-      const sleeping = (await execute(["pgrep", "-u", String(UID), "-x", "sleep"])).stdout.trim();
+      const sleeping = (await execute(["pgrep", "-r", "S", "-u", String(UID), "-x", "sleep"])).stdout.trim();
       if (sleeping) pid = (await execute(["ps", "-o", "ppid=", "-p", sleeping])).stdout.trim();
     }
     // PID 1 of the container is the executable still; what even the host's root may not, nobody inside may

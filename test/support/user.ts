@@ -79,6 +79,12 @@ export const runAsUser = (place: Place, words: string[], options: Options = {}):
 export const runWithSubIds = (place: Place, words: string[], options: Options = {}): Promise<Result> =>
   execute(subIdWords(place, [place.minibox, "run", ...words]), { env: ENVIRONMENT, cwd: "/", ...options });
 
+/** What a user's processes do, as ps(1) shows it. One that is dead and waits for the host's init to take notice is none. */
+export async function processesOf(uid: number): Promise<string[]> {
+  const { stdout } = await execute(["ps", "-o", "stat=,args=", "-u", String(uid)]);
+  return stdout.split("\n").filter((line) => line !== "" && !line.startsWith("Z"));
+}
+
 /** What the place's binary has left: its processes, and states of the user's. */
 export function leftBehind(place: Place): { processes: string[]; states: string[] } {
   const processes: string[] = [];
