@@ -2,22 +2,28 @@
 
 import type { SysError } from "../sys/errno.ts";
 import { geteuid } from "../sys/process.ts";
-import { namespaceHint, userNamespaceSetting } from "./namespace-hints.ts";
+import { namespaceHint, namespaceLimit, userNamespaceSetting } from "./namespace-hints.ts";
 
 interface Hint {
-  call: string;
+  /** any, where none is named */
+  calls?: readonly string[];
   codes: readonly string[];
   say(error: SysError): string | undefined;
 }
 
 const HINTS: readonly Hint[] = [
   {
-    call: "unshare",
-    codes: ["EPERM", "EACCES", "ENOSPC", "EUSERS"],
+    calls: ["unshare"],
+    codes: ["EPERM", "EACCES"],
     say: () => namespaceHint(geteuid() === 0),
   },
   {
-    call: "mount",
+    calls: ["unshare"],
+    codes: ["ENOSPC", "EUSERS"],
+    say: () => namespaceLimit(),
+  },
+  {
+    calls: ["mount"],
     codes: ["EPERM", "EACCES"],
     say: ({ phase }) =>
       phase.startsWith("mount proc")
@@ -26,7 +32,7 @@ const HINTS: readonly Hint[] = [
           "mounting needs CAP_SYS_ADMIN in the current user namespace, and no security module against it"),
   },
   {
-    call: "mount",
+    calls: ["mount"],
     codes: ["EINVAL"],
     say: ({ phase }) =>
       phase === "make every mount private"
@@ -34,49 +40,65 @@ const HINTS: readonly Hint[] = [
         : "the file system does not know one of the options, or its value: dmesg may say which",
   },
   {
-    call: "mount",
+    calls: ["mount"],
     codes: ["ENODEV"],
     say: () => "this kernel has no such file system: see /proc/filesystems",
   },
   {
-    call: "mkdirat",
+    calls: ["mkdirat"],
     codes: ["EROFS"],
     say: () => "the rootfs is on a read-only file system: make the directory in the rootfs, or use --overlay",
   },
   {
-    call: "open_tree",
+    calls: ["open_tree"],
     codes: ["ENOENT"],
     say: () => "the source of a volume must exist: create it first",
   },
   {
-    call: "open_tree",
+    calls: ["open_tree", "mount_setattr"],
     codes: ["ENOSYS"],
     say: () => "minibox needs Linux 5.12 or newer",
   },
   {
-    call: "mount_setattr",
-    codes: ["ENOSYS"],
-    say: () => "minibox needs Linux 5.12 or newer",
-  },
-  {
-    call: "setgroups",
+    calls: ["setgroups"],
     codes: ["EPERM"],
     say: () =>
       "the user namespace that minibox was started in keeps its groups (/proc/self/setgroups: deny): leave that namespace, minibox makes its own",
   },
   {
-    call: "posix_spawn",
+    calls: ["posix_spawn"],
     codes: ["EACCES"],
     say: () => "the container's root must be allowed to execute minibox itself: chmod a+rx it",
   },
   {
-    call: "prlimit64",
+    calls: ["posix_spawn"],
+    codes: ["EAGAIN"],
+    say: () =>
+      "no process more is allowed: see pids.max of the cgroup that minibox is in, ulimit -u, and the sysctls kernel.pid_max and kernel.threads-max",
+  },
+  {
+    calls: ["keyctl"],
+    codes: ["EDQUOT"],
+    say: () =>
+      "each container has a keyring of its own, and the sysctls kernel.keys.maxkeys and kernel.keys.maxbytes say how many a user may have: raise them, or give the containers different users",
+  },
+  {
+    calls: ["mount", "move_mount"],
+    codes: ["ENOSPC"],
+    say: () => "the sysctl fs.mount-max says how many mounts a container may have",
+  },
+  {
+    codes: ["EMFILE"],
+    say: () => "minibox needs some twenty descriptors: raise ulimit -n",
+  },
+  {
+    calls: ["prlimit64"],
     codes: ["EPERM"],
     say: () =>
       "a hard limit can be raised only with CAP_SYS_RESOURCE: ask for at most the caller's own (ulimit -H)",
   },
   {
-    call: "write",
+    calls: ["write"],
     codes: ["ENOENT"],
     say: ({ phase }) =>
       phase.startsWith("set the AppArmor profile")
@@ -84,7 +106,7 @@ const HINTS: readonly Hint[] = [
         : undefined,
   },
   {
-    call: "execve",
+    calls: ["execve"],
     codes: ["E2BIG"],
     say: () => "arguments and environment are limited together, see ulimit -s",
   },
@@ -92,5 +114,7 @@ const HINTS: readonly Hint[] = [
 
 /** What to do about a failed call, where we know. */
 export function hintFor(error: SysError): string | undefined {
-  return HINTS.find(({ call, codes }) => call === error.syscall && codes.includes(error.code))?.say(error);
+  return HINTS.find(
+    ({ calls, codes }) => (calls?.includes(error.syscall) ?? true) && codes.includes(error.code),
+  )?.say(error);
 }

@@ -4,12 +4,10 @@ import { tryReadFile } from "../sys/file.ts";
 
 type ReadFile = (path: string) => string | undefined;
 
-/** A setting of the host that keeps an ordinary user, or everybody, out of user namespaces. */
+/** A setting of the host that keeps an ordinary user out of user namespaces. */
 export function userNamespaceSetting(isRoot: boolean, readFile: ReadFile = tryReadFile): string | undefined {
   const is = (name: string, value: string): boolean =>
     readFile(`/proc/sys/${name.replaceAll(".", "/")}`)?.trim() === value;
-  if (is("user.max_user_namespaces", "0"))
-    return "the sysctl user.max_user_namespaces is 0: no user namespace may be made (sysctl -w user.max_user_namespaces=10000 allows them)";
   if (isRoot) return undefined;
   if (is("kernel.unprivileged_userns_clone", "0"))
     return "the sysctl kernel.unprivileged_userns_clone is 0: only root may make user namespaces (sysctl -w kernel.unprivileged_userns_clone=1 allows them to all), so run it as root";
@@ -20,11 +18,20 @@ export function userNamespaceSetting(isRoot: boolean, readFile: ReadFile = tryRe
 
 /** What to do where unshare(2) is refused. */
 export function namespaceHint(isRoot: boolean, readFile: ReadFile = tryReadFile): string {
-  if (readFile("/proc/sys/user/max_pid_namespaces")?.trim() === "0")
-    return "the sysctl user.max_pid_namespaces is 0: no namespace may be made";
   const setting = userNamespaceSetting(isRoot, readFile);
   if (setting) return setting;
   return isRoot
     ? "even root needs CAP_SYS_ADMIN for namespaces: inside a container, start that one with --privileged (or --cap-add SYS_ADMIN and no seccomp filter)"
     : "something forbids user namespaces to ordinary users: a seccomp filter or a chroot around us (are we in a container?), or a security module; run it as root";
+}
+
+/** The sysctls of namespaces(7), each a number for one user; of the kinds that a container has. */
+const KINDS = ["user", "pid", "mnt", "net", "uts", "ipc", "cgroup"];
+
+/** What to do where unshare(2) finds that there are as many namespaces as may be. */
+export function namespaceLimit(readFile: ReadFile = tryReadFile): string {
+  for (const kind of KINDS)
+    if (readFile(`/proc/sys/user/max_${kind}_namespaces`)?.trim() === "0")
+      return `the sysctl user.max_${kind}_namespaces is 0: no such namespace may be made (sysctl -w user.max_${kind}_namespaces=10000 allows them)`;
+  return "there are as many namespaces as this user may have, or as deep: see the sysctls user.max_*_namespaces, also those outside where this is a container";
 }

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { denying } from "../support/deny.ts";
 import {
   execute,
   expectNothingLeft,
@@ -12,6 +13,7 @@ import {
   run,
   scratchDirectory,
   scratchRootfs,
+  skipReason,
 } from "../support/minibox.ts";
 
 const busybox = rootfs("busybox");
@@ -137,6 +139,20 @@ describe("without privileges", () => {
     expect(status).toBe(125);
     expect(stderr).toContain("EPERM: operation not permitted\n");
     expect(stderr).toContain("even root needs CAP_SYS_ADMIN for namespaces");
+  });
+});
+
+describe.skipIf(skipReason("python3") !== "")("a host that has run out of something is told:", () => {
+  test.each([
+    ["keyctl", 122, "join a new session keyring: EDQUOT: disk quota exceeded", "kernel.keys.maxkeys"],
+    ["unshare", 28, "spawn /proc/self/exe child: ENOSPC: no space left on device", "user.max_*_namespaces"],
+    ["move_mount", 28, `bind ${busybox} onto itself: ENOSPC: no space left on device`, "fs.mount-max"],
+    ["signalfd4", 24, "take the signals: EMFILE: too many open files", "ulimit -n"],
+  ] as const)("%s fails with %d", async (name, errno, line, setting) => {
+    const { status, stderr } = await execute(denying(name, errno, [MINIBOX, "run", busybox, "true"]));
+    const [first, hint] = stderr.split("\n");
+    expect({ status, first }).toEqual({ status: 125, first: `minibox: ${line}` });
+    expect(hint).toContain(setting);
   });
 });
 
