@@ -84,7 +84,7 @@ export function signal(pid: number, number: number): boolean {
 export async function until(
   words: string,
   condition: () => boolean | Promise<boolean>,
-  seconds = 10 * SLOWNESS,
+  seconds = 30 * SLOWNESS,
 ): Promise<void> {
   const deadline = performance.now() + seconds * 1000;
   while (!(await condition())) {

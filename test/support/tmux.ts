@@ -55,7 +55,7 @@ export class Tmux {
   }
 
   /** Waits until the screen matches; fails with the screen when it does not within some seconds. */
-  async shows(pattern: RegExp, seconds = 10 * SLOWNESS): Promise<string> {
+  async shows(pattern: RegExp, seconds = 30 * SLOWNESS): Promise<string> {
     const deadline = performance.now() + seconds * 1000;
     for (;;) {
       const screen = this.screen();

@@ -104,7 +104,7 @@ describe("walk", () => {
   test("a bomb of links ends", () => {
     const started = performance.now();
     expect(walk(place, "/bomb/0").end).toBe("too many links");
-    expect(performance.now() - started).toBeLessThan(5000);
+    expect(performance.now() - started).toBeLessThan(20_000);
   });
 });
 
@@ -121,7 +121,7 @@ describe("near names", () => {
     for (let i = 0; i < 3000; i++) writeFileSync(join(root, `crowd/${i}${end}`), "");
     const started = performance.now();
     nearestIn(place, `x${"z".repeat(238)}`, ["/crowd"]);
-    expect(performance.now() - started).toBeLessThan(5000);
+    expect(performance.now() - started).toBeLessThan(20_000);
   });
 });
 
