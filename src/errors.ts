@@ -35,6 +35,9 @@ export function nearest(word: string, known: readonly string[]): string | undefi
   return best;
 }
 
+/** Less than any other slip, being the commonest: "sl" is meant for ls before nl. */
+const TRANSPOSED = 0.9;
+
 function editDistance(a: string, b: string): number {
   let before: number[] = [];
   let previous = Array.from({ length: b.length + 1 }, (_, i) => i);
@@ -44,7 +47,7 @@ function editDistance(a: string, b: string): number {
       const same = a[i - 1] === b[j - 1];
       row[j] = Math.min(previous[j]! + 1, row[j - 1]! + 1, previous[j - 1]! + (same ? 0 : 1));
       if (i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1])
-        row[j] = Math.min(row[j]!, before[j - 2]! + 1);
+        row[j] = Math.min(row[j]!, before[j - 2]! + TRANSPOSED);
     }
     [before, previous] = [previous, row];
   }

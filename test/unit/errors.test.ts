@@ -25,6 +25,10 @@ describe("the nearest known word", () => {
     expect(nearest("bat", ["cat", "hat"])).toBe("cat");
     expect(nearest("bat", [])).toBeUndefined();
   });
+
+  test("two letters in each other's place are the likeliest slip", () => {
+    expect(nearest("sl", ["nl", "ls", "sh"])).toBe("ls");
+  });
 });
 
 test("errors of the person's keep what they are told", () => {
