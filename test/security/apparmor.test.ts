@@ -3,7 +3,16 @@
 
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { SLOWNESS, tryText } from "../support/container.ts";
-import { execute, leavesNothing, MINIBOX, minibox, rootfs, run, skipReason } from "../support/minibox.ts";
+import {
+  execute,
+  leavesNothing,
+  MINIBOX,
+  minibox,
+  rootfs,
+  run,
+  skipped,
+  skipReason,
+} from "../support/minibox.ts";
 
 setDefaultTimeout(10_000 * SLOWNESS);
 
@@ -26,7 +35,7 @@ const flag = ["--security-opt", `apparmor=${PROFILE}`];
 const hasAppArmor = tryText("/sys/module/apparmor/parameters/enabled")?.trim() === "Y";
 const inMachine = process.env.MINIBOX_TEST_IN_VM !== undefined;
 if (inMachine && !hasAppArmor) throw new Error("the virtual machine's kernel must have AppArmor");
-const reason = hasAppArmor ? skipReason("apparmor_parser") : "this kernel has no AppArmor";
+const reason = hasAppArmor ? skipReason("apparmor_parser") : skipped("this kernel has no AppArmor");
 if (inMachine && reason) throw new Error(reason);
 
 describe.skipIf(reason !== "")(`an AppArmor profile${reason && `: ${reason}`}`, () => {

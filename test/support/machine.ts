@@ -1,7 +1,7 @@
 // Owns the virtual machine as tests use it: whether it can be had, a command in it, and facts that a script finds there.
 
 import { relative } from "node:path";
-import { execute, MINIBOX, type Result, skipReason, TOP } from "./minibox.ts";
+import { execute, MINIBOX, type Result, skipped, skipReason, TOP } from "./minibox.ts";
 
 const RUN = `${TOP}/scripts/vm/run.sh`;
 
@@ -10,14 +10,14 @@ const inside = process.env.MINIBOX_TEST_IN_VM !== undefined;
 
 /** Why no machine can be had here, or these programs on the host, or "". */
 export function reasonWithoutMachine(...programs: string[]): string {
-  if (inside) return "this is the virtual machine";
+  if (inside) return skipped("this is the virtual machine");
   // a test of the binary of another place would be one of this checkout's in there
-  if (relative(TOP, MINIBOX).startsWith("..")) return "it tests the checkout's own binary";
+  if (relative(TOP, MINIBOX).startsWith("..")) return skipped("it tests the checkout's own binary");
   const check = Bun.spawnSync([RUN, "--check"], { stderr: "ignore" });
   const reason = check.stdout.toString().trim();
   if (!check.success && process.env.CI === "true")
     throw new Error(`CI must have what the VM needs: ${reason}`);
-  return reason || skipReason(...programs);
+  return reason ? skipped(reason) : skipReason(...programs);
 }
 
 /** Runs a command in a new machine; for the flags see scripts/vm/run.sh. */

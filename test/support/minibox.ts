@@ -147,12 +147,17 @@ export function leavesNothing(): void {
   afterAll(removeScratch);
 }
 
+/** Says why a file's tests are skipped here, whatever the reporter shows; returns the reason. */
+export function skipped(reason: string): string {
+  console.error(`skipped here: ${reason}`);
+  return reason;
+}
+
 /** A reason to skip a test here, or "" for none; where CI could have had it, a skip is a failure. */
 export function skipReason(...programs: string[]): string {
   const missing = programs.filter((program) => Bun.which(program) === null);
   const needs = process.getuid?.() === 0 ? missing.join(", ") : "root";
   if (needs === "") return "";
   if (process.env.CI === "true") throw new Error(`CI must have ${needs}`);
-  console.error(`skipped here: needs ${needs}`);
-  return `needs ${needs}`;
+  return skipped(`needs ${needs}`);
 }
