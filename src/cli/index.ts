@@ -42,7 +42,8 @@ function dispatch(line: string[], starting: Starting | undefined): number | Prom
       return import("./help.ts").then(({ version }) => version());
     default: {
       const near = nearest(command, COMMANDS);
-      throw new UsageError(`unknown command "${command}"${near ? `, did you mean "${near}"?` : ""}`);
+      const hint = near ? `, did you mean "${near}"?` : `: there are ${COMMANDS.join(", ")}`;
+      throw new UsageError(`unknown command "${command}"${hint}`);
     }
   }
 }

@@ -120,6 +120,12 @@ describe("what is missing is said:", () => {
       'minibox: unknown command "rnu", did you mean "run"?\n  see minibox run --help\n',
     ]);
   });
+
+  test("a command that minibox does not have, with those that it has", async () => {
+    const { status, stderr } = await minibox(["exec", "x"]);
+    expect(status).toBe(125);
+    expect(stderr).toStartWith('minibox: unknown command "exec": there are run, help, version\n');
+  });
 });
 
 test("control characters in a mistake do not reach the terminal", async () => {
