@@ -1,4 +1,5 @@
-// Owns the build: src/main.ts to the one executable ./minibox (or the path given, for the --target given).
+// Owns the build: src/main.ts to the one executable ./minibox (or the path given, for the --target given; or of another
+// source, which the benchmark has).
 
 import { closeSync, openSync, renameSync, unlinkSync, writeSync } from "node:fs";
 import { $ } from "bun";
@@ -8,6 +9,7 @@ import { keepNofile } from "./keep-nofile.ts";
 
 const outfile = process.argv[2] ?? "minibox";
 const target = process.argv[3] ? [`--target=${process.argv[3]}`] : [];
+const source = process.argv[4] ?? "src/main.ts";
 const made = `${outfile}.${process.pid}`;
 
 // --splitting with ESM: what a run does not need is not loaded. No JIT: a container's start is over before it would
@@ -17,7 +19,7 @@ const flags =
   "--compile --bytecode --minify --format=esm --splitting --compile-jit-policy=1000000 --no-compile-autoload-bunfig --no-compile-autoload-dotenv".split(
     " ",
   );
-await $`${process.execPath} build src/main.ts ${flags} ${target} --outfile ${made}`.quiet();
+await $`${process.execPath} build ${source} ${flags} ${target} --outfile ${made}`.quiet();
 const aligned = alignSegments(await Bun.file(made).bytes());
 unlinkSync(made);
 keepNofile(aligned);

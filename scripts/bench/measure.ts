@@ -75,6 +75,7 @@ function version(name: string, path: string): string {
   const first = (command: string[]): string =>
     /\d+\.\d+[\w.]*/.exec(Bun.spawnSync(command, { stderr: "ignore" }).stdout.toString())?.[0] ?? "";
   if (name === "no container") return "";
+  if (name === "Bun twice") return Bun.version;
   if (name === "Go original") return `(go ${first(["go", "version"])})`;
   return first([path, "--version"]);
 }

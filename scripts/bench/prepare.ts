@@ -1,10 +1,10 @@
 // Owns what must be there before anything is measured: the binary, the roots, the bundles, podman's configuration,
-// the Go original.
+// the Go original, the program that starts Bun twice.
 
 import { mkdirSync, statSync, writeFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { writeBundle } from "./bundle.ts";
-import { argsOf, bundleOf, originalOf, type Plan, podmanRootfsOf, rootfsOf } from "./programs.ts";
+import { argsOf, bundleOf, originalOf, type Plan, podmanRootfsOf, rootfsOf, twiceOf } from "./programs.ts";
 
 const REPOSITORY = resolve(import.meta.dir, "../..");
 
@@ -35,6 +35,8 @@ export async function prepare(plan: Pick<Plan, "work">, step: Step): Promise<Rec
     containersConf(plan),
     '[containers]\ndefault_ulimits = ["nofile=1024:1024", "nproc=1024:1024"]\n',
   );
+  const twice = [twiceOf(plan), "", `${import.meta.dir}/twice.ts`];
+  await step([process.execPath, "scripts/build.ts", ...twice], REPOSITORY);
   if (Bun.which("go") === null) skipped["Go original"] = "go is not installed";
   else
     await step(["go", "build", "-o", originalOf(plan), `${import.meta.dir}/original/main.go`]).catch(

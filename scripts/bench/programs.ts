@@ -42,6 +42,7 @@ export const podmanRootfsOf = (plan: Pick<Plan, "work">): string => `${plan.work
 export const bundleOf = (plan: Pick<Plan, "work">, job: Job, filter: boolean): string =>
   `${plan.work}/bundle-${job}${filter ? "" : "-without-filter"}`;
 export const originalOf = (plan: Pick<Plan, "work">): string => `${plan.work}/original`;
+export const twiceOf = (plan: Pick<Plan, "work">): string => `${plan.work}/twice`;
 export const argsOf = (job: Job): readonly string[] => ARGS[job];
 
 export const NAMES = [
@@ -53,6 +54,7 @@ export const NAMES = [
   "unshare",
   "Go original",
   "podman",
+  "Bun twice",
   "no container",
 ] as const;
 
@@ -125,17 +127,24 @@ export function programs(plan: Plan): Program[] {
       rootfs,
     ]),
     tool("Go original", originalOf(plan), false, ["run", rootfs]),
-    // the floor: what starting any program and waiting for it costs here
-    {
-      name: "no container",
-      filter: false,
-      path: Bun.which("true") ?? undefined,
-      burst: true,
-      memory: false,
-      command: () => [Bun.which("true") ?? "true"],
-    },
+    // the floors: what two starts of Bun cost here, and what starting any program and waiting for it does
+    floor("Bun twice", [twiceOf(plan)]),
+    { ...floor("no container", []), burst: true },
   ];
   return all.filter(({ name }) => plan.only.length === 0 || plan.only.includes(name));
+}
+
+/** Runs the host's own `true`, in no container. */
+function floor(name: (typeof NAMES)[number], words: readonly string[]): Program {
+  const path = Bun.which("true") ?? undefined;
+  return {
+    name,
+    filter: false,
+    path,
+    burst: false,
+    memory: false,
+    command: () => [...words, path ?? "true"],
+  };
 }
 
 function podman(plan: Plan): Program {
