@@ -32,8 +32,8 @@ minibox with all else that confines turned off as well: the difference is what c
 On a host with cgroup v1 and v2 side by side, which crun refuses, the v2 mount is taken away for
 all of them alike. bwrap and unshare make no cgroup; the Go original has pid, mount and uts
 namespaces only. podman runs crun (else runc) on top.
-The last rows are floors, the host's own true in no container: as it is, and as the last act of
-a Bun program that starts itself again as minibox does, and does nothing else.
+The last rows are floors, the same true in no container: as the last act of a Bun program that
+starts itself again as minibox does, and does nothing else; and as it is.
 
 Everything it makes is removed at the end, also on ^C, and it says whether anything is left.
 Exit status: 0 done, 1 something failed or was left behind, 2 used wrongly, 130 interrupted.

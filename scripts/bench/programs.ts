@@ -128,23 +128,16 @@ export function programs(plan: Plan): Program[] {
     ]),
     tool("Go original", originalOf(plan), false, ["run", rootfs]),
     // the floors: what two starts of Bun cost here, and what starting any program and waiting for it does
-    floor("Bun twice", [twiceOf(plan)]),
-    { ...floor("no container", []), burst: true },
+    floor(plan, "Bun twice", [twiceOf(plan)]),
+    { ...floor(plan, "no container", []), burst: true },
   ];
   return all.filter(({ name }) => plan.only.length === 0 || plan.only.includes(name));
 }
 
-/** Runs the host's own `true`, in no container. */
-function floor(name: (typeof NAMES)[number], words: readonly string[]): Program {
-  const path = Bun.which("true") ?? undefined;
-  return {
-    name,
-    filter: false,
-    path,
-    burst: false,
-    memory: false,
-    command: () => [...words, path ?? "true"],
-  };
+/** What the containers run, in none. */
+function floor(plan: Plan, name: (typeof NAMES)[number], words: readonly string[]): Program {
+  const path = `${rootfsOf(plan)}/bin/true`;
+  return { name, filter: false, path, burst: false, memory: false, command: () => [...words, path] };
 }
 
 function podman(plan: Plan): Program {

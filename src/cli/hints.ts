@@ -89,7 +89,7 @@ const HINTS: readonly Hint[] = [
   },
   {
     codes: ["EMFILE"],
-    say: () => "minibox needs some twenty descriptors: raise ulimit -n",
+    say: () => "minibox may not open as many files as it needs: raise ulimit -n",
   },
   {
     calls: ["prlimit64"],

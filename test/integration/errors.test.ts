@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, rmdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { denying } from "../support/deny.ts";
 import {
@@ -117,6 +117,7 @@ describe("without privileges", () => {
     const root = join(directory, "root");
     await execute(["cp", "-a", busybox, root]);
     expect(await asNobody([root, "echo", "ran"])).toEqual({ status: 0, stdout: "ran\n", stderr: "" });
+    rmdirSync("/tmp/minibox-65534"); // its state directory; not empty, it would hold a container's
   });
 
   const withoutSysAdmin = ["setpriv", "--bounding-set=-sys_admin", "--inh-caps=-sys_admin"];

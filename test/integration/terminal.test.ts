@@ -197,8 +197,7 @@ describe.skipIf(skip !== "")("the host's terminal has its settings back after", 
 
 describe.skipIf(skip !== "")("input that is pushed with TIOCSTI", () => {
   const python = "/usr/bin/python3";
-  const missing = existsSync(python) ? "" : `: needs ${python}`;
-  test.skipIf(missing !== "")(`does not reach the host's shell${missing}`, async () => {
+  test.skipIf(skipReason(python) !== "")("does not reach the host's shell", async () => {
     using terminal = new Tmux();
     const volumes = ["/usr", "/lib", "/lib64"]
       .filter((path) => existsSync(path))
