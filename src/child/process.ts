@@ -1,11 +1,12 @@
 // Owns the last steps before the user's program: limits, directory, identity, descriptors, signals, execve.
 
 import type { Process } from "../spec/types.ts";
-import { AT_FDCWD, F_SETFD, RLIMITS, SIG_SETMASK } from "../sys/constants.ts";
+import { AT, AT_FDCWD, F_SETFD, RLIMITS, SIG_SETMASK } from "../sys/constants.ts";
 import { EACCES, ENAMETOOLONG, ENOENT, ENOTDIR, EPERM, isErrno, SysError } from "../sys/errno.ts";
 import { tryReadFile } from "../sys/file.ts";
 import { attempt, call, step } from "../sys/libc.ts";
 import { defaultSignal, execve, setIdentity, setRlimit } from "../sys/process.ts";
+import { isPipe } from "../sys/statfs.ts";
 import { Refusal } from "./refusal.ts";
 
 /** Applies rlimits (setrlimit(2)); what the spec does not name stays the caller's. @throws SysError */
@@ -44,6 +45,7 @@ export function becomeUser(process: Process, keepGroups: boolean): void {
   const { uid, gid, additionalGids, umask } = process.user;
   attempt("umask", umask ?? 0o022);
   step(`become user ${uid}, group ${gid}`, "with the supplementary groups of the container's own /etc/group");
+  if (uid !== 0) ownPipes(uid);
   const groups = additionalGids ?? [];
   try {
     setIdentity(uid, gid, keepGroups ? undefined : groups);
@@ -57,6 +59,14 @@ export function becomeUser(process: Process, keepGroups: boolean): void {
     if (!isDenied) throw error;
     setIdentity(uid, gid, undefined);
   }
+}
+
+/**
+ * A pipe belongs to whoever made it, and opening it anew through /dev/stdout takes its permission, which a container's
+ * user needs for its logs. Where the pipe is none of this user namespace's ids, the parent has seen to it.
+ */
+function ownPipes(uid: number): void {
+  for (const fd of [0, 1, 2]) if (isPipe(fd)) attempt("fchownat", fd, "", uid, -1, AT.AT_EMPTY_PATH);
 }
 
 /** glibc's own, below SIGRTMIN: its posix_spawn leaves them ignored (nptl(7)). */

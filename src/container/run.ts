@@ -14,6 +14,7 @@ import { makeNetwork } from "./network.ts";
 import { byCaller, gatherSignals, ignoredSignals } from "./signals.ts";
 import type { Child } from "./spawn.ts";
 import { createState, prune, removeState, type StateDirectory } from "./state.ts";
+import { lendDescriptors } from "./stdio.ts";
 import { type Failure, type Outcome, Supervisor } from "./supervise.ts";
 import type { Handing } from "./userns.ts";
 
@@ -78,6 +79,7 @@ export function run(starting: Starting, request: RunRequest): Outcome | Promise<
       },
     });
     undo.push(() => supervisor.abort());
+    undo.push(lendDescriptors(request.spec));
     const network = makeNetwork(request.spec);
     const handing = request.userns?.open(child, limits.joinFiles);
     give(child, childRequest(request, directory, limits, ignored, handing), network, handing);

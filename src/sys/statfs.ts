@@ -12,6 +12,7 @@ export const ST_NOSYMFOLLOW = 0x2000;
 export const PROC_SUPER_MAGIC = 0x9fa0;
 export const TOP_INODE = 1;
 export const SYSFS_MAGIC = 0x62656572;
+const PIPEFS_MAGIC = 0x50495045;
 
 const typeWords = new Uint32Array(30); // struct statfs: f_type is the first word
 const typeBytes = new Uint8Array(typeWords.buffer);
@@ -21,6 +22,9 @@ export function fileSystemType(fd: number): number {
   call("fstatfs", fd, typeBytes);
   return typeWords[0]!;
 }
+
+/** True for a pipe that has no name anywhere (pipe(2)); a FIFO has one. @throws SysError */
+export const isPipe = (fd: number): boolean => fileSystemType(fd) === PIPEFS_MAGIC;
 
 /** The ST_* flags of the mount that a descriptor (also O_PATH) lies on; 0 where the kernel does not say. */
 export function mountFlags(fd: number): number {
