@@ -4,9 +4,10 @@
 
 import type { Spec } from "./spec/types.ts";
 import { decode, encode } from "./sys/bytes.ts";
-import { type Arg, ECONNRESET, isErrno } from "./sys/errno.ts";
+import { F_SETFL, O } from "./sys/constants.ts";
+import { type Arg, EAGAIN, ECONNRESET, isErrno } from "./sys/errno.ts";
 import { close } from "./sys/file.ts";
-import { call, untraced } from "./sys/libc.ts";
+import { attempt, call, untraced } from "./sys/libc.ts";
 import { receive, sendFd } from "./sys/socket.ts";
 
 /**
@@ -104,6 +105,8 @@ export type FromChild =
   | { type: "confined"; labels: Labels }
   /** execve comes next */
   | { type: "ready" }
+  /** an init starts the command now, which may take the init over: only an error of that start is to be believed */
+  | { type: "spawning" }
   /** never sent: what the end of the stream means after "ready" */
   | { type: "started" };
 
@@ -155,6 +158,39 @@ export function read<T extends ToChild | FromChild>(socket: number): Received<T>
       throw error;
     }
   });
+}
+
+/** More than an honest last word and its trace take. */
+const LAST_WORDS = 65_536;
+
+/**
+ * The messages that are there, without waiting: for a peer that may be in hostile hands, and could send half of one, or
+ * gigabytes. Undefined at the end of the stream, and for what is no message. Descriptors that come along are dropped.
+ */
+export function readAtHand<T extends FromChild>(socket: number): T[] | undefined {
+  return untraced(() => {
+    call("fcntl", socket, F_SETFL, O.O_NONBLOCK);
+    const bytes = new Uint8Array(LAST_WORDS);
+    const n = attempt("read", socket, bytes, bytes.length);
+    if (n === -EAGAIN) return [];
+    try {
+      return n > 0 ? framesIn<T>(bytes.subarray(0, n)) : undefined;
+    } catch {
+      return undefined;
+    }
+  });
+}
+
+function framesIn<T>(bytes: Uint8Array): T[] {
+  const messages: T[] = [];
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  for (let at = 0; at < bytes.length; ) {
+    const end = at + 4 + view.getUint32(at, true);
+    if (end > bytes.length) throw new RangeError("half a message");
+    messages.push(JSON.parse(decode(bytes.subarray(at + 4, end))));
+    at = end;
+  }
+  return messages;
 }
 
 function readFrame<T>(socket: number): Received<T> | undefined {

@@ -21,7 +21,7 @@ import { limitBounding, limitCapabilities } from "./capabilities.ts";
 import { joinCgroup } from "./cgroup.ts";
 import { createDevices, guardDevices } from "./devices.ts";
 import { type Handed, receiveHanded } from "./handed.ts";
-import { runAsInit, takeSignals } from "./init.ts";
+import { prepareInit, runAsInit } from "./init.ts";
 import { labelCommand, leaveKeyring, resetPersonality, setOomScore } from "./isolation.ts";
 import { mountAll } from "./mounts.ts";
 import { enterNamespaces, nameHost, unshareCgroupNamespace } from "./namespaces.ts";
@@ -60,7 +60,7 @@ function confine(
   protectPaths(root, request, trees);
   sealRoot(root, spec); // after the last mount point was made
   changeRoot(root, request, warn);
-  limitResources(process);
+  limitResources(process, request.init);
   filterCallsEarly(socket, request);
   const labels = labelCommand(proc, request);
   limitBounding(process, request.requiredCapabilities, warn); // while we may: it takes CAP_SETPCAP
@@ -70,11 +70,11 @@ function confine(
   limitCapabilities(process);
   leaveNothingOpen(terminal, request.ignored, request.init);
   setParentDeathSignal(SIGNALS.KILL); // a change of identity has cleared it
-  const signals = request.init ? takeSignals() : -1; // first: once we are ready, signals are passed on
+  const init = request.init ? prepareInit() : undefined; // first: once we are ready, signals are passed on
   send(socket, { type: "ready" });
   forbidNewPrivileges(socket, request); // last: what we do need not be allowed
   if (request.pause) awaitWord(socket, labels); // everything is in force now, and can be looked at
-  if (request.init) runAsInit(socket, signals, process);
+  if (init) runAsInit(socket, init, process);
   execute(process);
 }
 

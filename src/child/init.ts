@@ -2,34 +2,45 @@
 // init of any system does (signal(7), signalfd(2), wait4(2)).
 
 import type { Process } from "../spec/types.ts";
+import { send } from "../sync.ts";
 import { AT_FDCWD, PR, SIGNALS } from "../sys/constants.ts";
 import { EACCES, ENOENT, EPERM, SysError } from "../sys/errno.ts";
 import { close } from "../sys/file.ts";
-import { attempt, call, step } from "../sys/libc.ts";
-import { exit, kill, setSignalMask, signalSet, trySpawn, wait } from "../sys/process.ts";
+import { attempt, call, setTracer, step } from "../sys/libc.ts";
+import { exit, kill, setSignalMask, signalSet, wait } from "../sys/process.ts";
 import { redirectSignals } from "../sys/signal-threads.ts";
-import { candidates, TRY_NEXT } from "./process.ts";
+import { type Limit, prepareSpawn, type Spawn } from "../sys/vfork.ts";
+import { candidates, rlimitNumber, TRY_NEXT } from "./process.ts";
+
+/** What an init has ready before the filter of system calls is in force. */
+export interface Init {
+  /** the descriptor that signals are read from */
+  signals: number;
+  spawn: Spawn;
+}
 
 /**
- * Blocks all signals and returns a descriptor that they are read from. Before the command is there: a signal that
- * comes while it starts waits here and is passed on. @throws SysError
+ * Blocks all signals. Before the command is there: a signal that comes while it starts waits here and is passed on.
+ * @throws SysError
  */
-export function takeSignals(): number {
+export function prepareInit(): Init {
   setSignalMask(signalSet());
   redirectSignals(PASSED_ON);
   const SFD_CLOEXEC = 0o2000000;
-  return call("signalfd4", -1, signalSet(), 8, SFD_CLOEXEC);
+  return { signals: call("signalfd4", -1, signalSet(), 8, SFD_CLOEXEC), spawn: prepareSpawn() };
 }
 
 /** Runs the command as a child of PID 1 and serves it until it ends; then ends with its status. @throws SysError */
-export function runAsInit(socket: number, signals: number, process: Process): never {
+export function runAsInit(socket: number, { signals, spawn }: Init, process: Process): never {
   call("prctl", PR.PR_SET_NAME, "minibox"); // it was a descriptor's number
-  // what is left of us in here has nothing to show, and no memory to be written
-  call("prctl", PR.PR_SET_DUMPABLE, 0, 0, 0, 0);
-  const main = start(process);
+  leaveOpen(socket, signals);
+  // Programs log to /proc/1/fd/1. The kernel shows that only of a process that can also be traced, so from its first
+  // instruction on the command may do with PID 1 as it likes.
+  call("prctl", PR.PR_SET_DUMPABLE, 1, 0, 0, 0);
+  send(socket, { type: "spawning" });
+  const main = start(process, spawn);
+  setTracer(undefined); // a trace goes over the socket
   close(socket);
-  // a descriptor held here would keep a pipe open that the command has closed
-  for (const fd of [0, 1, 2]) attempt("close", fd);
   reap(main);
   const info = new Uint8Array(128);
   const view = new DataView(info.buffer);
@@ -40,6 +51,16 @@ export function runAsInit(socket: number, signals: number, process: Process): ne
     // what the terminal sends (^C) went to the command's whole process group already
     else if (view.getInt32(8, true) !== SI_KERNEL) kill(main, signal);
   }
+}
+
+/** Closes everything else but 0, 1 and 2. */
+function leaveOpen(...descriptors: number[]): void {
+  let next = 3;
+  for (const fd of descriptors.sort((a, b) => a - b)) {
+    if (fd > next) call("close_range", next, fd - 1, 0);
+    next = fd + 1;
+  }
+  call("close_range", next, 0xffffffff, 0);
 }
 
 /** All but those that cannot be handled, SIGCHLD, and 32 and 33, which are libc's own. */
@@ -58,7 +79,7 @@ for (let signal = 1; signal <= 64; signal++)
 const SI_KERNEL = 0x80;
 
 /** The command gets pid 2: what is not there is not tried, for each try takes a pid. */
-function start(process: Process): number {
+function start(process: Process, spawn: Spawn): number {
   const command = process.args[0]!;
   const env = process.env ?? [];
   const files = candidates(command, env);
@@ -66,13 +87,21 @@ function start(process: Process): number {
   for (const path of files) {
     const found = files.length === 1 ? 0 : attempt("faccessat", AT_FDCWD, path, X_OK);
     step(`spawn ${path}`, "PID 1 stays minibox: it passes signals on and reaps orphans");
-    const result = found < 0 ? found : trySpawn(path, process.args, env);
+    const result = found < 0 ? found : spawn(path, process.args, env, limitsOf(process));
     if (result > 0) return result;
     if (!TRY_NEXT.has(-result) || files.length === 1)
       throw new SysError("execve", [path], -result, `execute ${path}`);
     if (result === -EACCES || result === -EPERM) worst = -result;
   }
   throw new SysError("execve", [command], worst, `execute ${command}`);
+}
+
+/** The spec's limits are the command's: under them PID 1 could not always work. */
+function limitsOf({ rlimits }: Process): Limit[] {
+  const limits: Limit[] = [];
+  for (const { type, soft, hard } of rlimits ?? [])
+    limits.push({ resource: rlimitNumber(type), soft: BigInt(soft), hard: BigInt(hard) });
+  return limits;
 }
 
 /** faccessat(2) */

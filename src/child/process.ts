@@ -5,15 +5,24 @@ import { AT, AT_FDCWD, F_SETFD, RLIMITS, SIG_SETMASK } from "../sys/constants.ts
 import { EACCES, ENAMETOOLONG, ENOENT, ENOTDIR, EPERM, isErrno, SysError } from "../sys/errno.ts";
 import { tryReadFile } from "../sys/file.ts";
 import { attempt, call, step } from "../sys/libc.ts";
-import { defaultSignal, execve, setIdentity, setRlimit } from "../sys/process.ts";
+import { defaultSignal, execve, getRlimit, setIdentity, setRlimit } from "../sys/process.ts";
 import { isPipe } from "../sys/statfs.ts";
 import { Refusal } from "./refusal.ts";
 
-/** Applies rlimits (setrlimit(2)); what the spec does not name stays the caller's. @throws SysError */
-export function limitResources(process: Process): void {
+/** RLIMIT_*'s number. */
+export const rlimitNumber = (type: string): number => RLIMITS.indexOf(type as (typeof RLIMITS)[number]);
+
+/**
+ * Applies rlimits (setrlimit(2)); what the spec does not name stays the caller's. An init only raises the hard ones
+ * that the command is to have higher, while it may, and leaves the rest to the command's start. @throws SysError
+ */
+export function limitResources(process: Process, init: boolean): void {
   for (const { type, soft, hard } of process.rlimits ?? []) {
     step(`set ${type} to ${soft}:${hard}`);
-    setRlimit(RLIMITS.indexOf(type as (typeof RLIMITS)[number]), BigInt(soft), BigInt(hard));
+    const resource = rlimitNumber(type);
+    const now = init ? getRlimit(0, resource) : undefined;
+    if (!now) setRlimit(resource, BigInt(soft), BigInt(hard));
+    else if (now.hard < BigInt(hard)) setRlimit(resource, now.soft, BigInt(hard));
   }
 }
 

@@ -1,6 +1,6 @@
 // Owns the wait: one poll(2) loop over the child's socket, its pidfd, our signals and, with a terminal, the bytes.
 
-import { type FromChild, read } from "../sync.ts";
+import { type FromChild, type Received, read, readAtHand } from "../sync.ts";
 import { POLLIN, POLLOUT, SIGNALS } from "../sys/constants.ts";
 import { attempt, untraced } from "../sys/libc.ts";
 import { type Exit, timespec } from "../sys/process.ts";
@@ -48,6 +48,7 @@ export class Supervisor {
   private relay: Relay | undefined;
   private failure: Failure | undefined;
   private ready = false;
+  private spawning = false;
   private started = false;
   private trimmed = false;
   /** the signal that ended the container in the command's stead */
@@ -109,22 +110,39 @@ export class Supervisor {
   }
 
   private receive(): void {
-    const received = read<FromChild>(this.child.socket);
-    if (!received) {
-      // the stream also ends when the child crashes; only what said "ready" has become the command
-      this.started = this.ready;
-      hangUp(this.child);
-      if (!this.started) return;
-      this.relay?.enterRaw();
-      this.wishes.onMessage({ type: "started" });
-      return;
+    if (this.spawning) this.receiveLast();
+    else {
+      const received = read<FromChild>(this.child.socket);
+      if (received) this.heed(received);
+      else this.endOfStream();
     }
-    const { message, fd } = received;
+  }
+
+  private heed({ message, fd }: Received<FromChild>): void {
     if (message.type === "ready") this.ready = true;
+    else if (message.type === "spawning") this.spawning = true;
     else if (message.type === "terminal" && fd !== undefined) this.relay = new Relay(fd);
     else if (message.type === "listener" && fd !== undefined) this.wishes.onListener(fd);
     else if (message.type === "error" || message.type === "refused") this.failure = message;
     else this.wishes.onMessage(message);
+  }
+
+  /** Whoever sends now may be the command. */
+  private receiveLast(): void {
+    const messages = readAtHand(this.child.socket);
+    if (!messages) this.endOfStream();
+    for (const message of messages ?? [])
+      if (message.type === "error" || message.type === "refused") this.failure = message;
+      else if (message.type === "call") this.wishes.onMessage(message);
+  }
+
+  private endOfStream(): void {
+    // the stream also ends when the child crashes; only what said "ready" has become the command
+    this.started = this.ready;
+    hangUp(this.child);
+    if (!this.started) return;
+    this.relay?.enterRaw();
+    this.wishes.onMessage({ type: "started" });
   }
 
   private carry(relay: Relay, stdin: number, master: number, stdout: number): void {

@@ -5,7 +5,7 @@
 // through libc's syscall(2): each bound name costs every start about 10 µs, and the kernel's own structures are
 // the same under glibc and musl.
 
-import { dlopen, FFIType, type Pointer, ptr, read } from "bun:ffi";
+import { CFunction, dlopen, FFIType, type Pointer, ptr, read } from "bun:ffi";
 import { cstring } from "./bytes.ts";
 import { type Arg, SysError } from "./errno.ts";
 import { NUMBERS } from "./numbers.ts";
@@ -119,6 +119,11 @@ export function attempt(
   return result;
 }
 
+/** Puts a call into the trace that was made in another way than by attempt() or call(). */
+export function traced(name: CallName, args: Arg[], result: number): void {
+  if (tracer && untracedDepth === 0) report(name, args, result);
+}
+
 function report(name: CallName, args: Arg[], result: number): void {
   untraced(() => tracer?.(name, args, result));
 }
@@ -160,6 +165,12 @@ export function call(
 
 /** The address of a byte array, for structures that hold pointers. The caller keeps the array alive. */
 export const addressOf = (bytes: Uint8Array): number => ptr(bytes);
+
+/** Machine code of ours at an address as a function: it gets the address of a table, and returns a number. */
+export function callable(address: number): (table: Uint8Array) => number {
+  const code = CFunction({ ptr: address as Pointer, args: [word], returns: int }) as unknown as Native;
+  return (table) => code(ptr(table), 0, 0, 0, 0, 0);
+}
 
 /** posix_spawn(3)'s arguments as machine words: addresses of a C string, two vectors, and where the pid goes. */
 export interface SpawnWords {

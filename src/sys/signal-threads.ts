@@ -118,8 +118,8 @@ function fill(page: Uint8Array, at: number, template: Code, old: number): void {
   if (old === SIG_DFL || old === SIG_IGN) page.set(template.ret, at + template.before);
 }
 
-/** A file in memory, so that no page is ever writable and executable, and the caches of arm64 see the code. */
-function mapCode(page: Uint8Array): number {
+/** Maps machine code; its address, or -errno. A file in memory, so that no page is ever writable and executable, and the caches of arm64 see the code. */
+export function mapCode(page: Uint8Array): number {
   const MFD_CLOEXEC = 1;
   const PROT_READ_EXEC = 5;
   const MAP_PRIVATE = 2;

@@ -84,6 +84,7 @@ const MOVE = { MOVE_MOUNT_F_EMPTY_PATH: 4, MOVE_MOUNT_T_EMPTY_PATH: 0x40 };
 
 /** Which argument of which call means what; everything else prints as it is. */
 const DECODERS: Record<string, Record<number, Decode>> = {
+  clone: { 0: bits({ CLONE_VM: 0x100, CLONE_VFORK: 0x4000, SIGCHLD: 17 }) },
   unshare: { 0: bits(CLONE) },
   setns: { 1: bits(CLONE) },
   mount: { 3: bits(MS) },
