@@ -1,4 +1,4 @@
-// Writes src/seccomp/tables.ts from the kernel's headers, and src/seccomp/default-filter.ts from the default profile.
+// Writes src/seccomp/tables.ts from the kernel's headers, and src/seccomp/default-filter-data.ts from the default profile.
 //
 //   bun scripts/seccomp-tables.ts            both files; needs cc, linux-libc-dev and linux-libc-dev-armhf-cross
 //   bun scripts/seccomp-tables.ts --filter   only the precompiled filters: after a change of profile or compiler
@@ -31,6 +31,8 @@ const YOUNGER = {
   open_tree_attr: 467,
   file_getattr: 468,
   file_setattr: 469,
+  listns: 470,
+  rseq_slice_yield: 471,
 };
 
 // Numbers that x86-64 reserves for what the kernel's own trampolines call; there is no library wrapper.

@@ -1,4 +1,5 @@
-// The default profile: what a container may ask of the kernel, with docker's meaning.
+// The default profile: what a container may ask of the kernel, with docker's meaning. differences.ts lists where
+// it departs from docker's and podman's; the tests compare them name by name.
 //
 // A list of what is allowed. A call that it does not name fails with EPERM, as in docker, so that programs see a
 // permission denied where a permission is what is missing; calls younger than the youngest name here fail with
@@ -54,7 +55,7 @@ const PROCESSES = `
   sched_setscheduler sched_getattr sched_setattr sched_getaffinity sched_setaffinity sched_rr_get_interval
   sched_rr_get_interval_time64
   set_tid_address get_thread_area set_thread_area get_robust_list set_robust_list rseq
-  futex futex_time64 futex_waitv futex_wait futex_wake futex_requeue
+  futex futex_time64 futex_waitv futex_wait futex_wake futex_requeue getrandom
   pidfd_open pidfd_send_signal process_mrelease
 `;
 
