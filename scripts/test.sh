@@ -28,6 +28,20 @@ needs mkfs.ext4 e2fsprogs
 needs lz4 lz4
 needs apparmor_parser apparmor
 needs secilc secilc
+needs node nodejs
+needs javac default-jdk-headless
+needs git git
+needs openssl openssl
+needs curl curl
+needs perl perl
+needs ruby ruby
+needs ssh-keygen openssh-client
+needs strace strace
+needs gdb gdb
+# only in CI: they would run on a developer's machine from then on
+[ "${CI:-}" != true ] || needs nginx nginx-light
+[ "${CI:-}" != true ] || needs redis-server redis-server
+[ "${CI:-}" != true ] || needs pg_ctlcluster postgresql
 compgen -G '/boot/vmlinuz-*-cloud-amd64' >/dev/null || packages+=(linux-image-cloud-amd64)
 if ((${#packages[@]} > 0)) && command -v apt-get >/dev/null && [ "$(id -u)" = 0 ]; then
   echo "installing what the tests need: ${packages[*]}" >&2

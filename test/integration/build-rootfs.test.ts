@@ -4,6 +4,7 @@ import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { chmod, mkdir, mkdtemp, readdir, realpath, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { MINIBOX } from "../support/minibox.ts";
 import { Tmux } from "../support/tmux.ts";
 
 const script = join(import.meta.dir, "../../scripts/build-rootfs.sh");
@@ -575,6 +576,31 @@ describe("debootstrap", () => {
       );
       expect(existsSync(join(root, "etc/hostname"))).toBe(false);
       expect(beside(root)).toEqual([]);
+      expect(mountsIn(scratch)).toBe(0);
+    },
+    5 * minutes,
+  );
+
+  testIf(
+    whyNoDebootstrap,
+    "in which apt installs a daemon, in a default container on the host's network",
+    async () => {
+      // apt fetches as the user _apt; Verify makes it check that it cannot come back from that
+      const apt = "DEBIAN_FRONTEND=noninteractive apt-get -q -o APT::Sandbox::Verify=true";
+      const script = `set -e
+        ${apt} update; ${apt} install -y --no-install-recommends openssh-server
+        mkdir -p /run/sshd; /usr/sbin/sshd -t; ls /etc/ssh/*_key; id -un sshd`;
+      const root = join(scratch, "debian");
+      const { status, out, err } = await run([
+        MINIBOX,
+        ...["run", "--network", "host", "--overlay", root, "sh", "-c", script],
+      ]);
+      const keys = ["ecdsa", "ed25519", "rsa"].map((kind) => `/etc/ssh/ssh_host_${kind}_key\n`).join("");
+      expect({ status, err, end: out.slice(-(keys.length + 5)) }).toEqual({
+        status: 0,
+        err: expect.not.stringMatching(/^[EW]:/m),
+        end: `${keys}sshd\n`,
+      });
       expect(mountsIn(scratch)).toBe(0);
     },
     5 * minutes,
