@@ -94,8 +94,10 @@ const HINTS: readonly Hint[] = [
   {
     calls: ["prlimit64"],
     codes: ["EPERM"],
-    say: () =>
-      "a hard limit can be raised only with CAP_SYS_RESOURCE: ask for at most the caller's own (ulimit -H)",
+    say: ({ phase }) =>
+      phase.startsWith("set RLIMIT_NOFILE")
+        ? "a hard limit can be raised only with CAP_SYS_RESOURCE, and this one never above the sysctl fs.nr_open"
+        : "a hard limit can be raised only with CAP_SYS_RESOURCE: ask for at most the caller's own (ulimit -H)",
   },
   {
     calls: ["write"],

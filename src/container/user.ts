@@ -44,9 +44,9 @@ export function lookUp(passwd: string, group: string, text: string): ResolvedUse
     return fields[0] === userText;
   });
   const uid = row ? numericId(row[2]!) : number;
-  if (uid === undefined) throw new RunError(`--user: no user "${userText}" in the rootfs's /etc/passwd`);
+  if (uid === undefined) throw unknown("user", userText, "/etc/passwd");
   const gid = groupText === undefined ? (numericId(row?.[3] ?? "0") ?? 0) : groupId(group, groupText);
-  if (gid === undefined) throw new RunError(`--user: no group "${groupText}" in the rootfs's /etc/group`);
+  if (gid === undefined) throw unknown("group", groupText!, "/etc/group");
   return {
     uid,
     gid,
@@ -54,6 +54,12 @@ export function lookUp(passwd: string, group: string, text: string): ResolvedUse
     additionalGids: groupText === undefined && row ? supplementary(group, row[0]!, gid) : [],
     home: row?.[5] || "/",
   };
+}
+
+function unknown(what: string, text: string, file: string): RunError {
+  if (/^\d+$/.test(text) && Number(text) > LARGEST_ID)
+    return new RunError(`--user: the ${what} id ${text} is above the largest, ${LARGEST_ID}`);
+  return new RunError(`--user: no ${what} "${text}" in the rootfs's ${file}`);
 }
 
 /** Decimal digits only: Number() alone would also take "0x0", "1e3" and " 0". */

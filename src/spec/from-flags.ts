@@ -107,6 +107,8 @@ function rlimitValue(text: string): number | bigint {
 }
 
 const CPU_PERIOD_MICROSECONDS = 100_000;
+/** The kernel's largest kernel.pid_max on 64 bits (proc_sys_kernel(5)); pids.max takes no more. */
+const MOST_PIDS = 4_194_304;
 
 function resources(given: Given): Resources {
   const out: Resources = {};
@@ -124,7 +126,7 @@ function resources(given: Given): Resources {
   if (cpuset !== undefined) out.cpu = { ...out.cpu, cpus: parseCpuList("--cpuset-cpus", cpuset) };
   const pids = given.one("pids-limit");
   if (pids !== undefined) {
-    const limit = parseCount("--pids-limit", pids, true);
+    const limit = parseCount("--pids-limit", pids, MOST_PIDS, true);
     // docker's 0 and -1 both mean unlimited
     if (limit > 0) out.pids = { limit };
   }

@@ -2,7 +2,7 @@
 
 import { UsageError } from "../errors.ts";
 import type { Mount } from "./types.ts";
-import { parseSize } from "./values.ts";
+import { parseCount, parseSize } from "./values.ts";
 
 const VOLUME_OPTIONS = new Set([
   "ro",
@@ -67,19 +67,41 @@ export function parseTmpfs(text: string): Mount {
           .slice(colon + 1)
           .split(",")
           .filter((option) => option !== "");
-  for (const option of options)
-    if (
-      !/^(ro|rw|(no)?(suid|dev|exec|atime|diratime)|relatime|strictatime|sync|(size|mode|uid|gid|nr_inodes|nr_blocks)=\w+%?)$/.test(
-        option,
-      )
-    )
-      throw new UsageError(`--tmpfs: unknown option "${option}" in "${text}"`);
+  for (const option of options) checkTmpfsOption(option, text);
   return {
     destination: destination("--tmpfs", target),
     type: "tmpfs",
     source: "tmpfs",
     options: ["nosuid", "nodev", "noexec", ...options],
   };
+}
+
+const LARGEST_ID = 2 ** 32 - 2;
+/** The powers of 1024 that the letters of a number stand for (tmpfs(5)). */
+const LETTERS = " kmgtpe";
+
+/** The kernel takes a number that is too large modulo 2^64, so that hardly anything would fit in. */
+function checkTmpfsOption(option: string, text: string): void {
+  if (/^(ro|rw|(no)?(suid|dev|exec|atime|diratime)|relatime|strictatime|sync)$/.test(option)) return;
+  const [, key, value] = /^(size|mode|uid|gid|nr_inodes|nr_blocks)=(.*)$/s.exec(option) ?? [];
+  if (key === undefined || value === undefined)
+    throw new UsageError(`--tmpfs: unknown option "${option}" in "${text}"`);
+  if (key === "mode") checkTmpfsMode("--tmpfs: mode", value);
+  else if (key === "uid" || key === "gid") parseCount(`--tmpfs: ${key}`, value, LARGEST_ID);
+  else {
+    const [, digits, letter] = /^(\d+)([kmgtpe]|%)?$/i.exec(value) ?? [];
+    if (digits === undefined || (letter === "%" && key !== "size"))
+      throw new UsageError(
+        `--tmpfs: ${key}: "${value}" is no number (64m, 2g${key === "size" ? ", 50%" : ""})`,
+      );
+    const power = Math.max(0, LETTERS.indexOf((letter ?? " ").toLowerCase()));
+    if (Number(digits) * 1024 ** power > Number.MAX_SAFE_INTEGER)
+      throw new UsageError(`--tmpfs: ${key}: "${value}" is too large`);
+  }
+}
+
+function checkTmpfsMode(what: string, mode: string): void {
+  if (!/^0*[0-7]{1,4}$/.test(mode)) throw new UsageError(`${what} "${mode}" is not octal, at most 7777`);
 }
 
 /** Splits at commas, but not inside double quotes, which stand for a value with a comma in it (CSV). */
@@ -129,7 +151,7 @@ export function parseMount(text: string, cwd: string): Mount {
 function tmpfsOptions(values: Map<string, string>, readonly: string[]): string[] {
   const size = values.get("tmpfs-size");
   const mode = values.get("tmpfs-mode");
-  if (mode && !/^[0-7]{1,4}$/.test(mode)) throw new UsageError(`--mount: tmpfs-mode "${mode}" is not octal`);
+  if (mode) checkTmpfsMode("--mount: tmpfs-mode", mode);
   return [
     "nosuid",
     "nodev",

@@ -3,6 +3,8 @@
 import { UsageError } from "../errors.ts";
 
 const SIZE_UNITS: Record<string, number> = { "": 1, b: 1, k: 2 ** 10, m: 2 ** 20, g: 2 ** 30, t: 2 ** 40 };
+/** Where bytes are still counted exactly. */
+const LARGEST_TERABYTES = Math.floor(Number.MAX_SAFE_INTEGER / SIZE_UNITS.t!);
 
 /** Bytes of "64m", "1.5g", "512" (docker's units, powers of 1024; "64MiB" and "64mb" too). @throws UsageError */
 export function parseSize(flag: string, text: string): number {
@@ -10,34 +12,48 @@ export function parseSize(flag: string, text: string): number {
   const unit = match ? SIZE_UNITS[match[2]!.toLowerCase()] : undefined;
   if (!match || unit === undefined) throw new UsageError(`${flag}: "${text}" is no size (64m, 1.5g, 512k)`);
   const bytes = Math.floor(Number(match[1]) * unit);
-  if (!Number.isSafeInteger(bytes)) throw new UsageError(`${flag}: "${text}" is too large`);
+  if (!Number.isSafeInteger(bytes))
+    throw new UsageError(`${flag}: "${text}" is too large, at most ${LARGEST_TERABYTES}t`);
   return bytes;
 }
 
 const DURATION_UNITS: Record<string, number> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 
+/** Days, so many that the milliseconds are still counted exactly: some 285,000 years. */
+const LONGEST_DAYS = Math.floor(Number.MAX_SAFE_INTEGER / DURATION_UNITS.d!);
+
 /** Milliseconds of "5s", "1m30s", "250ms", "1.5h"; a plain number is seconds. @throws UsageError */
 export function parseDuration(flag: string, text: string): number {
-  if (/^\d+(\.\d+)?$/.test(text)) return Math.round(Number(text) * 1000);
-  if (!/^(\d+(\.\d+)?(ms|s|m|h|d))+$/.test(text))
-    throw new UsageError(`${flag}: "${text}" is no duration (5s, 1m30s, 250ms)`);
   let total = 0;
-  for (const [, number, unit] of text.matchAll(/(\d+(?:\.\d+)?)(ms|s|m|h|d)/g))
-    total += Number(number) * DURATION_UNITS[unit!]!;
+  if (/^\d+(\.\d+)?$/.test(text)) total = Number(text) * 1000;
+  else if (/^(\d+(\.\d+)?(ms|s|m|h|d))+$/.test(text))
+    for (const [, number, unit] of text.matchAll(/(\d+(?:\.\d+)?)(ms|s|m|h|d)/g))
+      total += Number(number) * DURATION_UNITS[unit!]!;
+  else throw new UsageError(`${flag}: "${text}" is no duration (5s, 1m30s, 250ms)`);
+  if (total > LONGEST_DAYS * DURATION_UNITS.d!)
+    throw new UsageError(`${flag}: "${text}" is too long, at most ${LONGEST_DAYS}d`);
   return Math.round(total);
 }
 
-/** A whole number, -1 where `unlimited` allows it. @throws UsageError */
-export function parseCount(flag: string, text: string, unlimited = false): number {
+/** A whole number of at most `most`, -1 where `unlimited` allows it. @throws UsageError */
+export function parseCount(flag: string, text: string, most: number, unlimited = false): number {
   if (unlimited && text === "-1") return -1;
-  if (!/^\d{1,15}$/.test(text)) throw new UsageError(`${flag}: "${text}" is no whole number`);
+  if (!/^\d+$/.test(text)) throw new UsageError(`${flag}: "${text}" is no whole number`);
+  if (Number(text) > most) {
+    const hint = unlimited ? `, and -1 is unlimited` : "";
+    throw new UsageError(`${flag}: "${text}" is too large, at most ${most}${hint}`);
+  }
   return Number(text);
 }
+
+/** The most that a Linux kernel can be built for (NR_CPUS). */
+const MOST_CPUS = 8192;
 
 /** CPUs as a decimal number above 0 ("1.5"). @throws UsageError */
 export function parseCpus(flag: string, text: string): number {
   if (!/^(\d+\.?\d*|\.\d+)$/.test(text) || Number(text) < 0.01)
     throw new UsageError(`${flag}: "${text}" is no number of CPUs (0.5, 2), at least 0.01`);
+  if (Number(text) > MOST_CPUS) throw new UsageError(`${flag}: "${text}" is too large, at most ${MOST_CPUS}`);
   return Number(text);
 }
 
@@ -45,6 +61,12 @@ export function parseCpus(flag: string, text: string): number {
 export function parseCpuList(flag: string, text: string): string {
   if (!/^\d+(-\d+)?(,\d+(-\d+)?)*$/.test(text))
     throw new UsageError(`${flag}: "${text}" is no list of CPUs (0-2,7)`);
+  for (const range of text.split(",")) {
+    const [first, last = first] = range.split("-").map(Number);
+    if (first! > last!) throw new UsageError(`${flag}: "${text}": the range ${range} runs backwards`);
+    if (last! >= MOST_CPUS)
+      throw new UsageError(`${flag}: "${text}": CPU ${last} is too large, at most ${MOST_CPUS - 1}`);
+  }
   return text;
 }
 

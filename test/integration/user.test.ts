@@ -36,7 +36,8 @@ describe("--user", () => {
   test.each([
     ["bob", '--user: no user "bob" in the rootfs\'s /etc/passwd'],
     ["alice:nogroup", '--user: no group "nogroup" in the rootfs\'s /etc/group'],
-    ["4294967295", '--user: no user "4294967295" in the rootfs\'s /etc/passwd'],
+    ["4294967295", "--user: the user id 4294967295 is above the largest, 4294967294"],
+    ["0:99999999999", "--user: the group id 99999999999 is above the largest, 4294967294"],
     ["-1", '--user: no user "-1" in the rootfs\'s /etc/passwd'],
     ["", '--user: no user "" in the rootfs\'s /etc/passwd'],
   ])("%p is refused", async (user, message) => {

@@ -112,7 +112,7 @@ const PARSERS: Record<string, (text: string, next: () => number) => unknown> = {
   "--timeout": (text) => parseDuration("--timeout", text),
   "--cpus": (text) => parseCpus("--cpus", text),
   "--cpuset-cpus": (text) => parseCpuList("--cpuset-cpus", text),
-  "--pids-limit": (text) => parseCount("--pids-limit", text, true),
+  "--pids-limit": (text) => parseCount("--pids-limit", text, 4_194_304, true),
   "--name": (text) => parseName("--name", text),
   "mount options": (text) => parseOptions(text.split(",")),
   "--user": (text, next) =>

@@ -49,6 +49,14 @@ describe("sizes", () => {
       "1m\n",
       "9999999t",
     ]));
+
+  test("go to the last byte that is counted exactly", () => {
+    expect(parseSize("--flag", "8191t")).toBe(8191 * 2 ** 40);
+    for (const word of ["8192t", "9".repeat(30), "9".repeat(400)])
+      expect(() => parseSize("--flag", word)).toThrow(
+        new UsageError(`--flag: "${word}" is too large, at most 8191t`),
+      );
+  });
 });
 
 describe("durations", () => {
@@ -65,25 +73,45 @@ describe("durations", () => {
 
   test("that are none are refused", () =>
     refuses(parseDuration, ["", "s", "-1s", "5 s", "5sec", "1h30", "1e3s", "5S"]));
+
+  test("may be longer than anybody waits, but not without end", () => {
+    expect(parseDuration("--flag", "104249991d")).toBe(104_249_991 * 86_400_000);
+    for (const word of [
+      "104249992d",
+      "104249991d1ms",
+      "9".repeat(26),
+      "9".repeat(400),
+      `${"9".repeat(400)}h`,
+    ])
+      expect(() => parseDuration("--flag", word)).toThrow(
+        new UsageError(`--flag: "${word}" is too long, at most 104249991d`),
+      );
+  });
 });
 
 describe("numbers", () => {
   test("are whole, and -1 only where it means unlimited", () => {
-    expect(parseCount("--flag", "20")).toBe(20);
-    expect(parseCount("--flag", "-1", true)).toBe(-1);
-    refuses(parseCount, ["", "-1", "1.5", "1e3", "abc", "1234567890123456"]);
+    const count = (flag: string, text: string): number => parseCount(flag, text, 100);
+    expect(count("--flag", "20")).toBe(20);
+    expect(count("--flag", "100")).toBe(100);
+    expect(parseCount("--flag", "-1", 100, true)).toBe(-1);
+    refuses(count, ["", "-1", "1.5", "1e3", "abc", "101", "9".repeat(400)]);
+    expect(() => parseCount("--flag", "101", 100, true)).toThrow("at most 100, and -1 is unlimited");
   });
 
   test("of CPUs are decimal and above zero", () => {
     expect(parseCpus("--flag", "0.5")).toBe(0.5);
     expect(parseCpus("--flag", ".5")).toBe(0.5);
     expect(parseCpus("--flag", "2")).toBe(2);
-    refuses(parseCpus, ["", "0", "0.001", "-1", "1e3", "two", "."]);
+    expect(parseCpus("--flag", "8192")).toBe(8192);
+    refuses(parseCpus, ["", "0", "0.001", "-1", "1e3", "two", ".", "8193", "9".repeat(400)]);
   });
 
   test("of particular CPUs are lists of numbers and ranges", () => {
-    for (const list of ["0", "0-2", "0-2,7", "1,3,5"]) expect(parseCpuList("--flag", list)).toBe(list);
-    refuses(parseCpuList, ["", "a", "0-", "-1", "0,,1", "0-1-2", "0 ,1"]);
+    for (const list of ["0", "0-2", "0-2,7", "1,3,5", "8191"])
+      expect(parseCpuList("--flag", list)).toBe(list);
+    refuses(parseCpuList, ["", "a", "0-", "-1", "0,,1", "0-1-2", "0 ,1", "2-1"]);
+    refuses(parseCpuList, ["8192", "0-99999999999", "0,9-8192", "9".repeat(400)]);
   });
 });
 
