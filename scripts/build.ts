@@ -4,6 +4,7 @@
 import { closeSync, openSync, renameSync, unlinkSync, writeSync } from "node:fs";
 import { $ } from "bun";
 import { alignSegments } from "./align-elf.ts";
+import { guard } from "./guard.ts";
 import { ignoreEnvironment } from "./ignore-environment.ts";
 import { keepNofile } from "./keep-nofile.ts";
 
@@ -24,6 +25,7 @@ const aligned = alignSegments(await Bun.file(made).bytes());
 unlinkSync(made);
 keepNofile(aligned);
 ignoreEnvironment(aligned);
+guard(aligned);
 // in one write: that is how the page cache comes to hold it in large pieces
 const fd = openSync(made, "w", 0o755);
 writeSync(fd, aligned);

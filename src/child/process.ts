@@ -5,7 +5,7 @@ import { AT, AT_FDCWD, F_SETFD, RLIMITS, SIG_SETMASK } from "../sys/constants.ts
 import { EACCES, ENAMETOOLONG, ENOENT, ENOTDIR, EPERM, isErrno, SysError } from "../sys/errno.ts";
 import { tryReadFile } from "../sys/file.ts";
 import { attempt, call, step } from "../sys/libc.ts";
-import { defaultSignal, execve, getRlimit, setIdentity, setRlimit } from "../sys/process.ts";
+import { defaultSignal, execve, getRlimit, setIdentity, setRlimit, THREAD_SIGNALS } from "../sys/process.ts";
 import { isPipe } from "../sys/statfs.ts";
 import { Refusal } from "./refusal.ts";
 
@@ -77,9 +77,6 @@ export function becomeUser(process: Process, keepGroups: boolean): void {
 function ownPipes(uid: number): void {
   for (const fd of [0, 1, 2]) if (isPipe(fd)) attempt("fchownat", fd, "", uid, -1, AT.AT_EMPTY_PATH);
 }
-
-/** glibc's own, below SIGRTMIN: its posix_spawn leaves them ignored (nptl(7)). */
-const THREAD_SIGNALS: readonly number[] = [32, 33];
 
 /** Puts right what Bun and the caller did to descriptors and signals; what remains open is 0, 1, 2. */
 export function leaveNothingOpen(

@@ -20,6 +20,8 @@ export function takeSignals(): number {
   const taken = new Uint8Array(8).fill(0xff);
   for (const signal of NOT_TAKEN) taken[(signal - 1) >> 3]! &= ~(1 << ((signal - 1) & 7));
   setSignalMask(taken);
+  // where SIGCHLD is ignored, the kernel keeps no exit code of a child for its parent (wait(2)), and ours would inherit that
+  defaultSignal(SIGNALS.CHLD);
   const SFD_NONBLOCK = 0o4000;
   const SFD_CLOEXEC = 0o2000000;
   return call("signalfd4", -1, taken, taken.length, SFD_NONBLOCK | SFD_CLOEXEC);

@@ -44,8 +44,11 @@ export function execve(path: string, argv: readonly string[], envp: readonly str
   return result;
 }
 
+/** glibc's own, below SIGRTMIN: its posix_spawn leaves them ignored where nobody asks for the default (nptl(7)). */
+export const THREAD_SIGNALS: readonly number[] = [32, 33];
+
 /**
- * posix_spawn(3) with no signal blocked; descriptors and namespaces are inherited as they are. Returns the pid, or
+ * posix_spawn(3) with no signal blocked, nor left ignored by libc; descriptors and namespaces are inherited as they are. Returns the pid, or
  * -errno also where the program could not be executed.
  */
 export function trySpawn(path: string, argv: readonly string[], envp: readonly string[]): number {
@@ -54,8 +57,10 @@ export function trySpawn(path: string, argv: readonly string[], envp: readonly s
   const env = vector(envp);
   // posix_spawnattr_t of glibc and musl alike: short flags, pid_t pgroup, sigset_t default, sigset_t mask (empty), …
   const attributes = new Uint8Array(336);
+  const POSIX_SPAWN_SETSIGDEF = 4;
   const POSIX_SPAWN_SETSIGMASK = 8;
-  attributes[0] = POSIX_SPAWN_SETSIGMASK;
+  attributes[0] = POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK;
+  attributes.set(signalSet(THREAD_SIGNALS), 8);
   const result = attempt(
     "posix_spawn",
     new Uint8Array(pid.buffer),

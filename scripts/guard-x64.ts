@@ -1,0 +1,146 @@
+// Owns the guard's machine code for x86-64 (guard.ts says what it does). The comments are its source: a test assembles them.
+
+/** BASE, the address of the guard's data, in place of each 0x11111111. */
+// biome-ignore format: one instruction a line
+export const X64_CODE: readonly number[] = [
+  // entry: ; rsp and rdx are the runtime's own: arguments, and what the loader wants called at the end
+  0x52,                                                 // push rdx
+  0x48, 0x83, 0xec, 0x28,                               // sub rsp, 40                        ; room for a struct sigaction, a struct rlimit
+  0x48, 0x8d, 0x05, 0xe6, 0x00, 0x00, 0x00,             // lea rax, [rip + last_words]
+  0x48, 0x89, 0x04, 0x24,                               // mov [rsp], rax                     ; sa_handler
+  0x48, 0xc7, 0x44, 0x24, 0x08, 0x00, 0x00, 0x00, 0x44, // mov qword ptr [rsp+8], 0x44000000  ; sa_flags: SA_NODEFER, SA_RESTORER
+  0x48, 0x89, 0x44, 0x24, 0x10,                         // mov [rsp+16], rax                  ; sa_restorer, which must be there: no handler here returns
+  0x48, 0xc7, 0x44, 0x24, 0x18, 0x00, 0x00, 0x00, 0x00, // mov qword ptr [rsp+24], 0          ; sa_mask
+  0xbb, 0x05, 0x00, 0x00, 0x00,                         // mov ebx, 5                         ; SIGTRAP, SIGABRT, SIGBUS
+  // next_fault:
+  0xe8, 0x52, 0x00, 0x00, 0x00,                         // call set_action
+  0xff, 0xc3,                                           // inc ebx
+  0x83, 0xfb, 0x08,                                     // cmp ebx, 8
+  0x72, 0xf4,                                           // jb next_fault
+  0xbb, 0x0b, 0x00, 0x00, 0x00,                         // mov ebx, 11                        ; SIGSEGV
+  0xe8, 0x41, 0x00, 0x00, 0x00,                         // call set_action
+  0x48, 0xc7, 0x04, 0x24, 0x00, 0x00, 0x00, 0x00,       // mov qword ptr [rsp], 0             ; SIG_DFL
+  0xbb, 0x1e, 0x00, 0x00, 0x00,                         // mov ebx, 30                        ; SIGPWR: ignored by the caller, the engine warns of it
+  0xe8, 0x2f, 0x00, 0x00, 0x00,                         // call set_action
+  0xbb, 0x11, 0x11, 0x11, 0x11,                         // mov ebx, 0x11111111
+  0x83, 0xc3, 0x28,                                     // add ebx, 40                        ; the first row
+  0xbd, 0x02, 0x00, 0x00, 0x00,                         // mov ebp, 2
+  // check:
+  0xe8, 0x34, 0x00, 0x00, 0x00,                         // call get_limit
+  0x48, 0x3b, 0x43, 0x08,                               // cmp rax, [rbx+8]
+  0x0f, 0x82, 0x82, 0x00, 0x00, 0x00,                   // jb last_words
+  0x83, 0xc3, 0x18,                                     // add ebx, 24
+  0xff, 0xcd,                                           // dec ebp
+  0x75, 0xea,                                           // jnz check
+  0x48, 0x83, 0xc4, 0x28,                               // add rsp, 40
+  0x5a,                                                 // pop rdx
+  0xb8, 0x11, 0x11, 0x11, 0x11,                         // mov eax, 0x11111111
+  0xff, 0x20,                                           // jmp [rax]                          ; the runtime's own entry
+  // set_action: ; rt_sigaction(ebx, the caller's struct, NULL, 8)
+  0x89, 0xdf,                                           // mov edi, ebx
+  0x48, 0x8d, 0x74, 0x24, 0x08,                         // lea rsi, [rsp+8]
+  0x31, 0xd2,                                           // xor edx, edx
+  0x41, 0xba, 0x08, 0x00, 0x00, 0x00,                   // mov r10d, 8
+  0xb8, 0x0d, 0x00, 0x00, 0x00,                         // mov eax, 13
+  0x0f, 0x05,                                           // syscall
+  0xc3,                                                 // ret
+  // get_limit: ; rax: the soft limit of the row at rbx
+  0x31, 0xff,                                           // xor edi, edi                       ; this process
+  0x8b, 0x33,                                           // mov esi, [rbx]
+  0x31, 0xd2,                                           // xor edx, edx
+  0x4c, 0x8d, 0x54, 0x24, 0x08,                         // lea r10, [rsp+8]
+  0xb8, 0x2e, 0x01, 0x00, 0x00,                         // mov eax, 302                       ; prlimit64
+  0x0f, 0x05,                                           // syscall
+  0x48, 0x8b, 0x44, 0x24, 0x08,                         // mov rax, [rsp+8]
+  0xc3,                                                 // ret
+  // write: ; ssize_t write(int fd, const void *bytes, size_t length)
+  0x83, 0xff, 0x02,                                     // cmp edi, 2
+  0x74, 0x3b,                                           // je last_words
+  0xb8, 0x11, 0x11, 0x11, 0x11,                         // mov eax, 0x11111111
+  0x48, 0x8b, 0x40, 0x08,                               // mov rax, [rax+8]
+  0xff, 0x20,                                           // jmp [rax]                          ; libc's
+  // getcwd: ; char *getcwd(char *path, size_t size)
+  0x57,                                                 // push rdi
+  0x56,                                                 // push rsi
+  0x48, 0x83, 0xec, 0x08,                               // sub rsp, 8
+  0xb8, 0x11, 0x11, 0x11, 0x11,                         // mov eax, 0x11111111
+  0x48, 0x8b, 0x40, 0x10,                               // mov rax, [rax+16]
+  0xff, 0x10,                                           // call [rax]                         ; libc's
+  0x48, 0x83, 0xc4, 0x08,                               // add rsp, 8
+  0x5e,                                                 // pop rsi
+  0x5f,                                                 // pop rdi
+  0x48, 0x85, 0xc0,                                     // test rax, rax
+  0x75, 0x13,                                           // jnz done
+  0x48, 0x85, 0xff,                                     // test rdi, rdi
+  0x74, 0x0e,                                           // jz done
+  0x48, 0x83, 0xfe, 0x02,                               // cmp rsi, 2
+  0x72, 0x08,                                           // jb done
+  0x66, 0xc7, 0x07, 0x2f, 0x00,                         // mov word ptr [rdi], 0x2f           ; "/"
+  0x48, 0x89, 0xf8,                                     // mov rax, rdi
+  // done:
+  0xc3,                                                 // ret
+  // last_words: ; never returns
+  0x48, 0x83, 0xec, 0x60,                               // sub rsp, 96                        ; limit and digits up to 32, three struct iovec above
+  0xbb, 0x11, 0x11, 0x11, 0x11,                         // mov ebx, 0x11111111
+  0xbf, 0x9c, 0xff, 0xff, 0xff,                         // mov edi, -100                      ; AT_FDCWD
+  0x8d, 0x73, 0x18,                                     // lea esi, [rbx+24]                  ; "/proc/self/exe"
+  0x31, 0xd2,                                           // xor edx, edx                       ; F_OK
+  0xb8, 0x0d, 0x01, 0x00, 0x00,                         // mov eax, 269                       ; faccessat
+  0x0f, 0x05,                                           // syscall
+  0x44, 0x8d, 0xa3, 0xa0, 0x00, 0x00, 0x00,             // lea r12d, [rbx+160]                ; the words for want of /proc, behind the last row
+  0x85, 0xc0,                                           // test eax, eax
+  0x78, 0x1a,                                           // js plain
+  0x83, 0xc3, 0x28,                                     // add ebx, 40
+  // row:
+  0xe8, 0x7b, 0xff, 0xff, 0xff,                         // call get_limit
+  0x48, 0x3b, 0x43, 0x08,                               // cmp rax, [rbx+8]
+  0x72, 0x26,                                           // jb number
+  0x83, 0xc3, 0x18,                                     // add ebx, 24
+  0x44, 0x39, 0xe3,                                     // cmp ebx, r12d
+  0x72, 0xed,                                           // jb row
+  0x44, 0x8d, 0x63, 0x08,                               // lea r12d, [rbx+8]                  ; the words for want of anything else
+  // plain:
+  0x41, 0x8b, 0x04, 0x24,                               // mov eax, [r12]
+  0x48, 0x89, 0x44, 0x24, 0x20,                         // mov [rsp+32], rax
+  0x41, 0x8b, 0x44, 0x24, 0x04,                         // mov eax, [r12+4]
+  0x48, 0x89, 0x44, 0x24, 0x28,                         // mov [rsp+40], rax
+  0xba, 0x01, 0x00, 0x00, 0x00,                         // mov edx, 1
+  0xeb, 0x56,                                           // jmp say
+  // number:
+  0x8b, 0x4b, 0x04,                                     // mov ecx, [rbx+4]
+  0x48, 0xd3, 0xe8,                                     // shr rax, cl                        ; bytes to KiB
+  0x48, 0x8d, 0x7c, 0x24, 0x20,                         // lea rdi, [rsp+32]                  ; digits, from the last one down
+  0x89, 0xfe,                                           // mov esi, edi
+  0xb9, 0x0a, 0x00, 0x00, 0x00,                         // mov ecx, 10
+  // digit:
+  0x31, 0xd2,                                           // xor edx, edx
+  0x48, 0xf7, 0xf1,                                     // div rcx
+  0x83, 0xc2, 0x30,                                     // add edx, 48
+  0x48, 0xff, 0xcf,                                     // dec rdi
+  0x88, 0x17,                                           // mov [rdi], dl
+  0x48, 0x85, 0xc0,                                     // test rax, rax
+  0x75, 0xee,                                           // jnz digit
+  0x48, 0x89, 0x7c, 0x24, 0x30,                         // mov [rsp+48], rdi
+  0x29, 0xfe,                                           // sub esi, edi
+  0x48, 0x89, 0x74, 0x24, 0x38,                         // mov [rsp+56], rsi
+  0x8b, 0x43, 0x10,                                     // mov eax, [rbx+16]                  ; the words before the number
+  0x48, 0x89, 0x44, 0x24, 0x20,                         // mov [rsp+32], rax
+  0x0f, 0xb7, 0x4b, 0x14,                               // movzx ecx, word ptr [rbx+20]
+  0x48, 0x89, 0x4c, 0x24, 0x28,                         // mov [rsp+40], rcx
+  0x01, 0xc8,                                           // add eax, ecx                       ; and those after it
+  0x48, 0x89, 0x44, 0x24, 0x40,                         // mov [rsp+64], rax
+  0x0f, 0xb7, 0x4b, 0x16,                               // movzx ecx, word ptr [rbx+22]
+  0x48, 0x89, 0x4c, 0x24, 0x48,                         // mov [rsp+72], rcx
+  0xba, 0x03, 0x00, 0x00, 0x00,                         // mov edx, 3
+  // say:
+  0xbf, 0x02, 0x00, 0x00, 0x00,                         // mov edi, 2
+  0x48, 0x8d, 0x74, 0x24, 0x20,                         // lea rsi, [rsp+32]
+  0xb8, 0x14, 0x00, 0x00, 0x00,                         // mov eax, 20                        ; writev
+  0x0f, 0x05,                                           // syscall
+  0xbf, 0x7d, 0x00, 0x00, 0x00,                         // mov edi, 125
+  0xb8, 0xe7, 0x00, 0x00, 0x00,                         // mov eax, 231                       ; exit_group
+  0x0f, 0x05,                                           // syscall
+];
+
+/** Where in it the three ways in begin. */
+export const X64_ENTRIES = { entry: 0, write: 178, getcwd: 194 };
