@@ -6,32 +6,86 @@ export const X64_CODE: readonly number[] = [
   // entry: ; rsp and rdx are the runtime's own: arguments, and what the loader wants called at the end
   0x52,                                                 // push rdx
   0x48, 0x83, 0xec, 0x28,                               // sub rsp, 40                        ; room for a struct sigaction, a struct rlimit
-  0x48, 0x8d, 0x05, 0xe6, 0x00, 0x00, 0x00,             // lea rax, [rip + last_words]
+  0x48, 0x8d, 0x05, 0xa3, 0x01, 0x00, 0x00,             // lea rax, [rip + last_words]
   0x48, 0x89, 0x04, 0x24,                               // mov [rsp], rax                     ; sa_handler
   0x48, 0xc7, 0x44, 0x24, 0x08, 0x00, 0x00, 0x00, 0x44, // mov qword ptr [rsp+8], 0x44000000  ; sa_flags: SA_NODEFER, SA_RESTORER
   0x48, 0x89, 0x44, 0x24, 0x10,                         // mov [rsp+16], rax                  ; sa_restorer, which must be there: no handler here returns
   0x48, 0xc7, 0x44, 0x24, 0x18, 0x00, 0x00, 0x00, 0x00, // mov qword ptr [rsp+24], 0          ; sa_mask
   0xbb, 0x05, 0x00, 0x00, 0x00,                         // mov ebx, 5                         ; SIGTRAP, SIGABRT, SIGBUS
   // next_fault:
-  0xe8, 0x52, 0x00, 0x00, 0x00,                         // call set_action
+  0xe8, 0x0f, 0x01, 0x00, 0x00,                         // call set_action
   0xff, 0xc3,                                           // inc ebx
   0x83, 0xfb, 0x08,                                     // cmp ebx, 8
   0x72, 0xf4,                                           // jb next_fault
   0xbb, 0x0b, 0x00, 0x00, 0x00,                         // mov ebx, 11                        ; SIGSEGV
-  0xe8, 0x41, 0x00, 0x00, 0x00,                         // call set_action
+  0xe8, 0xfe, 0x00, 0x00, 0x00,                         // call set_action
   0x48, 0xc7, 0x04, 0x24, 0x00, 0x00, 0x00, 0x00,       // mov qword ptr [rsp], 0             ; SIG_DFL
   0xbb, 0x1e, 0x00, 0x00, 0x00,                         // mov ebx, 30                        ; SIGPWR: ignored by the caller, the engine warns of it
-  0xe8, 0x2f, 0x00, 0x00, 0x00,                         // call set_action
+  0xe8, 0xec, 0x00, 0x00, 0x00,                         // call set_action
   0xbb, 0x11, 0x11, 0x11, 0x11,                         // mov ebx, 0x11111111
   0x83, 0xc3, 0x28,                                     // add ebx, 40                        ; the first row
   0xbd, 0x02, 0x00, 0x00, 0x00,                         // mov ebp, 2
   // check:
-  0xe8, 0x34, 0x00, 0x00, 0x00,                         // call get_limit
+  0xe8, 0xf1, 0x00, 0x00, 0x00,                         // call get_limit
   0x48, 0x3b, 0x43, 0x08,                               // cmp rax, [rbx+8]
-  0x0f, 0x82, 0x82, 0x00, 0x00, 0x00,                   // jb last_words
+  0x0f, 0x82, 0x3f, 0x01, 0x00, 0x00,                   // jb last_words
   0x83, 0xc3, 0x18,                                     // add ebx, 24
   0xff, 0xcd,                                           // dec ebp
   0x75, 0xea,                                           // jnz check
+  0x41, 0xb8, 0x11, 0x11, 0x11, 0x11,                   // mov r8d, 0x11111111
+  0x49, 0x8b, 0xb0, 0xb0, 0x00, 0x00, 0x00,             // mov rsi, [r8+176]                  ; "BUN_JSC_"
+  0x8b, 0x4c, 0x24, 0x30,                               // mov ecx, [rsp+48]                  ; argc
+  0x48, 0x8d, 0x7c, 0xcc, 0x40,                         // lea rdi, [rsp+rcx*8+64]            ; the environment
+  0x48, 0x89, 0xfa,                                     // mov rdx, rdi
+  0x48, 0x8b, 0x07,                                     // mov rax, [rdi]
+  0x48, 0x85, 0xc0,                                     // test rax, rax
+  0x74, 0x16,                                           // jz settle
+  0x48, 0x39, 0x30,                                     // cmp [rax], rsi
+  0x75, 0x11,                                           // jne settle
+  0x48, 0x8b, 0x40, 0x08,                               // mov rax, [rax+8]                   ; a process of our own has this one first
+  0x49, 0x3b, 0x80, 0xb8, 0x00, 0x00, 0x00,             // cmp rax, [r8+184]
+  0x0f, 0x84, 0x86, 0x00, 0x00, 0x00,                   // je start
+  // settle: ; the caller's settings of the engine go
+  0x48, 0x8b, 0x02,                                     // mov rax, [rdx]
+  0x48, 0x83, 0xc2, 0x08,                               // add rdx, 8
+  0x48, 0x85, 0xc0,                                     // test rax, rax
+  0x74, 0x0e,                                           // jz settled
+  0x48, 0x39, 0x30,                                     // cmp [rax], rsi
+  0x74, 0xef,                                           // je settle
+  0x48, 0x89, 0x07,                                     // mov [rdi], rax
+  0x48, 0x83, 0xc7, 0x08,                               // add rdi, 8
+  0xeb, 0xe6,                                           // jmp settle
+  // settled:
+  0x48, 0x89, 0x07,                                     // mov [rdi], rax
+  0xe8, 0x87, 0x00, 0x00, 0x00,                         // call get_limit                     ; data, address space
+  0x48, 0x3b, 0x43, 0x08,                               // cmp rax, [rbx+8]
+  0x72, 0x0e,                                           // jb scarce
+  0x83, 0xc3, 0x18,                                     // add ebx, 24
+  0xe8, 0x79, 0x00, 0x00, 0x00,                         // call get_limit
+  0x48, 0x3b, 0x43, 0x08,                               // cmp rax, [rbx+8]
+  0x73, 0x50,                                           // jae start
+  // scarce: ; once more with a variable in front of the environment
+  0xbb, 0x11, 0x11, 0x11, 0x11,                         // mov ebx, 0x11111111
+  0x8b, 0x4c, 0x24, 0x30,                               // mov ecx, [rsp+48]
+  0x48, 0x8d, 0x54, 0xcc, 0x40,                         // lea rdx, [rsp+rcx*8+64]
+  0x49, 0x89, 0xe1,                                     // mov r9, rsp
+  0x48, 0x8d, 0x04, 0xcd, 0x10, 0x00, 0x00, 0x00,       // lea rax, [rcx*8+16]
+  0x48, 0x29, 0xc4,                                     // sub rsp, rax
+  0x48, 0x83, 0xe4, 0xf0,                               // and rsp, -16
+  0x48, 0x89, 0xe7,                                     // mov rdi, rsp                       ; a copy of argv: where it ends, the environment has no room to grow
+  0x49, 0x8d, 0x71, 0x38,                               // lea rsi, [r9+56]
+  0xff, 0xc1,                                           // inc ecx
+  0xf3, 0x48, 0xa5,                                     // rep movsq
+  0x48, 0x83, 0xea, 0x08,                               // sub rdx, 8
+  0x8d, 0x83, 0xb0, 0x00, 0x00, 0x00,                   // lea eax, [rbx+176]
+  0x48, 0x89, 0x02,                                     // mov [rdx], rax
+  0x48, 0x89, 0xe6,                                     // mov rsi, rsp
+  0x8d, 0x7b, 0x18,                                     // lea edi, [rbx+24]                  ; "/proc/self/exe"
+  0xb8, 0x3b, 0x00, 0x00, 0x00,                         // mov eax, 59                        ; execve
+  0x0f, 0x05,                                           // syscall
+  0x48, 0xc7, 0x02, 0x00, 0x00, 0x00, 0x00,             // mov qword ptr [rdx], 0             ; it failed: as it was
+  0x4c, 0x89, 0xcc,                                     // mov rsp, r9
+  // start:
   0x48, 0x83, 0xc4, 0x28,                               // add rsp, 40
   0x5a,                                                 // pop rdx
   0xb8, 0x11, 0x11, 0x11, 0x11,                         // mov eax, 0x11111111
@@ -79,7 +133,7 @@ export const X64_CODE: readonly number[] = [
   0x48, 0x89, 0xf8,                                     // mov rax, rdi
   // done:
   0xc3,                                                 // ret
-  // last_words: ; never returns
+  // last_words: ; in place of abort(3), too: never returns
   0x48, 0x83, 0xec, 0x60,                               // sub rsp, 96                        ; limit and digits up to 32, three struct iovec above
   0xbb, 0x11, 0x11, 0x11, 0x11,                         // mov ebx, 0x11111111
   0xbf, 0x9c, 0xff, 0xff, 0xff,                         // mov edi, -100                      ; AT_FDCWD
@@ -142,5 +196,5 @@ export const X64_CODE: readonly number[] = [
   0x0f, 0x05,                                           // syscall
 ];
 
-/** Where in it the three ways in begin. */
-export const X64_ENTRIES = { entry: 0, write: 178, getcwd: 194 };
+/** Where in it the ways in begin. */
+export const X64_ENTRIES = { entry: 0, write: 367, getcwd: 383, lastWords: 431 };

@@ -1,13 +1,16 @@
 // Owns what stands between a poor host and Bun: some machine code, put into the executable, that says in one line of
 // minibox's own what Bun would say with a crash report, or not at all.
 //
-// Theory of operation. The code has three ways in, and one way out:
+// Theory of operation. The code has four ways in, and one way out:
 //
 //   entry    in place of the executable's own (e_entry). It looks at the limits under which Bun says something strange
-//            or nothing (stack, open files), and takes the signals of a crash before Bun has handlers for them. Then
-//            it jumps to Bun's entry. Eight system calls: about a microsecond.
+//            or nothing (stack, open files), takes the signals of a crash before Bun has handlers for them, and takes
+//            the caller's BUN_JSC_… out of the environment, at which the engine ends or prints. Where there is little
+//            address space it executes itself once more, so that the engine reserves less of it. Then it jumps to
+//            Bun's entry. Nine system calls: some microseconds.
 //   write    in place of libc's in the procedure linkage table. Bun writes to descriptor 2 that way only when it has
 //            crashed, and minibox never does: it calls the kernel through libc itself.
+//   abort    the same: also where our own code calls it because it cannot even call the kernel.
 //   getcwd   the same: a directory that was deleted is "/" for Bun, which would end otherwise. minibox asks the kernel.
 //
 //   the way out: the first limit that is suspiciously small is told with its number; else the lack of /proc; else what
@@ -59,16 +62,16 @@ const ROWS: readonly Row[] = [
   {
     resource: 2,
     shift: KIB,
-    need: 1n << 30n,
+    need: 3n << 30n,
     before: `minibox: too little memory is allowed ${OWN} -d says `,
-    after: ", and it takes 1000000: raise it, or limit the container alone with --memory\n",
+    after: ", and it takes 1300000: raise it, or limit the container alone with --memory\n",
   },
   {
     resource: 9,
     shift: KIB,
     need: 4n << 30n,
     before: `minibox: the address space is too small ${OWN} -v says `,
-    after: ", and it takes 4000000: raise it, or limit the container alone with --memory\n",
+    after: ", and it takes 1400000: raise it, or limit the container alone with --memory\n",
   },
   {
     resource: 6,
@@ -78,6 +81,10 @@ const ROWS: readonly Row[] = [
     after: " for all processes of this user together\n",
   },
 ];
+
+/** Lets the engine reserve less than a gigabyte for code that it compiles. Our own child has it first, too (src/sync.ts). */
+const SMALLER = "BUN_JSC_jitMemoryReservationSize=16777216";
+const VARIABLE_ROOM = 48;
 
 const NO_PROC = "minibox: /proc is not mounted here, and minibox needs it: mount -t proc proc /proc\n";
 const NOTHING_KNOWN =
@@ -99,6 +106,7 @@ export function guard(elf: Uint8Array): void {
   file.append(readOnly, data(base, file.entry, write.slot, getcwd.slot));
   const text = file.append(executable, withBase(code, base));
   file.jump(write.at, text + ways.write);
+  file.jump(file.linkage("abort").at, text + ways.lastWords);
   file.jump(getcwd.at, text + ways.getcwd);
   file.entry = text + ways.entry;
 }
@@ -109,7 +117,7 @@ function data(base: number, entry: number, write: number, getcwd: number): Uint8
   const rows = 40;
   const plain = rows + ROW * ROWS.length;
   const words: Uint8Array[] = [];
-  let next = plain + 16;
+  let next = plain + 16 + VARIABLE_ROOM;
   const place = (text: string): { at: number; length: number } => {
     const bytes = encoder.encode(text);
     words.push(bytes);
@@ -120,6 +128,7 @@ function data(base: number, entry: number, write: number, getcwd: number): Uint8
   for (const [i, address] of [entry, write, getcwd].entries())
     head.setBigUint64(8 * i, BigInt(address), true);
   new Uint8Array(head.buffer).set(encoder.encode("/proc/self/exe\0"), 24);
+  new Uint8Array(head.buffer).set(encoder.encode(`${SMALLER}\0`), plain + 16);
   for (const [i, { resource, shift, need, before, after }] of ROWS.entries()) {
     const row = rows + ROW * i;
     const { at, length } = place(before);

@@ -11,5 +11,6 @@ if (command === "child") child(Number(socket), mode === "adopted");
 else if (command === "userns") enterUserNamespace(Number(socket), mode === "seal", trace === "trace");
 else {
   const starting = beginAtOnce(process.argv);
-  import("./cli/index.ts").then(({ main }) => main(starting));
+  // main() reports its own errors: what is left is a host without the memory or the stack to load it (scripts/guard.ts)
+  import("./cli/index.ts").then(({ main }) => main(starting)).catch(() => process.abort());
 }

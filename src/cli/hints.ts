@@ -1,7 +1,9 @@
 // Owns the table of hints: which call failed with which errno, and what to look at then.
 
+import { stateRoot } from "../container/state.ts";
+import { RLIMITS } from "../sys/constants.ts";
 import type { SysError } from "../sys/errno.ts";
-import { geteuid } from "../sys/process.ts";
+import { geteuid, getRlimit } from "../sys/process.ts";
 import { namespaceHint, namespaceLimit, userNamespaceSetting } from "./namespace-hints.ts";
 
 interface Hint {
@@ -9,6 +11,17 @@ interface Hint {
   calls?: readonly string[];
   codes: readonly string[];
   say(error: SysError): string | undefined;
+}
+
+/** RLIM_INFINITY */
+const UNLIMITED = 0xffffffffffffffffn;
+/** container/state.ts */
+const RECORD = "record the container's state";
+
+/** A soft limit of ours, in the unit of the shell's ulimit. */
+function limit(type: (typeof RLIMITS)[number], unit = 1n): string {
+  const soft = getRlimit(0, RLIMITS.indexOf(type))?.soft;
+  return soft === undefined || soft === UNLIMITED ? "unlimited" : `${soft / unit}`;
 }
 
 const HINTS: readonly Hint[] = [
@@ -45,9 +58,12 @@ const HINTS: readonly Hint[] = [
     say: () => "this kernel has no such file system: see /proc/filesystems",
   },
   {
-    calls: ["mkdirat"],
+    calls: ["mkdirat", "openat"],
     codes: ["EROFS"],
-    say: () => "the rootfs is on a read-only file system: make the directory in the rootfs, or use --overlay",
+    say: ({ phase }) =>
+      phase.startsWith(`create ${stateRoot()}/`) || phase.startsWith("open the state directory")
+        ? `some hundred bytes are written for each container: mount a tmpfs on ${stateRoot()}`
+        : "the rootfs is on a read-only file system: make the directory in the rootfs, or use --overlay",
   },
   {
     calls: ["open_tree"],
@@ -74,7 +90,7 @@ const HINTS: readonly Hint[] = [
     calls: ["posix_spawn"],
     codes: ["EAGAIN"],
     say: () =>
-      "no process more is allowed: see pids.max of the cgroup that minibox is in, ulimit -u, and the sysctls kernel.pid_max and kernel.threads-max",
+      `no process more is allowed: see pids.max of the cgroup that minibox is in, ulimit -u (${limit("RLIMIT_NPROC")}), and the sysctls kernel.pid_max and kernel.threads-max`,
   },
   {
     calls: ["keyctl"],
@@ -89,7 +105,23 @@ const HINTS: readonly Hint[] = [
   },
   {
     codes: ["EMFILE"],
-    say: () => "minibox may not open as many files as it needs: raise ulimit -n",
+    say: () =>
+      `minibox may not open as many files as it needs: raise ulimit -n, which is ${limit("RLIMIT_NOFILE")}, or limit the container alone with --ulimit nofile=NUMBER`,
+  },
+  {
+    codes: ["EFBIG"],
+    say: ({ phase }) =>
+      phase === RECORD
+        ? `some hundred bytes are written for each container: raise ulimit -f, which is ${limit("RLIMIT_FSIZE", 1024n)}, or limit the container alone with --ulimit fsize=BYTES`
+        : undefined,
+  },
+  {
+    calls: ["mkdirat", "openat", "write"],
+    codes: ["ENOSPC", "EDQUOT"],
+    say: ({ phase }) =>
+      phase.startsWith(RECORD) || phase.startsWith(`create ${stateRoot()}/`)
+        ? `some hundred bytes are written for each container: make room in ${stateRoot()}`
+        : undefined,
   },
   {
     calls: ["prlimit64"],

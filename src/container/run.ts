@@ -4,6 +4,7 @@ import { type Cgroup, openCgroup } from "../cgroup/index.ts";
 import { RunError } from "../errors.ts";
 import type { Rlimit, Spec } from "../spec/types.ts";
 import { type ChildRequest, type FromChild, type Labels, type SeccompFilter, send } from "../sync.ts";
+import { SIGNALS } from "../sys/constants.ts";
 import { ECONNRESET, EPIPE, isErrno, SysError } from "../sys/errno.ts";
 import { close, tryReadFile } from "../sys/file.ts";
 import { startTime } from "../sys/process.ts";
@@ -87,8 +88,7 @@ export function run(starting: Starting, request: RunRequest): Outcome | Promise<
     gatherSignals(byCaller(ignored));
     const outcome = supervisor.run();
     if (outcome.failure) explaining = wordsFor(outcome.failure, child, request);
-    else if (!outcome.started)
-      throw new RunError("the container's first process ended before it could run the command");
+    else if (!outcome.started) tellEarlyEnd(outcome.status);
     else tellOutOfMemory(limits.oomKills(), outcome, request);
     if (!explaining) return outcome;
   } finally {
@@ -98,6 +98,17 @@ export function run(starting: Starting, request: RunRequest): Outcome | Promise<
     undoAll(undo);
     throw error;
   });
+}
+
+/** @throws RunError where the child has not said why itself, as the guard does (scripts/guard.ts) */
+function tellEarlyEnd(status: number): void {
+  if (status === 125) return;
+  const how = status > 128 ? `was ended by signal ${status - 128}` : `ended with ${status}`;
+  const hint =
+    status === 128 + SIGNALS.KILL
+      ? "the kernel does that to what takes more memory than its cgroup may: see memory.max of the one that minibox is in, and dmesg"
+      : undefined;
+  throw new RunError(`the container's first process ${how} before it could run the command`, 125, hint);
 }
 
 function undoAll(undo: (() => void)[]): void {

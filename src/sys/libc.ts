@@ -13,7 +13,7 @@ import { NUMBERS } from "./numbers.ts";
 const word = FFIType.i64;
 const int = FFIType.i32;
 
-const { symbols: libc } = dlopen("libc.so.6", {
+const SYMBOLS = {
   unshare: { args: [word], returns: int },
   setns: { args: [word, word], returns: int },
   mount: { args: [word, word, word, word, word], returns: int },
@@ -24,7 +24,18 @@ const { symbols: libc } = dlopen("libc.so.6", {
   posix_spawn: { args: [word, word, word, word, word, word], returns: int },
   syscall: { args: [word, word, word, word, word, word, word], returns: FFIType.i64_fast },
   __errno_location: { args: [], returns: FFIType.ptr },
-});
+} as const;
+
+const libc = bind();
+
+function bind() {
+  try {
+    return dlopen("libc.so.6", SYMBOLS).symbols;
+  } catch {
+    // Without memory for code there are no calls. What the executable says in place of a crash report fits (scripts/guard.ts).
+    process.abort();
+  }
+}
 
 // The address is this thread's own and never changes; reading it later costs no call that could disturb errno.
 const errnoAddress = libc.__errno_location() as Pointer;

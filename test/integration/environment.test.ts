@@ -109,6 +109,11 @@ describe("minibox itself is deaf to the caller's environment:", () => {
   const hostile: Record<string, string> = {
     BUN_OPTIONS: "--cpu-prof --cpu-prof-dir=/tmp/minibox-never",
     BUN_JSC_dumpOptions: "2",
+    BUN_JSC_useJIT: "0",
+    BUN_JSC_noSuchOption: "1",
+    JSC_SIGNAL_FOR_GC: "70",
+    MIMALLOC_VERBOSE: "1",
+    mimalloc_show_stats: "1",
     BUN_INSPECT: "ws://127.0.0.1:1/x?wait=1",
     BUN_DEBUG: "/tmp/minibox-never",
     NODE_OPTIONS: "--inspect",

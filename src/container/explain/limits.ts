@@ -54,8 +54,16 @@ export function noMemory(spec: Spec): Reason {
 }
 
 /** The kernel counts a user's processes at setuid and refuses at execve. Pure. */
-export function tooManyProcesses({ process }: Spec): Reason {
+export function tooManyProcesses({ process, linux }: Spec): Reason {
   const limit = process.rlimits?.find(({ type }) => type === "RLIMIT_NPROC");
+  const pids = linux.resources?.pids?.limit;
+  // where the command takes the place of the first process, the cgroup has room for it
+  if (pids !== undefined && !limit)
+    return {
+      what: `no process more is allowed: --pids-limit is ${pids}`,
+      status: NOT_EXECUTABLE,
+      hint: "the init of --init is one of them, and the command another: raise --pids-limit",
+    };
   return {
     what: `user ${process.user.uid} has more processes than its limit${limit ? ` of ${limit.soft}` : ""} allows`,
     status: NOT_EXECUTABLE,
