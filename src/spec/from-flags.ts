@@ -4,6 +4,7 @@ import { UsageError } from "../errors.ts";
 import { RLIMITS } from "../sys/constants.ts";
 import { DEFAULT_PATH, defaultSpec } from "./default.ts";
 import { parseMount, parseTmpfs, parseVolume } from "./mount-flags.ts";
+import { orderMounts } from "./mount-order.ts";
 import type { Resources, Rlimit, Spec } from "./types.ts";
 import { parseChoice, parseCount, parseCpuList, parseCpus, parseSize } from "./values.ts";
 
@@ -48,15 +49,18 @@ export function specFromFlags(rootfs: string, args: string[], given: Given, host
   }
   if (parseChoice("--network", given.one("network") ?? "none", ["none", "host"]) === "host")
     useHostNetwork(spec, host);
-  for (const text of given.many("volume")) spec.mounts!.push(parseVolume(text, host.cwd));
-  for (const text of given.many("mount")) spec.mounts!.push(parseMount(text, host.cwd));
-  for (const text of given.many("tmpfs")) spec.mounts!.push(parseTmpfs(text));
+  const mounts = [
+    ...given.many("volume").map((text) => parseVolume(text, host.cwd)),
+    ...given.many("mount").map((text) => parseMount(text, host.cwd)),
+    ...given.many("tmpfs").map(parseTmpfs),
+  ];
+  if (mounts.length > 0) spec.mounts = orderMounts(spec.mounts!, mounts);
   spec.linux.resources = { ...spec.linux.resources, ...resources(given) };
   spec.process.env = environment(given, host, spec.hostname);
   return spec;
 }
 
-/** No network namespace, and the host's name servers, as docker gives them; before the volumes, which may cover it. */
+/** No network namespace, and the host's name servers, as docker gives them. */
 function useHostNetwork(spec: Spec, host: Host): void {
   spec.linux.namespaces = spec.linux.namespaces!.filter((namespace) => namespace.type !== "network");
   const source = host.resolvConf();

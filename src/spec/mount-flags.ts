@@ -1,6 +1,7 @@
 // Owns --volume, --mount and --tmpfs: text to an OCI mount. Pure.
 
 import { UsageError } from "../errors.ts";
+import { cleanPath } from "./mount-order.ts";
 import type { Mount } from "./types.ts";
 import { parseCount, parseSize } from "./values.ts";
 
@@ -30,8 +31,9 @@ const absolute = (path: string, cwd: string): string =>
 function destination(flag: string, path: string): string {
   if (!path.startsWith("/"))
     throw new UsageError(`${flag}: the destination "${path}" must be an absolute path`);
-  if (/^\/+(\.?\/*)*$/.test(path)) throw new UsageError(`${flag}: the destination cannot be / itself`);
-  return path;
+  const clean = cleanPath(path);
+  if (clean === "/") throw new UsageError(`${flag}: the destination cannot be / itself`);
+  return clean;
 }
 
 /** "SRC:DST[:OPTION,…]"; a relative SRC starts at the caller's directory. @throws UsageError */

@@ -200,25 +200,72 @@ describe("the host name", () => {
   });
 });
 
-test("the host's network brings the host's resolv.conf, read-only, below the volumes", () => {
+test("the host's network brings the host's resolv.conf, read-only, unless a volume would hide it", () => {
   const host = { resolvConf: () => "/etc/resolv.conf" };
-  const own = spec(["--network", "host", "-v", "/a:/etc"], host);
+  const own = spec(["--network", "host", "-v", "/a:/opt"], host);
   expect(own.linux.namespaces?.some(({ type }) => type === "network")).toBe(false);
-  expect(own.mounts!.slice(DEFAULT_MOUNTS.length).map(({ destination }) => destination)).toEqual([
-    "/etc/resolv.conf",
-    "/etc",
-  ]);
-  expect(own.mounts!.at(-2)!.options).toContain("ro");
+  expect(own.mounts!.find(({ destination }) => destination === "/etc/resolv.conf")!.options).toContain("ro");
+  for (const place of ["/etc", "/etc/resolv.conf"])
+    expect(
+      spec(["--network", "host", "-v", `/a:${place}`], host).mounts!.filter(({ destination }) =>
+        destination.startsWith("/etc"),
+      ),
+    ).toEqual([{ destination: place, type: "bind", source: "/a", options: ["rbind"] }]);
   expect(spec(["--network", "host"]).mounts).toHaveLength(DEFAULT_MOUNTS.length);
   expect(spec(["--network", "none"], host).mounts).toHaveLength(DEFAULT_MOUNTS.length);
 });
 
-test("volumes, mounts and tmpfs come after the default mounts", () => {
-  const made = spec(["--tmpfs", "/t", "-v", "a:/b", "--mount", "src=/c,dst=/d"]);
-  expect(made.mounts!.slice(DEFAULT_MOUNTS.length).map(({ destination }) => destination)).toEqual([
-    "/b",
-    "/d",
-    "/t",
-  ]);
-  expect(made.mounts!.find(({ destination }) => destination === "/b")?.source).toBe("/home/me/a");
+describe("mounts", () => {
+  const places = (words: string[]): string[] => spec(words).mounts!.map(({ destination }) => destination);
+
+  test("of the flags come after the default ones of the same depth, volumes first", () => {
+    const made = places(["--tmpfs", "/t", "-v", "a:/b", "--mount", "src=/c,dst=/d"]);
+    expect(made).toEqual([
+      ...["/proc", "/dev", "/sys", "/b", "/d", "/t"],
+      ...["/dev/pts", "/dev/shm", "/dev/mqueue", "/sys/fs/cgroup"],
+    ]);
+    expect(spec(["-v", "a:/b"]).mounts!.find(({ destination }) => destination === "/b")?.source).toBe(
+      "/home/me/a",
+    );
+  });
+
+  test("are made from the outside in, in whatever order they are given", () => {
+    const given = ["/m/inner/x", "/m", "/m/inner", "/dev/shm/deep", "/a/b/c/d", "/z"];
+    for (const order of [given, given.toReversed(), given.toSorted()]) {
+      const made = places(order.flatMap((place) => ["-v", `/host:${place}`]));
+      for (const [i, place] of made.entries())
+        for (const above of made.slice(i))
+          expect([place, place.startsWith(`${above}/`)]).toEqual([place, false]);
+    }
+    expect(places(["--tmpfs", "/tmp", "-v", "/x:/tmp/y"]).slice(-3)).toEqual([
+      "/dev/mqueue",
+      "/tmp/y",
+      "/sys/fs/cgroup",
+    ]);
+  });
+
+  test("are known by what their destinations mean", () => {
+    expect(places(["-v", "/x:/a//b/./c/../"]).filter((place) => place.startsWith("/a"))).toEqual(["/a/b"]);
+    expect(places(["-v", "/x:/../../srv"])).toContain("/srv");
+  });
+
+  test("replace the default ones that they would hide", () => {
+    expect(places(["-v", "/x:/dev/"])).toEqual(["/proc", "/sys", "/dev", "/sys/fs/cgroup"]);
+    expect(places(["--tmpfs", "/dev/shm:size=1m"]).filter((place) => place === "/dev/shm")).toHaveLength(1);
+    expect(places(["-v", "/x:/devices"])).toContain("/dev");
+  });
+
+  test("with the same destination twice are refused", () => {
+    for (const words of [
+      ["-v", "/a:/x", "-v", "/b:/x"],
+      ["-v", "/a:/x", "-v", "/a:/x"],
+      ["-v", "/a:/x/", "--tmpfs", "/y/../x"],
+      ["--mount", "src=/a,dst=/x", "--tmpfs", "/x"],
+    ])
+      expect(() => spec(words)).toThrow(
+        new UsageError(
+          "two mounts have the destination /x: of --volume, --mount and --tmpfs only one may name it",
+        ),
+      );
+  });
 });

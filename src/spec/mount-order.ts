@@ -1,0 +1,38 @@
+// Owns the order in which a container's mounts are made, and which of the defaults a mount of the user's replaces. Pure.
+
+import { UsageError } from "../errors.ts";
+import type { Mount } from "./types.ts";
+
+/** A path without ".", ".." and needless slashes, as docker reads a destination: a text, no links looked up. */
+export function cleanPath(path: string): string {
+  const parts: string[] = [];
+  for (const part of path.split("/")) {
+    if (part === "..") parts.pop();
+    else if (part !== "" && part !== ".") parts.push(part);
+  }
+  return `/${parts.join("/")}`;
+}
+
+/** True where `path` is `above`, or lies in it; both clean. */
+const isWithin = (path: string, above: string): boolean => path === above || path.startsWith(`${above}/`);
+
+const depth = ({ destination }: Mount): number => destination.split("/").length;
+
+/**
+ * The outer mounts first, since a mount hides what lies below its place; those of one depth stay in their order. A
+ * default that a mount of the user's would hide is left out. @throws UsageError where two have the same destination
+ */
+export function orderMounts(defaults: readonly Mount[], given: readonly Mount[]): Mount[] {
+  const places = new Set<string>();
+  for (const { destination } of given) {
+    if (places.has(destination))
+      throw new UsageError(
+        `two mounts have the destination ${destination}: of --volume, --mount and --tmpfs only one may name it`,
+      );
+    places.add(destination);
+  }
+  const kept = defaults.filter(
+    ({ destination }) => !given.some((other) => isWithin(destination, other.destination)),
+  );
+  return [...kept, ...given].sort((a, b) => depth(a) - depth(b));
+}
