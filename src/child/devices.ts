@@ -7,7 +7,7 @@ import { EEXIST, EPERM, SysError } from "../sys/errno.ts";
 import { close, openat, openInRoot, withFd } from "../sys/file.ts";
 import { attempt, call, step } from "../sys/libc.ts";
 import { moveMount, openTree, setMountAttributes } from "../sys/mount.ts";
-import { openDestination } from "./mounts.ts";
+import { openDestination } from "./mount-points.ts";
 import { Refusal } from "./refusal.ts";
 
 const character = (path: string, major: number, minor: number): Device => ({

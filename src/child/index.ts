@@ -26,7 +26,15 @@ import { labelCommand, leaveKeyring, resetPersonality, setOomScore } from "./iso
 import { mountAll } from "./mounts.ts";
 import { enterNamespaces, nameHost, unshareCgroupNamespace } from "./namespaces.ts";
 import { openKernelTrees, protectPaths, setSysctls } from "./paths.ts";
-import { becomeUser, changeDirectory, execute, leaveNothingOpen, limitResources } from "./process.ts";
+import {
+  becomeUser,
+  changeDirectory,
+  execute,
+  leaveNothingOpen,
+  limitResources,
+  makeDirectory,
+  tryChangeDirectory,
+} from "./process.ts";
 import { fail, reportCalls } from "./report.ts";
 import { changeRoot, prepareRoot, sealRoot } from "./rootfs.ts";
 import { filterCallsEarly, forbidNewPrivileges } from "./seccomp.ts";
@@ -58,15 +66,16 @@ function confine(
   setSysctls(proc, spec);
   setOomScore(proc, request);
   protectPaths(root, request, trees);
+  if (spec.root.readonly) makeDirectory(root, process);
   sealRoot(root, spec); // after the last mount point was made
   changeRoot(root, request, warn);
   limitResources(process, request.init);
   filterCallsEarly(socket, request);
   const labels = labelCommand(proc, request);
   limitBounding(process, request.requiredCapabilities, warn); // while we may: it takes CAP_SETPCAP
-  changeDirectory(process, true); // as root, who may create it
+  const entered = tryChangeDirectory(process); // as root, who may create it, and enter what is closed to the user
   becomeUser(process, request.keepGroups);
-  changeDirectory(process, false); // as the user, who may not be allowed in
+  if (!entered) changeDirectory(process); // as the user, to whom alone it may be open
   limitCapabilities(process);
   leaveNothingOpen(terminal, request.ignored, request.init);
   setParentDeathSignal(SIGNALS.KILL); // a change of identity has cleared it

@@ -1,14 +1,14 @@
-// Owns the spec's mounts: options to flags, destinations inside the root, and the mount itself by descriptor, so
-// that no symlink or swapped directory of the rootfs leads a mount elsewhere (openat2(2), move_mount(2)).
+// Owns the spec's mounts: options to flags, and the mount itself by descriptor, so that no symlink or swapped directory
+// of the rootfs leads a mount elsewhere (move_mount(2)).
 
 import type { Mount } from "../spec/types.ts";
 import type { ChildRequest } from "../sync.ts";
-import { AT, AT_FDCWD, MOUNT_ATTR, MS, O, RESOLVE, S_IFDIR, S_IFMT } from "../sys/constants.ts";
-import { EEXIST, EINVAL, ELOOP, ENOENT, isErrno, SysError } from "../sys/errno.ts";
-import { close, openInRoot, statx, tryOpenat2, withFd } from "../sys/file.ts";
-import { attempt, step } from "../sys/libc.ts";
+import { AT, AT_FDCWD, MOUNT_ATTR, MS, O, S_IFDIR, S_IFMT } from "../sys/constants.ts";
+import { EINVAL, isErrno } from "../sys/errno.ts";
+import { openInRoot, statx, withFd } from "../sys/file.ts";
+import { step } from "../sys/libc.ts";
 import { fdPath, mount, moveMount, openTree, setMountAttributes } from "../sys/mount.ts";
-import { Refusal } from "./refusal.ts";
+import { openDestination } from "./mount-points.ts";
 
 interface Effect {
   set?: number;
@@ -181,54 +181,4 @@ function bind(root: number, entry: Mount, options: ParsedOptions, source: number
     const kind = (statx(tree).mode & S_IFMT) === S_IFDIR ? "directory" : "file";
     withFd(openDestination(root, entry.destination, kind, isVital(entry)), (place) => moveMount(tree, place));
   });
-}
-
-/**
- * Opens a mount's destination inside the root, creating what is missing. @throws SysError, Refusal
- */
-export function openDestination(
-  root: number,
-  path: string,
-  kind: "directory" | "file",
-  vital: boolean,
-): number {
-  const resolve =
-    RESOLVE.RESOLVE_IN_ROOT | RESOLVE.RESOLVE_NO_MAGICLINKS | (vital ? RESOLVE.RESOLVE_NO_SYMLINKS : 0);
-  let fd = tryOpenat2(root, path, O.O_PATH, resolve);
-  if (fd === -ENOENT) {
-    create(root, path, kind);
-    fd = tryOpenat2(root, path, O.O_PATH, resolve);
-  }
-  if (fd === -ELOOP && vital)
-    throw new Refusal(`${path} in the rootfs is a symbolic link: it must be a directory`);
-  if (fd < 0) throw new SysError("openat2", [root, path, O.O_PATH], -fd, `open the mount point ${path}`);
-  const isDirectory = (statx(fd).mode & S_IFMT) === S_IFDIR;
-  if (isDirectory === (kind === "directory")) return fd;
-  close(fd);
-  throw new Refusal(
-    kind === "directory"
-      ? `${path} in the rootfs is not a directory: nothing can be mounted there`
-      : `${path} in the rootfs is a directory: a file cannot be mounted on it`,
-  );
-}
-
-/** Makes a path's last part below its parent, which is opened, and where need be made, inside the root first. */
-function create(root: number, path: string, kind: "directory" | "file"): void {
-  let end = path.length;
-  while (end > 1 && path[end - 1] === "/") end--;
-  const trimmed = path.slice(0, end);
-  const slash = trimmed.lastIndexOf("/");
-  const name = trimmed.slice(slash + 1);
-  withFd(openDestination(root, trimmed.slice(0, slash) || "/", "directory", false), (parent) => {
-    if (kind === "file") return makeFile(parent, name, path);
-    const made = attempt("mkdirat", parent, name, 0o755);
-    if (made < 0 && made !== -EEXIST)
-      throw new SysError("mkdirat", [name], -made, `create the mount point ${path}`);
-  });
-}
-
-function makeFile(parent: number, name: string, path: string): void {
-  const fd = attempt("openat", parent, name, O.O_CREAT | O.O_EXCL | O.O_NOFOLLOW | O.O_CLOEXEC, 0o644);
-  if (fd < 0 && fd !== -EEXIST) throw new SysError("openat", [name], -fd, `create the mount point ${path}`);
-  if (fd >= 0) close(fd);
 }

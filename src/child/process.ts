@@ -1,12 +1,13 @@
 // Owns the last steps before the user's program: limits, directory, identity, descriptors, signals, execve.
 
 import type { Process } from "../spec/types.ts";
-import { AT, AT_FDCWD, F_SETFD, RLIMITS, SIG_SETMASK } from "../sys/constants.ts";
+import { AT, F_SETFD, O, RESOLVE, RLIMITS, SIG_SETMASK } from "../sys/constants.ts";
 import { EACCES, ENAMETOOLONG, ENOENT, ENOTDIR, EPERM, isErrno, SysError } from "../sys/errno.ts";
-import { tryReadFile } from "../sys/file.ts";
+import { close, open, tryOpenat2, tryReadFile, withFd } from "../sys/file.ts";
 import { attempt, call, step } from "../sys/libc.ts";
 import { defaultSignal, execve, getRlimit, setIdentity, setRlimit, THREAD_SIGNALS } from "../sys/process.ts";
 import { isPipe } from "../sys/statfs.ts";
+import { makePlace } from "./mount-points.ts";
 import { Refusal } from "./refusal.ts";
 
 /** RLIMIT_*'s number. */
@@ -26,19 +27,30 @@ export function limitResources(process: Process, init: boolean): void {
   }
 }
 
-/** chdir(2) to the spec's directory; with `create`, makes what is missing of it first. @throws SysError */
-export function changeDirectory(process: Process, create: boolean): void {
+/** Makes the working directory where it is missing, while the root can still be written. @throws SysError, Refusal */
+export function makeDirectory(root: number, { cwd }: Process): void {
+  const fd = tryOpenat2(root, cwd, O.O_PATH, RESOLVE.RESOLVE_IN_ROOT);
+  if (fd >= 0) close(fd);
+  else if (fd === -ENOENT) makePlace(root, cwd, "directory", false, `the working directory ${cwd}`);
+}
+
+/** chdir(2) to the working directory, made first where it is missing; false where root may not. @throws SysError, Refusal */
+export function tryChangeDirectory(process: Process): boolean {
   step(`change to the directory ${process.cwd}`);
-  const result = attempt("chdir", process.cwd);
-  if (result >= 0) {
-    if (!create) checkInside(process.cwd);
-    return;
+  let result = attempt("chdir", process.cwd);
+  if (result === -ENOENT) {
+    withFd(open("/", O.O_PATH | O.O_DIRECTORY), (root) => makeDirectory(root, process));
+    result = attempt("chdir", process.cwd);
   }
-  if (!create) throw new SysError("chdir", [process.cwd], -result, `change to the directory ${process.cwd}`);
-  if (result !== -ENOENT) return; // the second try, as the user, decides
-  const parts = process.cwd.split("/").filter((part) => part !== "");
-  for (let i = 1; i <= parts.length; i++)
-    attempt("mkdirat", AT_FDCWD, `/${parts.slice(0, i).join("/")}`, 0o755);
+  if (result >= 0) checkInside(process.cwd);
+  return result >= 0;
+}
+
+/** The second try, with the user's own rights, decides. @throws SysError, Refusal */
+export function changeDirectory({ cwd }: Process): void {
+  const result = attempt("chdir", cwd);
+  if (result < 0) throw new SysError("chdir", [cwd], -result, `change to the directory ${cwd}`);
+  checkInside(cwd);
 }
 
 /** A directory outside the root, got at through a descriptor, has no path that starts with "/" (CVE-2024-21626). */
@@ -52,7 +64,7 @@ function checkInside(cwd: string): void {
 /** Takes on the user's ids, umask and, unless the kernel keeps them as they are, groups. @throws SysError */
 export function becomeUser(process: Process, keepGroups: boolean): void {
   const { uid, gid, additionalGids, umask } = process.user;
-  attempt("umask", umask ?? 0o022);
+  if (umask !== undefined) attempt("umask", umask); // else the parent's, which is the default
   step(`become user ${uid}, group ${gid}`, "with the supplementary groups of the container's own /etc/group");
   if (uid !== 0) ownPipes(uid);
   const groups = additionalGids ?? [];

@@ -7,7 +7,7 @@ import { close, openInRoot, withFd } from "../sys/file.ts";
 import { call, step } from "../sys/libc.ts";
 import { moveMount, openTree } from "../sys/mount.ts";
 import { openPty, setControllingTerminal } from "../sys/terminal.ts";
-import { openDestination } from "./mounts.ts";
+import { openDestination } from "./mount-points.ts";
 
 /** Opens a pty, sends its master to the parent, binds it on /dev/console; returns the slave. @throws SysError */
 export function attachTerminal(socket: number, root: number, process: Process): number {

@@ -1,6 +1,7 @@
 // Owns where an attestation goes: a file, or "-" for stdout.
 
 import { attest } from "../container/attest.ts";
+import { callerUmask } from "../container/begin.ts";
 import { RunError } from "../errors.ts";
 import type { Labels } from "../sync.ts";
 import { encode } from "../sys/bytes.ts";
@@ -19,7 +20,7 @@ export function attestTo(place: string): (pid: number, cgroups: readonly string[
 
 function openFile(path: string): number {
   try {
-    return open(path, O.O_WRONLY | O.O_CREAT | O.O_TRUNC, 0o644);
+    return open(path, O.O_WRONLY | O.O_CREAT | O.O_TRUNC, 0o644 & ~callerUmask());
   } catch (error) {
     throw error instanceof SysError ? new RunError(`--attest: ${path}: ${errnoText(error.errno)}`) : error;
   }

@@ -1,6 +1,7 @@
 // Owns the very beginning of a container: its first process is spawned before anything else is even looked at, for its
 // runtime takes some 4 ms to start, in which the parent has time to load the rest of itself and to prepare.
 
+import { call } from "../sys/libc.ts";
 import { geteuid } from "../sys/process.ts";
 import { takeSignals } from "./signals.ts";
 import { bury, type Child, hangUp, spawnChild, spawnUserNamespace } from "./spawn.ts";
@@ -11,15 +12,27 @@ export interface Starting {
   signals: number;
 }
 
+let ownUmask = 0;
+
+/** The caller's umask, for what is made in the caller's name. */
+export const callerUmask = (): number => ownUmask;
+
+/** What is made for a container, on the host or inside, has the modes of its own, whatever the caller's umask cuts. */
+function setUmask(): void {
+  ownUmask = call("umask", 0o022);
+}
+
 /** Takes the signals and spawns the child. @throws SysError */
 export function begin(): Starting {
   const signals = takeSignals();
+  setUmask();
   return { child: spawnChild(), signals };
 }
 
 /** The same for a container with a user namespace; what makes that is the first child. @throws SysError */
 export function beginUserNamespace(trace: boolean): Starting {
   const signals = takeSignals();
+  setUmask();
   return { child: spawnUserNamespace(trace), signals };
 }
 

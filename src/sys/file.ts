@@ -3,7 +3,7 @@
 
 import { decode, encode } from "./bytes.ts";
 import { AT, AT_FDCWD, F_SETFD, FD_CLOEXEC, O, RESOLVE, S_IFMT, S_IFREG } from "./constants.ts";
-import { SysError } from "./errno.ts";
+import { EAGAIN, SysError } from "./errno.ts";
 import { attempt, call } from "./libc.ts";
 
 /** open(2), always O_CLOEXEC. @throws SysError */
@@ -14,6 +14,9 @@ export const open = (path: string, flags: number, mode = 0): number =>
 export const openat = (dirfd: number, path: string, flags: number, mode = 0): number =>
   call("openat", dirfd, path, flags | O.O_CLOEXEC, mode);
 
+/** EAGAIN is the kernel's answer to ".." while anything on the host is renamed or mounted: so often it is asked again. */
+const PATIENCE = 1000;
+
 /** openat2(2): `resolve` is what keeps the path inside the root. Returns -errno on failure. */
 export function tryOpenat2(dirfd: number, path: string, flags: number, resolve: number, mode = 0): number {
   // struct open_how { __u64 flags, mode, resolve; }, all of them below 2^32
@@ -21,7 +24,11 @@ export function tryOpenat2(dirfd: number, path: string, flags: number, resolve: 
   how[0] = flags | O.O_CLOEXEC;
   how[2] = mode;
   how[4] = resolve;
-  return attempt("openat2", dirfd, path, new Uint8Array(how.buffer), how.byteLength);
+  const bytes = new Uint8Array(how.buffer);
+  for (let tries = 1; ; tries++) {
+    const result = attempt("openat2", dirfd, path, bytes, bytes.length);
+    if (result !== -EAGAIN || tries === PATIENCE) return result;
+  }
 }
 
 /**
@@ -191,6 +198,13 @@ export function listDirectory(fd: number): string[] {
 export function readlink(path: string): string {
   const bytes = new Uint8Array(4096);
   return decode(bytes.subarray(0, call("readlinkat", AT_FDCWD, path, bytes, bytes.length)));
+}
+
+/** The text of a symlink in a directory; -errno on failure, EINVAL for what is none. */
+export function tryReadlinkat(dirfd: number, name: string): string | number {
+  const bytes = new Uint8Array(4096);
+  const length = attempt("readlinkat", dirfd, name, bytes, bytes.length);
+  return length < 0 ? length : decode(bytes.subarray(0, length));
 }
 
 /** The path that an open descriptor has now. @throws SysError */

@@ -46,14 +46,10 @@ describe("flags", () => {
     expect(existsSync(`${root}/srv/a/b c`)).toBe(true);
   });
 
-  test("--workdir that is a file, or forbidden to the user, is told in one line", async () => {
+  test("--workdir that is a file is told in one line", async () => {
     const file = await run(["-w", "/etc/passwd", busybox, "pwd"]);
     expect(file).toMatchObject({ status: 125, stdout: "" });
     expect(file.stderr).toBe("minibox: change to the directory /etc/passwd: ENOTDIR: not a directory\n");
-    const forbidden = await run(["-u", "65534", "-w", "/root", busybox, "pwd"]);
-    expect(forbidden.stderr).toStartWith(
-      "minibox: change to the directory /root: EACCES: permission denied\n",
-    );
   });
 
   test("--ulimit sets limits of 64 bits", async () => {

@@ -1,0 +1,132 @@
+// Owns the places that mounts and the working directory need: found inside the root, and made where they are missing.
+// Links are followed as if the root were / (openat2(2), RESOLVE_IN_ROOT); none of them, also one that is being swapped,
+// leads out.
+
+import { O, RESOLVE, S_IFDIR, S_IFMT } from "../sys/constants.ts";
+import { EEXIST, EINVAL, ELOOP, ENOENT, ENOTDIR, SysError } from "../sys/errno.ts";
+import { close, statx, tryOpenat2, tryReadlinkat, withFd } from "../sys/file.ts";
+import { attempt } from "../sys/libc.ts";
+import { Refusal } from "./refusal.ts";
+
+export type Kind = "directory" | "file";
+
+/** As many as the kernel follows (path_resolution(7)). */
+const MOST_LINKS = 40;
+
+/** Is told of each file and directory that was made in the rootfs itself: its path without links, and its inode. */
+let tell: ((path: string, inode: number) => void) | undefined;
+
+/** From now on what is made in the rootfs is told. */
+export function reportMade(made: typeof tell): void {
+  tell = made;
+}
+
+/**
+ * Opens a mount's destination inside the root, creating what is missing. No link leads to a `vital` one.
+ * @throws SysError, Refusal
+ */
+export function openDestination(root: number, path: string, kind: Kind, vital: boolean): number {
+  const resolve =
+    RESOLVE.RESOLVE_IN_ROOT | RESOLVE.RESOLVE_NO_MAGICLINKS | (vital ? RESOLVE.RESOLVE_NO_SYMLINKS : 0);
+  let fd = tryOpenat2(root, path, O.O_PATH, resolve);
+  if (fd === -ENOENT) {
+    makePlace(root, path, kind, vital, `the mount point ${path}`);
+    fd = tryOpenat2(root, path, O.O_PATH, resolve);
+  }
+  if (fd === -ELOOP)
+    throw new Refusal(
+      vital
+        ? `${path} in the rootfs is a symbolic link: it must be a directory`
+        : `${path} cannot be reached: symbolic links of the rootfs lead in a circle, or through one of /proc`,
+    );
+  if (fd < 0) throw new SysError("openat2", [root, path, O.O_PATH], -fd, `open the mount point ${path}`);
+  const isDirectory = (statx(fd).mode & S_IFMT) === S_IFDIR;
+  if (isDirectory === (kind === "directory")) return fd;
+  close(fd);
+  throw new Refusal(
+    kind === "directory"
+      ? `${path} in the rootfs is not a directory: nothing can be mounted there`
+      : `${path} in the rootfs is a directory: a file cannot be mounted on it`,
+  );
+}
+
+/**
+ * Makes what is missing of a path, link by link: where one leads to nothing, what it names is made, inside the root.
+ * @throws SysError, Refusal
+ */
+export function makePlace(root: number, path: string, kind: Kind, vital: boolean, what: string): void {
+  /** what is still to be walked, its next part last */
+  const rest = partsOf(path).reverse();
+  /** where the walk has come to: no link in it */
+  const at: string[] = [];
+  for (let links = 0; rest.length > 0; ) {
+    const name = rest.pop()!;
+    if (name === "..") {
+      at.pop();
+      continue;
+    }
+    const target = withFd(openParent(root, `/${at.join("/")}`, what), (parent) => {
+      const link = tryReadlinkat(parent, name);
+      if (link === -ENOENT) make(root, parent, at, name, rest.length === 0 ? kind : "directory", what);
+      else if (typeof link === "number" && link !== -EINVAL)
+        throw new SysError("readlinkat", [name], -link, `create ${what}`);
+      return typeof link === "string" ? link : undefined;
+    });
+    if (target === undefined) {
+      at.push(name);
+      continue;
+    }
+    // who asked for the place finds the link, or the circle, and has the words for it
+    if (vital || ++links > MOST_LINKS) return;
+    if (target.startsWith("/")) at.length = 0;
+    rest.push(...partsOf(target).reverse());
+  }
+}
+
+const partsOf = (path: string): string[] => path.split("/").filter((part) => part !== "" && part !== ".");
+
+const NO_LINKS = RESOLVE.RESOLVE_IN_ROOT | RESOLVE.RESOLVE_NO_SYMLINKS;
+
+function openParent(root: number, parent: string, what: string): number {
+  const fd = tryOpenat2(root, parent, O.O_PATH | O.O_DIRECTORY, NO_LINKS);
+  if (fd === -ENOTDIR)
+    throw new Refusal(`${what} cannot be made: ${parent} in the rootfs is not a directory`);
+  if (fd < 0) throw new SysError("openat2", [root, parent, O.O_PATH], -fd, `create ${what}`);
+  return fd;
+}
+
+function make(
+  root: number,
+  parent: number,
+  at: readonly string[],
+  name: string,
+  kind: Kind,
+  what: string,
+): void {
+  const result =
+    kind === "directory"
+      ? attempt("mkdirat", parent, name, 0o755)
+      : attempt("openat", parent, name, O.O_CREAT | O.O_EXCL | O.O_NOFOLLOW | O.O_CLOEXEC, 0o644);
+  if (result === -EEXIST) return;
+  if (result < 0)
+    throw new SysError(kind === "directory" ? "mkdirat" : "openat", [name], -result, `create ${what}`);
+  if (kind === "file") close(result);
+  if (tell) tellOwn(root, parent, at, name, tell);
+}
+
+/** What lies in a volume or another mount is not the rootfs's. */
+function tellOwn(
+  root: number,
+  parent: number,
+  at: readonly string[],
+  name: string,
+  made: NonNullable<typeof tell>,
+): void {
+  const flags = O.O_PATH | O.O_NOFOLLOW;
+  const path = `/${[...at, name].join("/")}`;
+  const fd = tryOpenat2(root, path, flags, NO_LINKS | RESOLVE.RESOLVE_NO_XDEV);
+  if (fd < 0) return;
+  const inode = withFd(fd, (found) => statx(found).inode);
+  const own = tryOpenat2(parent, name, flags, 0);
+  if (own >= 0 && withFd(own, (found) => statx(found).inode) === inode) made(path, inode);
+}
