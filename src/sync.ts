@@ -106,6 +106,8 @@ export type FromChild =
   /** comes with the descriptor that seccomp notices are read from */
   | { type: "listener" }
   | { type: "warning"; message: string }
+  /** a file or directory had to be made in the rootfs, for a mount or to work in */
+  | { type: "made"; path: string; inode: number }
   /** nothing but execve is left to do; it waits for "go", as it was asked to */
   | { type: "confined"; labels: Labels }
   /** execve comes next */

@@ -1,6 +1,6 @@
 // Owns /dev: the nodes and links that every program expects (runtime-spec, config-linux.md "Default Devices").
 
-import type { Device, Spec } from "../spec/types.ts";
+import type { Device, Mount, Spec } from "../spec/types.ts";
 import type { ChildRequest } from "../sync.ts";
 import { AT, AT_FDCWD, MOUNT_ATTR, O, RESOLVE, S_IFBLK, S_IFCHR, S_IFIFO } from "../sys/constants.ts";
 import { EEXIST, EPERM, SysError } from "../sys/errno.ts";
@@ -47,12 +47,20 @@ export function createDevices(root: number, spec: Spec): void {
     for (const device of DEFAULT) if (!names(extra, device.path)) createDevice(root, dev, device);
     for (const device of extra) createDevice(root, undefined, device);
     for (const [name, target] of LINKS) link(dev, name, target);
+    for (const mount of spec.mounts ?? []) makeMountPoint(dev, mount);
   });
 }
 
 function names(devices: readonly Device[], path: string): boolean {
   for (const device of devices) if (device.path === path) return true;
   return false;
+}
+
+/** In a fresh /dev there is none for the file systems in it: made here, each is found at once. */
+function makeMountPoint(dev: number, { destination, type, options }: Mount): void {
+  const isBind = type === "bind" || options?.includes("bind") || options?.includes("rbind");
+  if (isBind || !/^\/dev\/[^/]+$/.test(destination)) return;
+  attempt("mkdirat", dev, destination.slice("/dev/".length), 0o755);
 }
 
 function link(dev: number, name: string, target: string): void {

@@ -23,6 +23,7 @@ import { createDevices, guardDevices } from "./devices.ts";
 import { type Handed, receiveHanded } from "./handed.ts";
 import { prepareInit, runAsInit } from "./init.ts";
 import { labelCommand, leaveKeyring, resetPersonality, setOomScore } from "./isolation.ts";
+import { reportMade } from "./mount-points.ts";
 import { mountAll } from "./mounts.ts";
 import { enterNamespaces, nameHost, unshareCgroupNamespace } from "./namespaces.ts";
 import { openKernelTrees, protectPaths, setSysctls } from "./paths.ts";
@@ -54,6 +55,7 @@ function confine(
   nameHost(spec, network);
   leaveKeyring();
   resetPersonality();
+  if (!request.overlay) reportMade((path, inode) => send(socket, { type: "made", path, inode }));
   const root = prepareRoot(request, spec, handed?.root, warn); // a mount of its own, that pivot_root can make the root
   joinCgroup(request.cgroupFiles, handed?.cgroupFiles); // before the cgroup namespace, whose root is where we are now
   unshareCgroupNamespace(spec);

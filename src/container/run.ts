@@ -11,6 +11,7 @@ import { startTime } from "../sys/process.ts";
 import { abandon, type Starting } from "./begin.ts";
 import { type Limits, openLimits } from "./limits.ts";
 import { handListener } from "./listener.ts";
+import { noteMade } from "./made.ts";
 import { makeNetwork } from "./network.ts";
 import { byCaller, gatherSignals, ignoredSignals } from "./signals.ts";
 import type { Child } from "./spawn.ts";
@@ -76,7 +77,11 @@ export function run(starting: Starting, request: RunRequest): Outcome | Promise<
         if (message.type === "confined") {
           request.attest?.(child.pid, limits.directories, message.labels);
           send(child.socket, { type: "go" });
-        } else heed(message, request);
+        } else if (message.type === "made")
+          noteMade(directory.path, [
+            { root: request.spec.root.path, path: message.path, inode: message.inode },
+          ]);
+        else heed(message, request);
       },
     });
     undo.push(() => supervisor.abort());
@@ -148,6 +153,7 @@ function prepare(
     pid: child.pid,
     startTime: startTime(child.pid),
     bundle: request.bundle,
+    root: request.spec.root.path,
     created: Math.floor(Date.now() / 1000),
     cgroups: directories,
   });

@@ -5,7 +5,7 @@ import { removeCgroups } from "../cgroup/remove.ts";
 import { RunError } from "../errors.ts";
 import { decode, encode } from "../sys/bytes.ts";
 import { AT_FDCWD, LOCK_EX, LOCK_NB, LOCK_UN, O, SIGNALS } from "../sys/constants.ts";
-import { EACCES, EEXIST, ENOENT, EROFS, SysError } from "../sys/errno.ts";
+import { EACCES, EEXIST, ENOENT, ENOTEMPTY, EROFS, SysError } from "../sys/errno.ts";
 import {
   close,
   listDirectory,
@@ -14,6 +14,7 @@ import {
   readFile,
   rmdir,
   statx,
+  tryReadFile,
   tryStat,
   unlink,
   withFd,
@@ -21,6 +22,7 @@ import {
 } from "../sys/file.ts";
 import { attempt, call, step } from "../sys/libc.ts";
 import { geteuid, kill, startTime } from "../sys/process.ts";
+import { isSame, settleMade } from "./made.ts";
 
 /** The recorded facts; what is to be removed is recorded before it is made. */
 export interface State {
@@ -31,6 +33,8 @@ export interface State {
   /** of that process, in clock ticks after boot: another with the same pid started later */
   startTime: number;
   bundle: string;
+  /** the rootfs */
+  root: string;
   /** seconds since the epoch */
   created: number;
   cgroups: readonly string[];
@@ -111,8 +115,33 @@ export function createState(state: State): StateDirectory {
 /** Removes the directory; the lock goes last. */
 export function removeState(state: StateDirectory): void {
   unlink(`${state.path}/state.json`);
-  rmdir(state.path);
+  if (rmdir(state.path) === -ENOTEMPTY)
+    withFd(openRoot().fd, (fd) => {
+      call("flock", fd, LOCK_EX); // whoever starts on the same rootfs has its state by now, or makes its places itself
+      removeDirectory(state.path);
+    });
   close(state.lock);
+}
+
+/** Holding the lock of the root. */
+function removeDirectory(path: string): boolean {
+  const result = rmdir(path);
+  if (result !== -ENOTEMPTY) return result === 0;
+  settleMade(path, (root) => userOf(root, path));
+  return rmdir(path) === 0;
+}
+
+/** The state directory of another running container that has this rootfs. */
+function userOf(root: string, except: string): string | undefined {
+  const rootfs = tryStat(root);
+  const all = except.slice(0, except.lastIndexOf("/"));
+  for (const name of withFd(open(all, O.O_DIRECTORY), listDirectory)) {
+    const path = `${all}/${name}`;
+    const other = parseState(tryReadFile(`${path}/state.json`) ?? "")?.root;
+    if (path === except || !other || !rootfs || !isSame(rootfs, tryStat(other))) continue;
+    if (isAlive(path)) return path;
+  }
+  return undefined;
 }
 
 /** Cleans up after every supervisor that ended without doing so itself. */
@@ -144,7 +173,7 @@ const PATIENCE = 100;
 /** Ends and removes what a dead supervisor left, holding the lock of the root. True when it is gone now. */
 function removeDead(path: string): boolean {
   const fd = openState(path);
-  if (fd < 0) return rmdir(path) === 0;
+  if (fd < 0) return removeDirectory(path);
   return withFd(fd, () => {
     if (attempt("flock", fd, LOCK_EX | LOCK_NB) < 0) return false;
     const state = parseState(decode(readAll(fd)));
@@ -153,7 +182,7 @@ function removeDead(path: string): boolean {
       kill(state.pid, SIGNALS.KILL);
     if (state && removeCgroups(ownCgroups(state), PATIENCE).length > 0) return false;
     unlink(`${path}/state.json`);
-    return rmdir(path) === 0;
+    return removeDirectory(path);
   });
 }
 

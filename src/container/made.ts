@@ -1,0 +1,98 @@
+// Owns what minibox had to make in a rootfs, to have places for mounts and a working directory: noted in the state
+// directory of the container that made it, and removed with that, unless somebody uses it.
+
+import { decode, encode } from "../sys/bytes.ts";
+import { AT, AT_FDCWD, O, RESOLVE, S_IFDIR, S_IFMT, S_IFREG } from "../sys/constants.ts";
+import {
+  listDirectory,
+  open,
+  readAll,
+  type Stat,
+  statx,
+  tryOpenat2,
+  tryStat,
+  unlink,
+  withFd,
+  writeAll,
+} from "../sys/file.ts";
+import { attempt } from "../sys/libc.ts";
+
+export interface Made {
+  /** the rootfs */
+  root: string;
+  /** inside it, without links */
+  path: string;
+  inode: number;
+}
+
+/** Notes what was made, one line each. @throws SysError */
+export function noteMade(stateDirectory: string, made: readonly Made[]): void {
+  const flags = O.O_WRONLY | O.O_CREAT | O.O_APPEND | O.O_NOFOLLOW;
+  withFd(open(`${stateDirectory}/made`, flags, 0o600), (fd) =>
+    writeAll(fd, encode(made.map((entry) => `${JSON.stringify(entry)}\n`).join(""))),
+  );
+}
+
+/**
+ * Removes what is noted, where it is still as it was made. `heirTo` tells the state directory of another container on
+ * the same rootfs: removing a directory would end the mounts that it has there, so it inherits the note. @throws SysError
+ */
+export function settleMade(stateDirectory: string, heirTo: (root: string) => string | undefined): void {
+  const path = `${stateDirectory}/made`;
+  const made = parse(withFd(open(path, O.O_NOFOLLOW), (fd) => decode(readAll(fd))));
+  const root = made[0]?.root;
+  const heir = root === undefined ? undefined : heirTo(root);
+  if (heir !== undefined) noteMade(heir, made);
+  else if (root !== undefined) removeAll(root, made);
+  unlink(path);
+}
+
+/** A kill may have cut the last line short. */
+function parse(text: string): Made[] {
+  const made: Made[] = [];
+  for (const line of text.split("\n")) {
+    try {
+      made.push(JSON.parse(line) as Made);
+    } catch {}
+  }
+  return made;
+}
+
+const depth = ({ path }: Made): number => path.split("/").length;
+
+function removeAll(rootfs: string, made: readonly Made[]): void {
+  const root = attempt("openat", AT_FDCWD, rootfs, O.O_PATH | O.O_DIRECTORY | O.O_CLOEXEC, 0);
+  if (root < 0) return;
+  withFd(root, () => {
+    if (isRootOfAnybody(statx(root))) return;
+    for (const entry of made.toSorted((a, b) => depth(b) - depth(a))) remove(root, entry);
+  });
+}
+
+export const isSame = (a: Stat, b: Stat | undefined): boolean =>
+  a.inode === b?.inode && a.major === b.major && a.minor === b.minor;
+
+/** Another user's container, or a chroot, is in no state directory of ours. */
+function isRootOfAnybody(rootfs: Stat): boolean {
+  const names = withFd(open("/proc", O.O_DIRECTORY), listDirectory);
+  return names.some((name) => /^\d+$/.test(name) && isSame(rootfs, tryStat(`/proc/${name}/root`)));
+}
+
+/** By descriptor, since the rootfs may be somebody's who exchanges names in it. */
+function remove(root: number, { path, inode }: Made): void {
+  const slash = path.lastIndexOf("/");
+  const name = path.slice(slash + 1);
+  const own = RESOLVE.RESOLVE_IN_ROOT | RESOLVE.RESOLVE_NO_SYMLINKS | RESOLVE.RESOLVE_NO_XDEV;
+  const parent = tryOpenat2(root, path.slice(0, slash) || "/", O.O_PATH | O.O_DIRECTORY, own);
+  if (parent < 0) return;
+  withFd(parent, () => {
+    const fd = tryOpenat2(parent, name, O.O_PATH | O.O_NOFOLLOW, own);
+    if (fd < 0) return;
+    const stat = withFd(fd, statx);
+    const type = stat.mode & S_IFMT;
+    if (stat.inode !== inode) return;
+    // a directory that has something in it stays by itself
+    if (type === S_IFDIR) attempt("unlinkat", parent, name, AT.AT_REMOVEDIR);
+    else if (type === S_IFREG && stat.size === 0) attempt("unlinkat", parent, name, 0);
+  });
+}
