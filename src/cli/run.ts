@@ -7,7 +7,7 @@ import { resolveUser } from "../container/user.ts";
 import { RunError, UsageError } from "../errors.ts";
 import { type Given, type Host, specFromFlags, withUser } from "../spec/from-flags.ts";
 import { parseDuration, parseName } from "../spec/values.ts";
-import { errnoText, SysError } from "../sys/errno.ts";
+import { EFBIG, errnoText, isErrno, SysError } from "../sys/errno.ts";
 import { readFile } from "../sys/file.ts";
 import { step } from "../sys/libc.ts";
 import { geteuid } from "../sys/process.ts";
@@ -140,6 +140,7 @@ function readEnvFile(path: string): string {
   try {
     return readFile(path);
   } catch (error) {
+    if (isErrno(error, EFBIG)) throw new RunError(`--env-file: ${error.message}`);
     throw error instanceof SysError ? new RunError(`--env-file: ${path}: ${errnoText(error.errno)}`) : error;
   }
 }

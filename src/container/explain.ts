@@ -126,7 +126,7 @@ function forbiddenByLabel({ selinuxLabel, noNewPrivileges }: Process, errno: num
 
 /** AT_PAGESZ of the auxiliary vector (getauxval(3)): pairs of words. */
 function pageSize(): number {
-  const bytes = readFileBytes("/proc/self/auxv", 4096);
+  const bytes = readFileBytes("/proc/self/auxv");
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   const AT_PAGESZ = 6n;
   for (let at = 0; at + 16 <= bytes.length; at += 16)

@@ -5,88 +5,105 @@ import { RunError } from "../errors.ts";
 import type { ResolvedUser } from "../spec/from-flags.ts";
 import { O } from "../sys/constants.ts";
 import { open, tryReadFileInRoot, withFd } from "../sys/file.ts";
+import { eachRow } from "./tables.ts";
 
 /** Ids above this are -1 to the kernel. */
 const LARGEST_ID = 0xfffffffe;
 
-/** Resolves "user", "uid", "user:group", "uid:gid"; root where nothing was asked for. @throws RunError */
+/**
+ * Resolves "user", "uid", "user:group", "uid:gid"; root where nothing was asked for.
+ * @throws RunError, SysError where a table is too large
+ */
 export function resolveUser(rootfs: string, text: string | undefined): ResolvedUser {
   return withFd(open(rootfs, O.O_PATH | O.O_DIRECTORY), (root) =>
-    lookUp(readTable(root, "/etc/passwd"), readTable(root, "/etc/group"), text ?? "0"),
+    lookUp(readTable(root, "/etc/passwd"), readTable(root, "/etc/group"), text ?? ""),
   );
 }
 
 /** A missing, unreadable or strange file is an empty one: numeric ids work without. */
 const readTable = (root: number, path: string): string => tryReadFileInRoot(root, path) ?? "";
 
-/** Calls back with the fields of each row that has enough of them, until told to stop by `true`. */
-function eachRow(table: string, fields: number, visit: (row: string[]) => boolean): void {
-  for (let at = 0; at < table.length; ) {
-    const newline = table.indexOf("\n", at);
-    const end = newline < 0 ? table.length : newline;
-    const row = table.slice(at, end).split(":");
-    at = end + 1;
-    if (row.length >= fields && visit(row)) return;
-  }
-}
-
-/** Looks up in the text of a passwd and a group file. Pure. @throws RunError */
+/**
+ * Looks up in the text of a passwd and a group file, as docker does: an empty user is root, an empty group the user's
+ * own. Digits are an id and never a name: by a name of digits an image would choose who "1000" is. Pure. @throws RunError
+ */
 export function lookUp(passwd: string, group: string, text: string): ResolvedUser {
   const colon = text.indexOf(":");
   const userText = colon < 0 ? text : text.slice(0, colon);
-  const groupText = colon < 0 ? undefined : text.slice(colon + 1);
-  const number = numericId(userText);
+  const groupText = colon < 0 ? "" : text.slice(colon + 1);
+  const number = givenId("user", userText || "0");
   let row: string[] | undefined;
-  // a name of digits is a name first, as docker reads it
-  eachRow(passwd, 7, (fields) => {
-    if (fields[0] === userText || (!row && number !== undefined && numericId(fields[2]!) === number))
-      row = fields;
-    return fields[0] === userText;
+  eachRow(passwd, (fields) => {
+    if (number === undefined ? fields[0] !== userText : numericId(fields[2]) !== number) return false;
+    row = fields;
+    return true;
   });
-  const uid = row ? numericId(row[2]!) : number;
-  if (uid === undefined) throw unknown("user", userText, "/etc/passwd");
-  const gid = groupText === undefined ? (numericId(row?.[3] ?? "0") ?? 0) : groupId(group, groupText);
-  if (gid === undefined) throw unknown("group", groupText!, "/etc/group");
+  if (number === undefined && !row)
+    throw new RunError(`--user: no user "${userText}" in the rootfs's /etc/passwd`);
+  const uid = number ?? numericId(row?.[2]);
+  if (uid === undefined)
+    throw new RunError(
+      `--user: the rootfs's /etc/passwd gives the user "${userText}" no valid id: "${row?.[2] ?? ""}"`,
+    );
+  const gid = groupText === "" ? (numericId(row?.[3]) ?? 0) : groupId(group, groupText);
   return {
     uid,
     gid,
     // a group given by hand is the whole of it, as with docker
-    additionalGids: groupText === undefined && row ? supplementary(group, row[0]!, gid) : [],
+    additionalGids: groupText === "" && row?.[0] ? supplementary(group, row[0], gid) : [],
     home: row?.[5] || "/",
   };
 }
 
-function unknown(what: string, text: string, file: string): RunError {
-  if (/^\d+$/.test(text) && Number(text) > LARGEST_ID)
-    return new RunError(`--user: the ${what} id ${text} is above the largest, ${LARGEST_ID}`);
-  return new RunError(`--user: no ${what} "${text}" in the rootfs's ${file}`);
+/** An id that was asked for; undefined where it is a name. @throws RunError */
+function givenId(what: string, text: string): number | undefined {
+  if (!isDigits(text)) return undefined;
+  const id = numericId(text);
+  if (id === undefined)
+    throw new RunError(`--user: the ${what} id ${text} is above the largest, ${LARGEST_ID}`);
+  return id;
 }
 
 /** Decimal digits only: Number() alone would also take "0x0", "1e3" and " 0". */
-function numericId(text: string): number | undefined {
-  if (text === "" || text.length > 10) return undefined;
-  for (let i = 0; i < text.length; i++) if (text[i]! < "0" || text[i]! > "9") return undefined;
+function isDigits(text: string): boolean {
+  for (let i = 0; i < text.length; i++) if (text[i]! < "0" || text[i]! > "9") return false;
+  return text !== "";
+}
+
+function numericId(text: string | undefined): number | undefined {
+  if (text === undefined || !isDigits(text)) return undefined;
   const id = Number(text);
   return id <= LARGEST_ID ? id : undefined;
 }
 
-function groupId(group: string, text: string): number | undefined {
-  let id = numericId(text);
-  eachRow(group, 4, (fields) => {
+function groupId(group: string, text: string): number {
+  const number = givenId("group", text);
+  if (number !== undefined) return number;
+  let id: number | undefined;
+  let found: string[] | undefined;
+  eachRow(group, (fields) => {
     if (fields[0] !== text) return false;
-    id = numericId(fields[2]!);
+    found = fields;
+    id = numericId(fields[2]);
     return true;
   });
+  if (!found) throw new RunError(`--user: no group "${text}" in the rootfs's /etc/group`);
+  if (id === undefined)
+    throw new RunError(
+      `--user: the rootfs's /etc/group gives the group "${text}" no valid id: "${found[2] ?? ""}"`,
+    );
   return id;
 }
 
 function supplementary(group: string, user: string, primary: number): number[] {
-  const ids: number[] = [];
-  eachRow(group, 4, (fields) => {
-    const gid = numericId(fields[2]!);
-    const isMember = fields[3]!.split(",").includes(user);
-    if (isMember && gid !== undefined && gid !== primary && !ids.includes(gid)) ids.push(gid);
+  const ids = new Set<number>();
+  eachRow(group, (fields) => {
+    const members = fields[3];
+    if (!members?.includes(user)) return false;
+    const gid = numericId(fields[2]);
+    if (gid === undefined || gid === primary) return false;
+    for (const member of members.split(",")) if (member.trim() === user) ids.add(gid);
     return false;
   });
-  return ids;
+  return [...ids];
 }

@@ -26,31 +26,48 @@ export function decode(bytes: Uint8Array): string {
   }
 }
 
+/** In one pass, since what a hostile file holds may be nothing but bytes that are not UTF-8. */
 function decodeEscaping(bytes: Uint8Array): string {
-  let out = "";
+  const parts: string[] = [];
+  const units = new Uint16Array(CHUNK);
+  let used = 0;
   for (let i = 0; i < bytes.length; ) {
-    const length = sequenceLength(bytes, i);
-    if (length === 0) out += String.fromCharCode(0xdc00 + bytes[i++]!);
+    const first = bytes[i]!;
+    const length = first < 0x80 ? 1 : sequenceLength(bytes, i, first);
+    if (length < 2) units[used++] = length === 1 ? first : 0xdc00 + first;
     else {
-      out += decoder.decode(bytes.subarray(i, i + length));
-      i += length;
+      let point = first & (0xff >> (length + 1));
+      for (let j = 1; j < length; j++) point = (point << 6) | (bytes[i + j]! & 0x3f);
+      if (point > 0xffff) {
+        units[used++] = 0xd7c0 + (point >> 10);
+        units[used++] = 0xdc00 + (point & 0x3ff);
+      } else units[used++] = point;
+    }
+    i += length || 1;
+    if (used > CHUNK - 2 || i >= bytes.length) {
+      parts.push(String.fromCharCode.apply(null, units.subarray(0, used) as unknown as number[]));
+      used = 0;
     }
   }
-  return out;
+  return parts.join("");
 }
 
-/** The length of the valid UTF-8 sequence at this place, 0 where there is none. */
-function sequenceLength(bytes: Uint8Array, at: number): number {
-  const first = bytes[at]!;
-  const length =
-    first < 0x80 ? 1 : first < 0xc2 ? 0 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : first < 0xf5 ? 4 : 0;
-  if (length < 2) return length;
-  try {
-    decoder.decode(bytes.subarray(at, at + length));
-    return at + length <= bytes.length ? length : 0;
-  } catch {
-    return 0;
-  }
+/** How many units of a string one call takes as arguments. */
+const CHUNK = 8192;
+
+/** The length of the valid UTF-8 sequence of two bytes or more at this place, 0 where there is none (RFC 3629). */
+function sequenceLength(bytes: Uint8Array, at: number, first: number): number {
+  const length = first < 0xc2 ? 0 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : first < 0xf5 ? 4 : 0;
+  if (at + length > bytes.length) return 0;
+  for (let j = 1; j < length; j++) if ((bytes[at + j]! & 0xc0) !== 0x80) return 0;
+  const second = bytes[at + 1]!;
+  // overlong forms, surrogates, and what lies above U+10FFFF
+  const isWrong =
+    (first === 0xe0 && second < 0xa0) ||
+    (first === 0xed && second > 0x9f) ||
+    (first === 0xf0 && second < 0x90) ||
+    (first === 0xf4 && second > 0x8f);
+  return isWrong ? 0 : length;
 }
 
 /** Zero-terminated bytes of a string, as C wants them. */

@@ -3,7 +3,7 @@
 
 import { decode, encode } from "./bytes.ts";
 import { AT, AT_FDCWD, F_SETFD, FD_CLOEXEC, O, RESOLVE, S_IFMT, S_IFREG } from "./constants.ts";
-import { EAGAIN, SysError } from "./errno.ts";
+import { EAGAIN, EFBIG, isErrno, SysError } from "./errno.ts";
 import { attempt, call } from "./libc.ts";
 
 /** open(2), always O_CLOEXEC. @throws SysError */
@@ -60,58 +60,75 @@ export function withFd<T>(fd: number, use: (fd: number) => T): T {
   }
 }
 
-/** Reads a descriptor to its end, at most `limit` bytes. @throws SysError */
-export function readAll(fd: number, limit = 1 << 20): Uint8Array {
-  let buffer = new Uint8Array(4096);
-  let length = 0;
-  while (length < limit) {
-    if (length === buffer.length) {
-      const larger = new Uint8Array(Math.min(buffer.length * 4, limit));
+/** No file that minibox reads whole is larger; one that is, or that never ends, is refused. In bytes. */
+const LARGEST_FILE = 64 << 20;
+
+/** Reads up to `length` bytes of a descriptor, fewer only at its end. @throws SysError */
+export function readHead(fd: number, length: number): Uint8Array {
+  let buffer = new Uint8Array(Math.min(4096, length));
+  let done = 0;
+  while (done < length) {
+    if (done === buffer.length) {
+      const larger = new Uint8Array(Math.min(buffer.length * 4, length));
       larger.set(buffer);
       buffer = larger;
     }
-    const n = call("read", fd, buffer.subarray(length), buffer.length - length);
+    const n = call("read", fd, buffer.subarray(done), buffer.length - done);
     if (n === 0) break;
-    length += n;
+    done += n;
   }
-  return buffer.subarray(0, length);
+  return buffer.subarray(0, done);
 }
+
+/** Reads a descriptor to its end; `shown` is what an error calls it. @throws SysError, EFBIG above the limit in bytes */
+export function readAll(fd: number, shown = "a file", limit = LARGEST_FILE): Uint8Array {
+  const bytes = readHead(fd, limit + 1);
+  if (bytes.length > limit) throw tooLarge(shown, limit);
+  return bytes;
+}
+
+const tooLarge = (shown: string, limit: number): SysError =>
+  new SysError("read", [shown], EFBIG, `read ${shown}, at most ${limit >> 20} MiB`);
 
 /** The text of a file of the kernel's or the host's own. @throws SysError */
 export const readFile = (path: string, limit?: number): string => decode(readFileBytes(path, limit));
 
 /** The bytes of a file of the kernel's or the host's own. @throws SysError */
 export const readFileBytes = (path: string, limit?: number): Uint8Array =>
-  withFd(open(path, 0), (fd) => readAll(fd, limit));
+  withFd(open(path, 0), (fd) => readAll(fd, path, limit));
 
-/** A file's text, or undefined where it cannot be read. */
+/** A file's text, or undefined where it cannot be read. @throws SysError where it is too large */
 export function tryReadFile(path: string): string | undefined {
   const fd = attempt("openat", AT_FDCWD, path, O.O_CLOEXEC, 0);
-  if (fd < 0) return undefined;
+  return fd < 0 ? undefined : withFd(fd, () => tryRead(fd, path));
+}
+
+function tryRead(fd: number, shown: string): string | undefined {
   try {
-    return decode(readAll(fd));
-  } catch {
-    return undefined;
-  } finally {
-    close(fd);
+    return decode(readAll(fd, shown));
+  } catch (error) {
+    if (!isErrno(error, EFBIG)) return undefined;
+    throw error;
   }
 }
 
 /**
  * The text of a regular file below a root that the container may have written; undefined where there is none that can
- * be read. A FIFO, a device or a directory in its place is not waited for; at most `limit` bytes.
+ * be read. Nothing else in its place is opened, as opening alone can wait (a FIFO) or act (a device).
+ * @throws SysError where it is too large
  */
-export function tryReadFileInRoot(rootfd: number, path: string, limit = 1 << 20): string | undefined {
+export function tryReadFileInRoot(rootfd: number, path: string): string | undefined {
   const resolve = RESOLVE.RESOLVE_IN_ROOT | RESOLVE.RESOLVE_NO_MAGICLINKS;
-  const fd = tryOpenat2(rootfd, path, O.O_NONBLOCK | O.O_NOCTTY, resolve);
-  if (fd < 0) return undefined;
-  try {
-    return (statx(fd).mode & S_IFMT) === S_IFREG ? decode(readAll(fd, limit)) : undefined;
-  } catch {
-    return undefined;
-  } finally {
-    close(fd);
-  }
+  const place = tryOpenat2(rootfd, path, O.O_PATH, resolve);
+  if (place < 0) return undefined;
+  return withFd(place, () => {
+    const { mode, size } = statx(place);
+    if ((mode & S_IFMT) !== S_IFREG) return undefined;
+    const shown = `${path} in the rootfs`;
+    if (size > LARGEST_FILE) throw tooLarge(shown, LARGEST_FILE);
+    const fd = attempt("openat", AT_FDCWD, `/proc/self/fd/${place}`, O.O_CLOEXEC, 0);
+    return fd < 0 ? undefined : withFd(fd, () => tryRead(fd, shown));
+  });
 }
 
 /** Writes all bytes. @throws SysError */

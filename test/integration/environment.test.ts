@@ -73,6 +73,22 @@ test("TERM enters where the container gets a terminal, and only there", async ()
 });
 
 describe("--env-file", () => {
+  test("of more than 1 MiB is read to its end, one without an end is refused", async () => {
+    const file = join(directory, "large.env");
+    writeFileSync(file, `${"# a line that says nothing\n".repeat(80_000)}LAST=here\n`);
+    expect(await environment(["--env-file", file])).toContain("LAST=here");
+    const endless = await run(["--env-file", "/dev/zero", busybox, "true"]);
+    expect(endless.stderr).toBe(
+      "minibox: --env-file: read /dev/zero, at most 64 MiB: EFBIG: file too large\n",
+    );
+    expect(endless.status).toBe(125);
+  });
+
+  test("that is a pipe is read like any other", async () => {
+    const words = [MINIBOX, "run", "--env-file", "/dev/stdin", busybox, "sh", "-c", 'echo "$FROM"'];
+    expect((await execute(words, { stdin: "FROM=a pipe\n" })).stdout).toBe("a pipe\n");
+  });
+
   const directory = scratchDirectory();
   const file = join(directory, "env");
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { mkdirSync, rmSync, statSync, symlinkSync, truncateSync, writeFileSync } from "node:fs";
 import { execute, leavesNothing, rootfs, run, scratchRootfs } from "../support/minibox.ts";
 
 leavesNothing();
@@ -28,6 +28,11 @@ describe("--user", () => {
     [["-u", "4242"], "Uid 4242, Gid 0, Groups: , /, "],
     [["--user=4242:4343"], "Uid 4242, Gid 4343, Groups: , /, "],
     [["-u", "4294967294:4294967294"], "Uid 4294967294, Gid 4294967294, Groups: , /, "],
+    [["-u", ""], "Uid 0, Gid 0, Groups: , /root, "],
+    [["-u", ":"], "Uid 0, Gid 0, Groups: , /root, "],
+    [["-u", ":100"], "Uid 0, Gid 100, Groups: , /root, "],
+    [["-u", "1000:"], "Uid 1000, Gid 1001, Groups: 10 29 , /home/alice, "],
+    [["-u", "alice:"], "Uid 1000, Gid 1001, Groups: 10 29 , /home/alice, "],
     [["-u", "alice", "-e", "HOME=/x"], "Uid 1000, Gid 1001, Groups: 10 29 , /x, "],
   ] as [string[], string][])("%p", async (flags, expected) => {
     expect(await ids(...flags)).toBe(expected);
@@ -39,7 +44,6 @@ describe("--user", () => {
     ["4294967295", "--user: the user id 4294967295 is above the largest, 4294967294"],
     ["0:99999999999", "--user: the group id 99999999999 is above the largest, 4294967294"],
     ["-1", '--user: no user "-1" in the rootfs\'s /etc/passwd'],
-    ["", '--user: no user "" in the rootfs\'s /etc/passwd'],
   ])("%p is refused", async (user, message) => {
     expect(await run(["-u", user, root, "true"])).toEqual({
       status: 125,
@@ -75,6 +79,9 @@ describe("a strange /etc/passwd", () => {
   const strange = scratchRootfs();
   test.each([
     ["missing", () => {}],
+    ["a directory", () => mkdirSync(`${strange}/etc/passwd`)],
+    ["a device", async () => void (await execute(["mknod", `${strange}/etc/passwd`, "c", "1", "5"]))],
+    ["a link to itself", () => symlinkSync("passwd", `${strange}/etc/passwd`)],
     ["a FIFO", async () => void (await execute(["mkfifo", `${strange}/etc/passwd`]))],
     ["a link to the host's", () => symlinkSync("/proc/1/root/etc/passwd", `${strange}/etc/passwd`)],
     ["a link out of the root", () => symlinkSync("../../../../../../etc/passwd", `${strange}/etc/passwd`)],
@@ -82,7 +89,7 @@ describe("a strange /etc/passwd", () => {
   ] as [string, () => void | Promise<void>][])(
     "that is %s leaves numbers, and waits for nobody",
     async (_, make) => {
-      rmSync(`${strange}/etc/passwd`, { force: true });
+      rmSync(`${strange}/etc/passwd`, { force: true, recursive: true });
       await make();
       expect((await run(["-u", "7:8", strange, "grep", "-c", "7\t7\t7", "/proc/self/status"])).stdout).toBe(
         "1\n",
@@ -90,6 +97,49 @@ describe("a strange /etc/passwd", () => {
       expect((await run(["-u", "alice", strange, "true"])).status).toBe(125);
     },
   );
+});
+
+describe("a large table", () => {
+  const large = scratchRootfs();
+  const rows = (count: number, row: (id: number) => string) =>
+    Array.from({ length: count }, (_, i) => row(100_000 + i)).join("");
+  writeFileSync(
+    `${large}/etc/passwd`,
+    `${rows(40_000, (id) => `user${id}:x:${id}:${id}:a name of some length:/home/user${id}:/bin/sh\n`)}last:x:77:78::/last:\n`,
+  );
+  writeFileSync(
+    `${large}/etc/group`,
+    `${rows(60_000, (id) => `group${id}:x:${id}:user${id}\n`)}lasts:x:79:last\n`,
+  );
+
+  test("of more than 1 MiB is read to its end", async () => {
+    expect(statSync(`${large}/etc/passwd`).size).toBeGreaterThan(2 << 20);
+    expect(statSync(`${large}/etc/group`).size).toBeGreaterThan(1 << 20);
+    const script = "grep -E '^(Uid|Gid|Groups)' /proc/self/status | tr -s '\\t ' ' '; echo $HOME";
+    expect((await run(["-u", "last", large, "sh", "-c", script])).stdout).toBe(
+      "Uid: 77 77 77 77\nGid: 78 78 78 78\nGroups: 79 \n/last\n",
+    );
+    expect((await run(["-u", "77:lasts", large, "sh", "-c", "id -g; echo $HOME"])).stdout).toBe(
+      "79\n/last\n",
+    );
+  });
+
+  test.each(["passwd", "group"])("%s without an end is refused by name, with the limit", async (name) => {
+    truncateSync(`${large}/etc/${name}`, 2 ** 40);
+    const { status, stderr } = await run([large, "true"]);
+    truncateSync(`${large}/etc/${name}`, 0);
+    expect(stderr).toBe(`minibox: read /etc/${name} in the rootfs, at most 64 MiB: EFBIG: file too large\n`);
+    expect(status).toBe(125);
+  });
+
+  test("of bytes that are no text costs no more than its length", async () => {
+    writeFileSync(
+      `${large}/etc/passwd`,
+      Buffer.concat([Buffer.alloc(8 << 20, 0xff), Buffer.from("\nb\xe9a:x:5:6::/b:\n", "latin1")]),
+    );
+    const { stdout } = await run(["-u", "5", large, "sh", "-c", "id -u; id -g"]);
+    expect(stdout).toBe("5\n6\n");
+  });
 });
 
 test("the rootfs of the host's programs knows users too", async () => {

@@ -3,7 +3,7 @@
 
 import { O, S_IFBLK, S_IFCHR, S_IFDIR, S_IFIFO, S_IFMT, S_IFREG } from "../../sys/constants.ts";
 import { ENOEXEC } from "../../sys/errno.ts";
-import { open, readAll, type Stat, statx, withFd } from "../../sys/file.ts";
+import { open, readHead, type Stat, statx, withFd } from "../../sys/file.ts";
 import { attempt } from "../../sys/libc.ts";
 import { fdPath } from "../../sys/mount.ts";
 import { type Contents, contentsOf, HEAD_BYTES } from "./contents.ts";
@@ -66,7 +66,7 @@ function examine(
 function reader(fd: number): Read {
   return (offset, length) => {
     if (attempt("lseek", fd, offset, 0) < 0) return new Uint8Array();
-    return readAll(fd, length).subarray(0, length);
+    return readHead(fd, length);
   };
 }
 
