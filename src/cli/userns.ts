@@ -19,5 +19,9 @@ export function userNamespaceFor(
   const wish = parseUserNamespace(given, geteuid() !== 0, required);
   if (wish.kind === "host") return undefined;
   const namespace = planUserNamespace(wish, environmentVariable("PATH"));
-  return (request) => userNamespaceWork(namespace, request);
+  return (request) => {
+    if (namespace.alone !== undefined)
+      request.warn(`the container has one user id and one group id, the caller's: ${namespace.alone}`);
+    return userNamespaceWork(namespace, request);
+  };
 }

@@ -5,10 +5,11 @@ import { RunError } from "../errors.ts";
 import type { IdMapping } from "../spec/types.ts";
 import type { UserNamespaceWish } from "../spec/userns.ts";
 import { CLONE } from "../sys/constants.ts";
-import { open, readFile, tryReadFile, tryStat, withFd, writeFile } from "../sys/file.ts";
+import { open, readFile, tryReadFile, withFd, writeFile } from "../sys/file.ts";
 import { attempt, step } from "../sys/libc.ts";
 import { getegid, geteuid, trySpawn, wait } from "../sys/process.ts";
-import { laidOut, subordinateIds, userName } from "./subids.ts";
+import { findProgram } from "./name-services.ts";
+import { laidOut, type Range, subordinateIds, userName } from "./subids.ts";
 
 /** What an ordinary run has not: filled in on the way. */
 export interface UserNamespace {
@@ -20,6 +21,8 @@ export interface UserNamespace {
   keepGroups: boolean;
   /** the programs that may write more than one's own id into a map, for an ordinary user */
   tools: { uid: string; gid: string } | undefined;
+  /** why an ordinary user's container has the caller's id alone */
+  alone: string | undefined;
 }
 
 /** As many as any distribution's /etc/passwd needs: 0 to 65535. */
@@ -33,23 +36,18 @@ export function planUserNamespace(
   if (geteuid() !== 0) return planRootless(geteuid(), getegid(), path);
   const rootless = !ownsPidNamespace();
   const keepGroups = tryReadFile("/proc/self/setgroups")?.trim() === "deny";
-  if (wish.kind === "mapped") return { rootless, uid: wish.uid, gid: wish.gid, keepGroups, tools: undefined };
-  if (rootless) return { rootless, uid: ownIds("uid"), gid: ownIds("gid"), keepGroups, tools: undefined };
+  const rest = { rootless, keepGroups, tools: undefined, alone: undefined };
+  if (wish.kind === "mapped") return { ...rest, uid: wish.uid, gid: wish.gid };
+  if (rootless) return { ...rest, uid: ownIds("uid"), gid: ownIds("gid") };
   const owners = ["root", "0", "containers", "minibox"];
-  const { uid, gid } = subordinateIds(owners);
+  const { uid, gid } = subordinateIds(owners, path);
   if (uid.length === 0 || gid.length === 0)
     throw new RunError(
       `--userns auto: /etc/${uid.length === 0 ? "subuid" : "subgid"} has no range for root, containers or minibox`,
       125,
       'add one that nobody has (echo "minibox:2147483648:65536" >> /etc/subuid, and the same to /etc/subgid), or say --userns UID:GID:SIZE',
     );
-  return {
-    rootless,
-    uid: laidOut(uid, 0, USUAL_SIZE),
-    gid: laidOut(gid, 0, USUAL_SIZE),
-    keepGroups,
-    tools: undefined,
-  };
+  return { ...rest, uid: laidOut(uid, 0, USUAL_SIZE), gid: laidOut(gid, 0, USUAL_SIZE) };
 }
 
 /** False for root of a user namespace that does not own the namespaces we are in, as after `unshare --user`. */
@@ -75,13 +73,16 @@ function planRootless(uid: number, gid: number, path: string | undefined): UserN
     gid: [{ ...own, hostID: gid }],
     keepGroups: true,
     tools: undefined,
+    alone: undefined,
   };
   const newuidmap = findProgram("newuidmap", path);
   const newgidmap = findProgram("newgidmap", path);
-  const name = userName(uid);
-  if (!newuidmap || !newgidmap || name === undefined) return plan;
-  const ranges = subordinateIds([name, String(uid)]);
-  if (ranges.uid.length === 0 || ranges.gid.length === 0) return plan;
+  if (!newuidmap || !newgidmap)
+    return { ...plan, alone: "newuidmap and newgidmap are missing, which map more (package uidmap)" };
+  const name = userName(uid, path);
+  const ranges = subordinateIds(name === undefined ? [String(uid)] : [name, String(uid)], path);
+  if (ranges.uid.length === 0 || ranges.gid.length === 0)
+    return { ...plan, alone: whyAlone(name, uid, ranges) };
   plan.uid.push(...laidOut(ranges.uid, 1));
   plan.gid.push(...laidOut(ranges.gid, 1));
   plan.keepGroups = false;
@@ -89,12 +90,16 @@ function planRootless(uid: number, gid: number, path: string | undefined): UserN
   return plan;
 }
 
-function findProgram(name: string, path: string | undefined): string | undefined {
-  for (const directory of ["/usr/bin", ...(path ?? "").split(":")]) {
-    const file = `${directory}/${name}`;
-    if (directory.startsWith("/") && (tryStat(file)?.mode ?? 0) & 0o111) return file;
-  }
-  return undefined;
+/** Above what useradd(8) gives away by itself, and another range for each user. */
+const freeRange = (uid: number): number => 2 ** 31 + (uid % 32_000) * USUAL_SIZE;
+
+function whyAlone(name: string | undefined, uid: number, ranges: { uid: Range[]; gid: Range[] }): string {
+  if (name === undefined)
+    return `no user has the id ${uid} (getent passwd ${uid}), and newuidmap maps more only for those with a name`;
+  const files: string[] = [];
+  for (const kind of ["uid", "gid"] as const) if (ranges[kind].length === 0) files.push(`/etc/sub${kind}`);
+  const row = `${name}:${freeRange(uid)}:${USUAL_SIZE}`;
+  return `the user ${name} has no range in ${files.join(" and ")} (root adds one: echo ${row} | tee -a ${files.join(" ")})`;
 }
 
 const lines = (maps: readonly IdMapping[]): string =>

@@ -1,7 +1,10 @@
-// Owns reading /etc/subuid and /etc/subgid: which ranges of ids a user may give away (subuid(5), subgid(5)).
+// Owns which ranges of ids a user may give away: those of /etc/subuid and /etc/subgid (subuid(5), subgid(5)), or of
+// whatever the host asks instead.
 
 import type { IdMapping } from "../spec/types.ts";
 import { tryReadFile } from "../sys/file.ts";
+import { askPasswd, askSubordinateIds } from "./name-services.ts";
+import { eachRow } from "./tables.ts";
 
 export interface Range {
   start: number;
@@ -10,14 +13,13 @@ export interface Range {
 
 /** The ranges of the first owner, by name or id as the file has them, that has any. Pure. */
 export function rangesOf(table: string, owners: readonly string[]): Range[] {
-  const rows = table.split("\n").map((line) => line.trim().split(":"));
   for (const owner of owners) {
     const ranges: Range[] = [];
-    for (const [name, start, size, ...more] of rows) {
-      if (name !== owner || more.length > 0) continue;
-      if (isId(start) && isId(size) && Number(size) > 0)
+    eachRow(table, ([name, start, size, ...more]) => {
+      if (name === owner && more.length === 0 && isId(start) && isId(size) && Number(size) > 0)
         ranges.push({ start: Number(start), size: Number(size) });
-    }
+      return false;
+    });
     if (ranges.length > 0) return ranges;
   }
   return [];
@@ -42,19 +44,37 @@ export function laidOut(
   return maps;
 }
 
-/** Both tables' ranges of the first of these owners. */
-export function subordinateIds(owners: readonly string[]): { uid: Range[]; gid: Range[] } {
-  return {
-    uid: rangesOf(tryReadFile("/etc/subuid") ?? "", owners),
-    gid: rangesOf(tryReadFile("/etc/subgid") ?? "", owners),
-  };
+/**
+ * Both kinds of ranges of the first of these owners that has any; `path` is where to look for the program that knows
+ * more than the files do. @throws SysError where a file is too large
+ */
+export function subordinateIds(
+  owners: readonly string[],
+  path: string | undefined,
+): { uid: Range[]; gid: Range[] } {
+  return { uid: ranges("uid", owners, path), gid: ranges("gid", owners, path) };
 }
 
-/** The name of a user of the host, where /etc/passwd has one. */
-export function userName(uid: number): string | undefined {
-  for (const line of (tryReadFile("/etc/passwd") ?? "").split("\n")) {
-    const [name, , id] = line.split(":");
-    if (id !== undefined && Number(id) === uid && id !== "") return name;
+function ranges(kind: "uid" | "gid", owners: readonly string[], path: string | undefined): Range[] {
+  let found = rangesOf(tryReadFile(`/etc/sub${kind}`) ?? "", owners);
+  for (const owner of owners) {
+    if (found.length > 0) break;
+    // whoever knows a name finds its id as well
+    if (!isId(owner)) found = rangesOf(askSubordinateIds(owner, kind, path), owners);
   }
-  return undefined;
+  return found;
+}
+
+/** The name of a user of the host, by /etc/passwd or whoever else knows. @throws SysError where the file is too large */
+export const userName = (uid: number, path: string | undefined): string | undefined =>
+  nameIn(tryReadFile("/etc/passwd") ?? "", uid) ?? nameIn(askPasswd(uid, path), uid);
+
+/** Pure. */
+export function nameIn(passwd: string, uid: number): string | undefined {
+  let found: string | undefined;
+  eachRow(passwd, ([name, , id]) => {
+    if (name && isId(id) && Number(id) === uid) found = name;
+    return found !== undefined;
+  });
+  return found;
 }

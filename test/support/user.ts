@@ -69,6 +69,9 @@ export const subIdWords = (place: Place, words: string[]): string[] => [
   ...userWords(words),
 ];
 
+/** What each run of a user says that no table knows. */
+export const ALONE = `minibox: the container has one user id and one group id, the caller's: no user has the id ${UID} (getent passwd ${UID}), and newuidmap maps more only for those with a name\n`;
+
 const ENVIRONMENT = { PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin" };
 
 /** `minibox run WORDS…` as the ordinary user. */
