@@ -1,10 +1,10 @@
 // Owns a run with a user namespace as the command line wants it. Loaded for those runs only.
 
 import { planUserNamespace } from "../container/id-maps.ts";
-import type { RunRequest, UserNamespaceWork } from "../container/run.ts";
+import { isInitialUserNamespace, type RunRequest, type UserNamespaceWork } from "../container/run.ts";
 import { userNamespaceWork } from "../container/userns.ts";
 import type { Given } from "../spec/from-flags.ts";
-import { parseUserNamespace } from "../spec/userns.ts";
+import { parseUserNamespace, rootWarning } from "../spec/userns.ts";
 import { geteuid } from "../sys/process.ts";
 import { environmentVariable } from "./caller.ts";
 
@@ -19,7 +19,9 @@ export function userNamespaceFor(
   const wish = parseUserNamespace(given, geteuid() !== 0, required);
   if (wish.kind === "host") return undefined;
   const namespace = planUserNamespace(wish, environmentVariable("PATH"));
+  const root = isInitialUserNamespace() ? rootWarning(namespace.uid, namespace.gid) : undefined;
   return (request) => {
+    if (root !== undefined) request.warn(root);
     if (namespace.alone !== undefined)
       request.warn(`the container has one user id and one group id, the caller's: ${namespace.alone}`);
     return userNamespaceWork(namespace, request);

@@ -193,8 +193,8 @@ function childRequest(
   };
 }
 
-/** Elsewhere no node of a device can be made (user_namespaces(7)). */
-const isInitialUserNamespace = (): boolean =>
+/** Elsewhere root is somebody else's, and no node of a device can be made (user_namespaces(7)). */
+export const isInitialUserNamespace = (): boolean =>
   tryReadFile("/proc/self/uid_map")?.trim().split(/\s+/).join(" ") === "0 0 4294967295";
 
 /** Ours is what the container inherits; docker's is 0. */

@@ -81,6 +81,19 @@ export function toHost(maps: readonly IdMapping[], id: number): number | undefin
   return undefined;
 }
 
+/** What it means where the host's root is among the mapped ids, for the person; undefined where it is not. Pure. */
+export function rootWarning(uid: readonly IdMapping[], gid: readonly IdMapping[]): string | undefined {
+  const ids: string[] = [];
+  for (const [what, maps] of [
+    ["user", uid],
+    ["group", gid],
+  ] as const)
+    for (const { containerID, hostID } of maps) if (hostID === 0) ids.push(`${what} ${containerID}`);
+  if (ids.length === 0) return undefined;
+  const are = ids.length > 1 ? "are" : "is";
+  return `the container's ${ids.join(" and ")} ${are} root on the host too (0): what root owns there, the container owns wherever it gets at it (--userns auto takes ids of nobody's)`;
+}
+
 /** True where one of the container's ids is this one of the host's. */
 export function reaches(maps: readonly IdMapping[], hostId: number): boolean {
   for (const { hostID, size } of maps) if (hostId >= hostID && hostId < hostID + size) return true;

@@ -194,6 +194,31 @@ describe.skipIf(reason !== "")("mappings", () => {
     expect(table(stdout)).toEqual(["0 730000 10", "1000 740000 5", "0 750000 2000"]);
   });
 
+  test("that hold the host's root are told, in one line", async () => {
+    const said = async (...flags: string[]) => {
+      const { status, stderr } = await run([...flags, place.rootfs, "true"]);
+      expect(status).toBe(0);
+      return stderr;
+    };
+    const both =
+      /^minibox: the container's user 0 and group 0 are root on the host too \(0\): [^\n]*--userns auto[^\n]*\n$/;
+    expect(await said("--userns", "0:0:65536")).toMatch(both);
+    expect(await said("--uidmap", "0:0:1")).toMatch(both);
+    expect(await said("--userns", `0:${FIRST_GID}:65536`)).toStartWith(
+      "minibox: the container's user 0 is root",
+    );
+    expect(await said("--userns", `${FIRST_UID}:0:65536`)).toStartWith(
+      "minibox: the container's group 0 is root",
+    );
+    expect(await said("--uidmap", `0:${FIRST_UID}:5`, "--uidmap", "5:0:1", "--gidmap", "0:1:1")).toStartWith(
+      "minibox: the container's user 5 is root",
+    );
+    expect(await said("--quiet", "--userns", "0:0:65536")).toBe("");
+    // what is root there is the caller
+    const words = [place.minibox, "run", "--uidmap", "0:0:1", place.rootfs, "true"];
+    expect((await execute(["unshare", "-Ur", ...words])).stderr).toBe("");
+  });
+
   test("--userns host is none", async () => {
     const user = (await execute(["readlink", "/proc/self/ns/user"])).stdout;
     expect((await shell(["--userns", "host"], "readlink /proc/self/ns/user")).stdout).toBe(user);
@@ -212,6 +237,10 @@ describe.skipIf(reason !== "")("mappings", () => {
     expect(table((await withTables("root:900000:100\nminibox:800000:70000\n")).stdout)).toEqual([
       "0 900000 100",
     ]);
+    // a range that somebody gave without a thought
+    expect((await withTables("root:0:65536\n")).stderr).toStartWith(
+      "minibox: the container's user 0 and group 0 are root",
+    );
     const none = await withTables("other:1:2\n");
     expect(none.status).toBe(125);
     expect(none.stderr).toContain("/etc/subuid has no range for root, containers or minibox");

@@ -3,7 +3,13 @@
 import { describe, expect, test } from "bun:test";
 import { defaultSpec } from "../../../src/spec/default.ts";
 import type { Given } from "../../../src/spec/from-flags.ts";
-import { parseUserNamespace, reaches, toHost, withUserNamespace } from "../../../src/spec/userns.ts";
+import {
+  parseUserNamespace,
+  reaches,
+  rootWarning,
+  toHost,
+  withUserNamespace,
+} from "../../../src/spec/userns.ts";
 
 const given = (flags: Record<string, string[]>): Given => ({
   one: (flag) => flags[flag]?.[0],
@@ -90,5 +96,23 @@ describe("withUserNamespace", () => {
     spec.process.user = { uid: 0, gid: 10 };
     expect(() => withUserNamespace(spec, maps, maps)).toThrow("the group id 10 means nothing");
     expect(() => withUserNamespace(spec, maps, maps)).toThrow("which has 0-9");
+  });
+});
+
+describe("the host's root among the ids", () => {
+  const map = (containerID: number, hostID: number, size = 10) => ({ containerID, hostID, size });
+
+  test("is told, wherever it is", () => {
+    expect(rootWarning([map(0, 0)], [map(0, 300_000)])).toStartWith(
+      "the container's user 0 is root on the host",
+    );
+    expect(rootWarning([map(0, 1), map(10, 0)], [map(0, 0)])).toStartWith(
+      "the container's user 10 and group 0 are root on the host",
+    );
+    expect(rootWarning([map(0, 1)], [map(0, 5), map(7, 0)])).toStartWith("the container's group 7 is root");
+  });
+
+  test("or is not there", () => {
+    expect(rootWarning([map(0, 1)], [map(0, 100_000, 65_536)])).toBeUndefined();
   });
 });
