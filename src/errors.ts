@@ -1,7 +1,21 @@
 // Owns the errors that are the person's to act on; SysError, of the kernel's making, lives in sys/errno.ts.
 
-/** The command line is wrong. Exit code 125. */
-export class UsageError extends Error {}
+/** A word of the command line that minibox does not know, and those of its kind that it does. */
+export interface Unknown {
+  kind: "flag" | "command";
+  word: string;
+  known: readonly string[];
+}
+
+/** The command line is wrong. Exit code 125. With `unknown`, cli/advice.ts says what may have been meant. */
+export class UsageError extends Error {
+  constructor(
+    message: string,
+    readonly unknown?: Unknown,
+  ) {
+    super(message);
+  }
+}
 
 /** The container cannot be described or made as asked; `hint` says what to do, where there is something. */
 export class RunError extends Error {
@@ -9,6 +23,16 @@ export class RunError extends Error {
     message: string,
     readonly status = 125,
     readonly hint?: string,
+  ) {
+    super(message);
+  }
+}
+
+/** There is no root file system at this path; cli/rootfs-advice.ts says how to get one. */
+export class NoRootfsError extends RunError {
+  constructor(
+    message: string,
+    readonly path: string,
   ) {
     super(message);
   }
@@ -24,10 +48,10 @@ export class SpecError extends Error {
   }
 }
 
-/** The known word that is nearest to a mistyped one (Damerau-Levenshtein, at most a third of it wrong). */
+/** The known word that a mistyped one stands for, if one is near enough to be meant (Damerau-Levenshtein). */
 export function nearest(word: string, known: readonly string[]): string | undefined {
   let best: string | undefined;
-  let bestDistance = Math.max(1, Math.floor(word.length / 3)) + 1;
+  let bestDistance = mostSlips(word) + 0.01;
   for (const candidate of known) {
     const distance = editDistance(word, candidate);
     if (distance < bestDistance) [best, bestDistance] = [candidate, distance];
@@ -35,8 +59,20 @@ export function nearest(word: string, known: readonly string[]): string | undefi
   return best;
 }
 
+/**
+ * How many slips a word may hold. Short names are many and close to each other: in two letters only a swap is taken
+ * for a slip, below five letters no letter for another, for "vim" is a name of its own and no mistyped "mim".
+ */
+export function mostSlips({ length }: { length: number }): number {
+  if (length < 3) return length < 2 ? 0 : TRANSPOSED;
+  if (length < 5) return 1;
+  return length < 8 ? REPLACED : 2 * REPLACED;
+}
+
 /** Less than any other slip, being the commonest: "sl" is meant for ls before nl. */
 const TRANSPOSED = 0.9;
+/** More than a letter too many or too few. */
+const REPLACED = 1.1;
 
 function editDistance(a: string, b: string): number {
   let before: number[] = [];
@@ -45,7 +81,7 @@ function editDistance(a: string, b: string): number {
     const row = [i];
     for (let j = 1; j <= b.length; j++) {
       const same = a[i - 1] === b[j - 1];
-      row[j] = Math.min(previous[j]! + 1, row[j - 1]! + 1, previous[j - 1]! + (same ? 0 : 1));
+      row[j] = Math.min(previous[j]! + 1, row[j - 1]! + 1, previous[j - 1]! + (same ? 0 : REPLACED));
       if (i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1])
         row[j] = Math.min(row[j]!, before[j - 2]! + TRANSPOSED);
     }

@@ -90,10 +90,10 @@ function start(process: Process, spawn: Spawn): number {
     const result = found < 0 ? found : spawn(path, process.args, env, limitsOf(process));
     if (result > 0) return result;
     if (!TRY_NEXT.has(-result) || files.length === 1)
-      throw new SysError("execve", [path], -result, `execute ${path}`);
+      throw new SysError("execve", [path], -result, `spawn ${path}`);
     if (result === -EACCES || result === -EPERM) worst = -result;
   }
-  throw new SysError("execve", [command], worst, `execute ${command}`);
+  throw new SysError("execve", [command], worst, `spawn ${command}`);
 }
 
 /** The spec's limits are the command's: under them PID 1 could not always work. */

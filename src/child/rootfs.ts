@@ -17,6 +17,8 @@ import {
   pivotRoot,
   setMountAttributes,
 } from "../sys/mount.ts";
+import { fileSystemType, OVERLAYFS_SUPER_MAGIC } from "../sys/statfs.ts";
+import { Refusal } from "./refusal.ts";
 
 /**
  * Makes the rootfs a mount that nothing propagates from; returns its descriptor. `handed` is a copy of its mount that
@@ -65,13 +67,26 @@ function coverWithOverlay(lower: number, place: string, spec: Spec, warn: (messa
   fillLayer(layer, lower);
   const userNamespace = inUserNamespace(spec);
   if (userNamespace) checkMarks(layer, warn);
-  const root = mountDetached("overlay", [...overlayOptions(layer, lower, userNamespace), ...label], 0);
+  const root = mountOverlay([...overlayOptions(layer, lower, userNamespace), ...label], lower);
   for (const fd of [layer, lower]) {
     detach(fdPath(fd));
     attempt("close", fd);
   }
   attach(root, place);
   return root;
+}
+
+/** A stack of file systems is two deep at most (FILESYSTEM_MAX_STACK_DEPTH): an overlay's own lower directory may be an overlay, that one's not. */
+function mountOverlay(options: [string, string | null][], lower: number): number {
+  try {
+    return mountDetached("overlay", options, 0);
+  } catch (error) {
+    if (isErrno(error, EINVAL) && fileSystemType(lower) === OVERLAYFS_SUPER_MAGIC)
+      throw new Refusal(
+        "--overlay: the rootfs lies on an overlay that is itself on another, and the kernel stacks no more than two: put the rootfs on another file system, or leave --overlay away",
+      );
+    throw error;
+  }
 }
 
 function fillLayer(layer: number, lower: number): void {

@@ -1,7 +1,7 @@
 // Owns cutting the command line: minibox's own flags end at the first word that is none, and everything after it
 // belongs to the command, byte for byte. (citty would read all of it, so it never sees an argv; it renders help.)
 
-import { nearest, UsageError } from "../errors.ts";
+import { UsageError } from "../errors.ts";
 
 /** A flag, in the shape of a citty argument definition, so that the one table also renders `--help`. */
 export interface Flag {
@@ -84,7 +84,7 @@ function parseShort(word: string, flags: Flags, put: Put, next: Next): void {
   }
 }
 
-function unknownFlag(shown: string, flags: Flags): UsageError {
-  const near = shown.startsWith("--") ? nearest(shown.slice(2), Object.keys(flags)) : undefined;
-  return new UsageError(`unknown flag ${shown}${near ? `, did you mean --${near}?` : ""}`);
+function unknownFlag(word: string, flags: Flags): UsageError {
+  const known = Object.keys(flags).map((name) => `--${name}`);
+  return new UsageError(`unknown flag ${word}`, { kind: "flag", word, known });
 }

@@ -6,7 +6,7 @@ import type { Given } from "../spec/from-flags.ts";
 import { applySecurityFlags } from "../spec/security-flags.ts";
 import type { Seccomp, Spec } from "../spec/types.ts";
 import type { SeccompFilter } from "../sync.ts";
-import { readFile } from "../sys/file.ts";
+import { readNamedFile } from "./named-files.ts";
 
 export type Compiler = typeof import("../container/compile-seccomp.ts");
 
@@ -46,7 +46,11 @@ function filterFor(spec: Spec, profile: string | undefined, compiler?: Compiler)
   const seccomp =
     profile === undefined
       ? compiler.defaultSeccomp(capabilities)
-      : compiler.seccompOfFile(profile, readFile(profile), capabilities);
+      : compiler.seccompOfFile(
+          profile,
+          readNamedFile(`--security-opt seccomp=${profile}`, profile),
+          capabilities,
+        );
   spec.linux.seccomp = seccomp as unknown as Seccomp;
   return compiler.compileSeccomp(seccomp, profile ?? "the default seccomp profile");
 }

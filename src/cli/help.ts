@@ -54,10 +54,12 @@ export async function runHelp(): Promise<number> {
   return 0;
 }
 
-/** `help`, `help run`. @throws UsageError */
+/** `help`, `help run`; the other commands have no flags, and so no help of their own. @throws UsageError */
 export async function mainHelp(words: readonly string[]): Promise<number> {
   if (words[0] === "run") return runHelp();
-  if (words[0] !== undefined && words[0] !== "help") throw new UsageError(`no help for "${words[0]}"`);
+  const known = ["run", "help", "version"];
+  if (words[0] !== undefined && !words[0].startsWith("-") && !known.includes(words[0]))
+    throw new UsageError(`unknown command "${words[0]}"`, { kind: "command", word: words[0], known });
   print(1, plain(`${await renderUsage(mainDefinition)}\n`));
   return 0;
 }

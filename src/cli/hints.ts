@@ -4,12 +4,20 @@ import { stateRoot } from "../container/state.ts";
 import { RLIMITS } from "../sys/constants.ts";
 import type { SysError } from "../sys/errno.ts";
 import { geteuid, getRlimit } from "../sys/process.ts";
-import { namespaceHint, namespaceLimit, userNamespaceSetting } from "./namespace-hints.ts";
+import {
+  containerOptions,
+  filterHint,
+  isFiltered,
+  namespaceHint,
+  namespaceLimit,
+  userNamespaceSetting,
+} from "./namespace-hints.ts";
 
 interface Hint {
   /** any, where none is named */
   calls?: readonly string[];
   codes: readonly string[];
+  /** undefined: this hint is not for that; a later one may be */
   say(error: SysError): string | undefined;
 }
 
@@ -24,24 +32,49 @@ function limit(type: (typeof RLIMITS)[number], unit = 1n): string {
   return soft === undefined || soft === UNLIMITED ? "unlimited" : `${soft / unit}`;
 }
 
+const isRoot = (): boolean => geteuid() === 0;
+
+/** Says it only of a step whose words begin like this. */
+const during =
+  (start: string, hint: string) =>
+  ({ phase }: SysError): string | undefined =>
+    phase.startsWith(start) ? hint : undefined;
+
 const HINTS: readonly Hint[] = [
   {
     calls: ["unshare"],
     codes: ["EPERM", "EACCES"],
-    say: () => namespaceHint(geteuid() === 0),
+    say: () => namespaceHint(isRoot()),
   },
   {
     calls: ["unshare"],
     codes: ["ENOSPC", "EUSERS"],
-    say: () => namespaceLimit(),
+    say: ({ args }) => namespaceLimit(Number(args[0])),
+  },
+  {
+    calls: ["ioctl"],
+    codes: ["EPERM"],
+    say: during(
+      "make a network namespace",
+      "its loopback interface is brought up with CAP_NET_ADMIN: give minibox that (in a container: --cap-add NET_ADMIN), or run with --network host",
+    ),
+  },
+  {
+    calls: ["pivot_root"],
+    codes: ["EPERM"],
+    say: () =>
+      isFiltered()
+        ? "the seccomp filter of a container around minibox forbids it: run with --chroot, or start that container with --security-opt seccomp=unconfined"
+        : undefined,
   },
   {
     calls: ["mount"],
     codes: ["EPERM", "EACCES"],
     say: ({ phase }) =>
-      phase.startsWith("mount proc")
-        ? "the kernel refuses a fresh /proc where the one we see is partly covered, as inside many containers: run on the host, or give that container an unmasked /proc (docker: --security-opt systempaths=unconfined)"
-        : (userNamespaceSetting(geteuid() === 0) ??
+      /^mount (proc|sysfs) /.test(phase)
+        ? `where the /proc or /sys that minibox sees is partly covered, as inside many containers, the kernel refuses a fresh one: run on the host, or start that container with ${containerOptions()}`
+        : (userNamespaceSetting(isRoot()) ??
+          filterHint() ??
           "mounting needs CAP_SYS_ADMIN in the current user namespace, and no security module against it"),
   },
   {
@@ -49,13 +82,21 @@ const HINTS: readonly Hint[] = [
     codes: ["EINVAL"],
     say: ({ phase }) =>
       phase === "make every mount private"
-        ? "the / that minibox sees is no mount point, as in a plain chroot: bind the directory onto itself first (mount --bind DIR DIR)"
+        ? "the / that minibox sees is no mount point, as in a plain chroot: bind the directory onto itself (mount --bind DIR DIR) before the chroot"
         : "the file system does not know one of the options, or its value: dmesg may say which",
   },
   {
     calls: ["mount"],
     codes: ["ENODEV"],
-    say: () => "this kernel has no such file system: see /proc/filesystems",
+    say: () => "this kernel has no such file system: /proc/filesystems lists those that it has",
+  },
+  {
+    calls: ["fsconfig", "fsmount"],
+    codes: ["EINVAL"],
+    say: during(
+      "mount a throw-away layer",
+      "the kernel puts no overlay on this file system: dmesg may say why",
+    ),
   },
   {
     calls: ["mkdirat", "openat"],
@@ -63,17 +104,39 @@ const HINTS: readonly Hint[] = [
     say: ({ phase }) =>
       phase.startsWith(`create ${stateRoot()}/`) || phase.startsWith("open the state directory")
         ? `some hundred bytes are written for each container: mount a tmpfs on ${stateRoot()}`
-        : "the rootfs is on a read-only file system: make the directory in the rootfs, or use --overlay",
+        : undefined,
+  },
+  {
+    calls: ["mkdirat", "openat"],
+    codes: ["EROFS"],
+    say: during(
+      "create the mount point ",
+      "the rootfs is on a read-only file system: make the mount point in the rootfs, or use --overlay",
+    ),
+  },
+  {
+    calls: ["mkdirat", "openat"],
+    codes: ["EACCES"],
+    say: during(
+      "create the mount point ",
+      "the rootfs belongs to another user: make the mount point in the rootfs, or use --overlay",
+    ),
   },
   {
     calls: ["open_tree"],
     codes: ["ENOENT"],
-    say: () => "the source of a volume must exist: create it first",
+    say: ({ phase }) =>
+      /^(mount bind|open the source of a bind)/.test(phase)
+        ? "the source of a volume must exist: create it first"
+        : undefined,
   },
   {
-    calls: ["open_tree", "mount_setattr"],
+    calls: ["open_tree", "mount_setattr", "move_mount", "openat2"],
     codes: ["ENOSYS"],
-    say: () => "minibox needs Linux 5.12 or newer",
+    say: () =>
+      isFiltered()
+        ? `an older seccomp filter of a container around minibox hides this call: start that one with ${containerOptions()}`
+        : "minibox needs Linux 5.12 or newer",
   },
   {
     calls: ["setgroups"],
@@ -90,18 +153,18 @@ const HINTS: readonly Hint[] = [
     calls: ["posix_spawn"],
     codes: ["EAGAIN"],
     say: () =>
-      `no process more is allowed: see pids.max of the cgroup that minibox is in, ulimit -u (${limit("RLIMIT_NPROC")}), and the sysctls kernel.pid_max and kernel.threads-max`,
+      `no further process is allowed: see pids.max of the cgroup that minibox is in, ulimit -u (${limit("RLIMIT_NPROC")}), and the sysctls kernel.pid_max and kernel.threads-max`,
   },
   {
     calls: ["keyctl"],
     codes: ["EDQUOT"],
     say: () =>
-      "each container has a keyring of its own, and the sysctls kernel.keys.maxkeys and kernel.keys.maxbytes say how many a user may have: raise them, or give the containers different users",
+      "each container has a keyring of its own, of which a user may have as many as the sysctls kernel.keys.maxkeys and kernel.keys.maxbytes say (kernel.keys.root_maxkeys and kernel.keys.root_maxbytes for root without a user namespace): raise them, or give the container other ids with --userns",
   },
   {
     calls: ["mount", "move_mount"],
     codes: ["ENOSPC"],
-    say: () => "the sysctl fs.mount-max says how many mounts a container may have",
+    say: () => "the sysctl fs.mount-max says how many mounts a mount namespace may have: raise it",
   },
   {
     codes: ["EMFILE"],
@@ -126,29 +189,29 @@ const HINTS: readonly Hint[] = [
   {
     calls: ["prlimit64"],
     codes: ["EPERM"],
-    say: ({ phase }) =>
-      phase.startsWith("set RLIMIT_NOFILE")
-        ? "a hard limit can be raised only with CAP_SYS_RESOURCE, and this one never above the sysctl fs.nr_open"
-        : "a hard limit can be raised only with CAP_SYS_RESOURCE: ask for at most the caller's own (ulimit -H)",
+    say: () =>
+      "only CAP_SYS_RESOURCE raises a hard limit, and none raises nofile above the sysctl fs.nr_open: ask for at most the caller's own (ulimit -Ha)",
   },
   {
     calls: ["write"],
     codes: ["ENOENT"],
-    say: ({ phase }) =>
-      phase.startsWith("set the AppArmor profile")
-        ? "no profile of that name is loaded: aa-status lists those that are, apparmor_parser FILE loads one"
-        : undefined,
+    say: during(
+      "set the AppArmor profile",
+      "no profile of that name is loaded: aa-status lists those that are, apparmor_parser FILE loads one",
+    ),
   },
   {
-    calls: ["execve"],
-    codes: ["E2BIG"],
-    say: () => "arguments and environment are limited together, see ulimit -s",
+    codes: ["EPERM"],
+    say: () => filterHint(),
   },
 ];
 
 /** What to do about a failed call, where we know. */
 export function hintFor(error: SysError): string | undefined {
-  return HINTS.find(
-    ({ calls, codes }) => (calls?.includes(error.syscall) ?? true) && codes.includes(error.code),
-  )?.say(error);
+  for (const { calls, codes, say } of HINTS) {
+    if (!(calls?.includes(error.syscall) ?? true) || !codes.includes(error.code)) continue;
+    const hint = say(error);
+    if (hint !== undefined) return hint;
+  }
+  return undefined;
 }

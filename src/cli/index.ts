@@ -1,26 +1,36 @@
-// Owns the command line as a whole: which command, its exit code, and the one place that prints errors.
+// Owns the command line as a whole: which command, its exit code, and what becomes of errors.
 
 import { abandon, type Starting } from "../container/begin.ts";
-import { nearest, UsageError } from "../errors.ts";
+import { UsageError } from "../errors.ts";
 import { exit } from "../sys/process.ts";
 import { callerWords } from "./caller.ts";
-import { report } from "./report.ts";
+import { note } from "./report.ts";
 import { runCommand } from "./run.ts";
 
 const COMMANDS = ["run", "help", "version"] as const;
 
 /** Runs the command line and ends the process with its exit code. `starting` is the child of a run, spawned already. */
 export function main(starting: Starting | undefined): void {
-  const fail = (error: unknown): never => {
+  let command: string | undefined;
+  const fail = async (error: unknown): Promise<void> => {
     if (starting) abandon(starting); // buried already where the run got that far
-    exit(report(error));
+    const { report } = await import("./failure.ts");
+    exit(report(error, command === "run" ? command : undefined));
   };
+  // whatever keeps the words from being found, the person gets the error itself
+  const failSafely = (error: unknown): Promise<void> =>
+    fail(error).catch(() => {
+      note(error instanceof Error ? error.message : String(error));
+      exit(125);
+    });
   try {
-    const status = dispatch(callerWords(), starting);
+    const line = callerWords();
+    command = line[0];
+    const status = dispatch(line, starting);
     if (typeof status === "number") exit(status);
-    else status.then(exit, fail);
+    else status.then(exit, failSafely);
   } catch (error) {
-    fail(error);
+    failSafely(error);
   }
 }
 
@@ -39,11 +49,15 @@ function dispatch(line: string[], starting: Starting | undefined): number | Prom
     case "version":
     case "--version":
     case "-V":
+    case "-v":
       return import("./help.ts").then(({ version }) => version());
-    default: {
-      const near = nearest(command, COMMANDS);
-      const hint = near ? `, did you mean "${near}"?` : `: there are ${COMMANDS.join(", ")}`;
-      throw new UsageError(`unknown command "${command}"${hint}`);
-    }
+    default:
+      throw command.startsWith("-")
+        ? new UsageError(`unknown flag ${command}`, {
+            kind: "flag",
+            word: command,
+            known: ["--help", "--version"],
+          })
+        : new UsageError(`unknown command "${command}"`, { kind: "command", word: command, known: COMMANDS });
   }
 }

@@ -1,5 +1,7 @@
-// Owns naming the setting that forbids a namespace: sysctls, AppArmor's restriction, or a container around us.
+// Owns naming what forbids a namespace, or a call that a container needs: sysctls, AppArmor's restriction, a container
+// around us.
 
+import { CLONE } from "../sys/constants.ts";
 import { tryReadFile } from "../sys/file.ts";
 
 type ReadFile = (path: string) => string | undefined;
@@ -16,22 +18,51 @@ export function userNamespaceSetting(isRoot: boolean, readFile: ReadFile = tryRe
   return undefined;
 }
 
-/** What to do where unshare(2) is refused. */
-export function namespaceHint(isRoot: boolean, readFile: ReadFile = tryReadFile): string {
-  const setting = userNamespaceSetting(isRoot, readFile);
-  if (setting) return setting;
-  return isRoot
-    ? "even root needs CAP_SYS_ADMIN for namespaces: inside a container, start that one with --privileged (or --cap-add SYS_ADMIN and no seccomp filter)"
-    : "something forbids user namespaces to ordinary users: a seccomp filter or a chroot around us (are we in a container?), or a security module; run it as root";
+/** True where a seccomp filter is in force on this process, as in docker's and podman's containers (proc_pid_status(5)). */
+export const isFiltered = (readFile: ReadFile = tryReadFile): boolean =>
+  /^Seccomp:\s*2$/m.test(readFile("/proc/self/status") ?? "");
+
+/** The options with which docker, podman and minibox make a container that minibox works in, in a user namespace of its own. */
+export function containerOptions(readFile: ReadFile = tryReadFile): string {
+  const profile = (
+    readFile("/proc/self/attr/apparmor/current") ?? readFile("/proc/self/attr/current")
+  )?.trim();
+  const options = ["seccomp=unconfined", "systempaths=unconfined (podman: unmask=ALL)"];
+  if (profile?.endsWith("(enforce)")) options.push("apparmor=unconfined");
+  return options.map((option) => `--security-opt ${option}`).join(" ");
 }
 
-/** The sysctls of namespaces(7), each a number for one user; of the kinds that a container has. */
-const KINDS = ["user", "pid", "mnt", "net", "uts", "ipc", "cgroup"];
+/** Where a call is refused that a seccomp filter around us may be the reason for. */
+export const filterHint = (readFile: ReadFile = tryReadFile): string | undefined =>
+  isFiltered(readFile)
+    ? `the seccomp filter of a container around minibox may forbid it: start that one with ${containerOptions(readFile)}`
+    : undefined;
 
-/** What to do where unshare(2) finds that there are as many namespaces as may be. */
-export function namespaceLimit(readFile: ReadFile = tryReadFile): string {
-  for (const kind of KINDS)
-    if (readFile(`/proc/sys/user/max_${kind}_namespaces`)?.trim() === "0")
-      return `the sysctl user.max_${kind}_namespaces is 0: no such namespace may be made (sysctl -w user.max_${kind}_namespaces=10000 allows them)`;
-  return "there are as many namespaces as this user may have, or as deep: see the sysctls user.max_*_namespaces, also those outside where this is a container";
+/** What to do where unshare(2) is refused. */
+export function namespaceHint(isRoot: boolean, readFile: ReadFile = tryReadFile): string {
+  return (
+    userNamespaceSetting(isRoot, readFile) ??
+    filterHint(readFile) ??
+    "a chroot around minibox or a security module forbids it: the kernel makes no user namespace in a chroot, so start minibox outside of it, or with CAP_SYS_ADMIN and CAP_NET_ADMIN"
+  );
+}
+
+/** The sysctls of namespaces(7), each a number for one user. */
+const KINDS: readonly [name: string, flag: number][] = [
+  ["user", CLONE.CLONE_NEWUSER],
+  ["pid", CLONE.CLONE_NEWPID],
+  ["mnt", CLONE.CLONE_NEWNS],
+  ["net", CLONE.CLONE_NEWNET],
+  ["uts", CLONE.CLONE_NEWUTS],
+  ["ipc", CLONE.CLONE_NEWIPC],
+  ["cgroup", CLONE.CLONE_NEWCGROUP],
+];
+
+/** What to do where unshare(2) finds that there are as many namespaces of these kinds (CLONE_NEW…) as may be. */
+export function namespaceLimit(flags: number, readFile: ReadFile = tryReadFile): string {
+  const asked = KINDS.filter(([, flag]) => flags & flag).map(([name]) => `user.max_${name}_namespaces`);
+  for (const name of asked)
+    if (readFile(`/proc/sys/${name.replace(".", "/")}`)?.trim() === "0")
+      return `the sysctl ${name} is 0: no such namespace may be made (sysctl -w ${name}=10000 allows them)`;
+  return `there are as many namespaces as this user may have, or as deep: see the sysctls ${asked.join(", ")}, also those outside where this is a container`;
 }

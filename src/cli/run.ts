@@ -4,17 +4,17 @@ import { abandon, begin, beginUserNamespace, type Starting } from "../container/
 import { checkRootfs, resolvConfFor } from "../container/rootfs.ts";
 import { type RunRequest, run } from "../container/run.ts";
 import { resolveUser } from "../container/user.ts";
-import { RunError, UsageError } from "../errors.ts";
+import { UsageError } from "../errors.ts";
 import { type Given, type Host, specFromFlags, withUser } from "../spec/from-flags.ts";
 import { parseDuration, parseName } from "../spec/values.ts";
-import { EFBIG, errnoText, isErrno, SysError } from "../sys/errno.ts";
-import { readFile } from "../sys/file.ts";
+import { SysError } from "../sys/errno.ts";
 import { step } from "../sys/libc.ts";
 import { geteuid } from "../sys/process.ts";
 import { getTermios, windowSize } from "../sys/terminal.ts";
 import { type Parsed, parseFlags } from "./argv.ts";
 import { environmentVariable, workingDirectory } from "./caller.ts";
 import { type Compiler, confine, loadCompiler } from "./confinement.ts";
+import { readNamedFile } from "./named-files.ts";
 import { note } from "./report.ts";
 import { RUN_FLAGS } from "./run-flags.ts";
 
@@ -136,15 +136,6 @@ function requestOf(rootfs: string, command: string[], given: Given, extras: Extr
 /** Twelve hex digits, as docker shows them; a name in use is refused like any other. */
 const randomName = (): string => Math.random().toString(16).slice(2, 14).padEnd(12, "0");
 
-function readEnvFile(path: string): string {
-  try {
-    return readFile(path);
-  } catch (error) {
-    if (isErrno(error, EFBIG)) throw new RunError(`--env-file: ${error.message}`);
-    throw error instanceof SysError ? new RunError(`--env-file: ${path}: ${errnoText(error.errno)}`) : error;
-  }
-}
-
 function hostOf(given: Given, rootfs: string): Host {
   if (given.is("tty") && given.is("no-tty")) throw new UsageError("--tty and --no-tty contradict each other");
   const isInteractive = () => getTermios(0) !== undefined && getTermios(1) !== undefined;
@@ -152,7 +143,7 @@ function hostOf(given: Given, rootfs: string): Host {
   return {
     cwd: workingDirectory(),
     env: environmentVariable,
-    readFile: readEnvFile,
+    readFile: (path) => readNamedFile(`--env-file: ${path}`, path),
     resolvConf: () => resolvConfFor(rootfs),
     terminal,
     consoleSize: terminal ? windowSize(0) : undefined,

@@ -39,7 +39,9 @@ export function explainExec(error: Extract<FromChild, { type: "error" }>, pid: n
   const { errno } = error;
   const path = typeof error.args[0] === "string" ? error.args[0] : spec.process.args[0]!;
   try {
-    return untraced(() => worded(path, errno, pid, spec));
+    // with --init the command is a process more
+    const isSpawn = error.phase.startsWith("spawn ");
+    return untraced(() => worded(path, errno, pid, spec, isSpawn));
   } catch {
     // an explanation that fails must not take the place of what it was to explain
     return runError(path, plain(errno));
@@ -55,10 +57,10 @@ const plain = (errno: number): Reason => ({
   status: [ENOENT, ENOTDIR, ELOOP, ENAMETOOLONG].includes(errno) ? NOT_FOUND : NOT_EXECUTABLE,
 });
 
-function worded(command: string, errno: number, pid: number, spec: Spec): RunError {
+function worded(command: string, errno: number, pid: number, spec: Spec, isSpawn: boolean): RunError {
   // these mean something else for every process that looks: what the child saw there we cannot see
   if (/^\/+proc\/+(self|thread-self)\//.test(command)) return runError(command, plain(errno));
-  const general = generalReason(command, errno, pid, spec);
+  const general = generalReason(command, errno, pid, spec, isSpawn);
   if (general) return runError(command, general);
   return withFd(open(`/proc/${pid}/root`, O.O_PATH | O.O_DIRECTORY), (root) => {
     const mountinfo = readFile(`/proc/${pid}/mountinfo`);
@@ -71,7 +73,13 @@ function worded(command: string, errno: number, pid: number, spec: Spec): RunErr
 }
 
 /** What needs no look at the file. */
-function generalReason(path: string, errno: number, pid: number, spec: Spec): Reason | undefined {
+function generalReason(
+  path: string,
+  errno: number,
+  pid: number,
+  spec: Spec,
+  isSpawn: boolean,
+): Reason | undefined {
   switch (errno) {
     case E2BIG: {
       const stack = getRlimit(pid, RLIMITS.indexOf("RLIMIT_STACK"))?.soft ?? 0n;
@@ -80,7 +88,7 @@ function generalReason(path: string, errno: number, pid: number, spec: Spec): Re
     case ENOMEM:
       return noMemory(spec);
     case EAGAIN:
-      return tooManyProcesses(spec);
+      return tooManyProcesses(spec, isSpawn);
     case ETXTBSY:
       return {
         what: "it is open for writing: a program cannot be executed while it is written",

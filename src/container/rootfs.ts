@@ -1,7 +1,7 @@
 // Owns looking at the rootfs before anything is made for it: a wrong path should be told in one clear line, and what
 // it has a place for is looked up.
 
-import { RunError } from "../errors.ts";
+import { NoRootfsError, RunError } from "../errors.ts";
 import { AT_FDCWD, O, RESOLVE, S_IFDIR, S_IFMT, S_IFREG } from "../sys/constants.ts";
 import { ENOENT, errnoText, SysError } from "../sys/errno.ts";
 import { listDirectory, open, pathOf, statx, tryOpenat2, tryStat, withFd } from "../sys/file.ts";
@@ -20,8 +20,7 @@ export function checkRootfs(path: string): string {
     );
   try {
     return withFd(open(path, O.O_DIRECTORY), (fd) => {
-      if (listDirectory(fd).length === 0)
-        throw new RunError(`the rootfs ${path} is empty`, 125, `fill it: scripts/build-rootfs.sh ${path}`);
+      if (listDirectory(fd).length === 0) throw new NoRootfsError(`the rootfs ${path} is empty`, path);
       const absolute = pathOf(fd);
       if (absolute === "/")
         throw new RunError(
@@ -65,11 +64,5 @@ export function resolvConfFor(rootfs: string): string | undefined {
 function missing(path: string): RunError {
   const errno = -attempt("openat", AT_FDCWD, path, O.O_PATH | O.O_CLOEXEC, 0);
   if (errno > 0 && errno !== ENOENT) return new RunError(`the rootfs ${path}: ${errnoText(errno)}`);
-  return new RunError(
-    `the rootfs ${path} does not exist`,
-    125,
-    path.startsWith("-")
-      ? "flags come before it: minibox run [flags] ROOTFS COMMAND"
-      : `make one: scripts/build-rootfs.sh ${path}`,
-  );
+  return new NoRootfsError(`the rootfs ${path} does not exist`, path);
 }

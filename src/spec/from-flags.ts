@@ -175,18 +175,28 @@ function environment(given: Given, host: Host, hostname: string): string[] {
   return entries;
 }
 
-/** docker's format: K=V with everything after "=" as it stands, K alone from the caller, # starts a comment line. */
+/**
+ * docker's and podman's format: K=V with everything after "=" as it stands, quotes and later "#" included; K alone from
+ * the caller; "#" begins a line that is a comment.
+ */
 function envFile(file: string, host: Host): [string, string | undefined][] {
   const entries: [string, string | undefined][] = [];
   const lines = host.readFile(file).split("\n");
   for (const [i, raw] of lines.entries()) {
-    const line = raw.replace(/\r$/, "").trimStart();
+    const line = raw.replace(/\r$/, "").trimStart(); // of a byte order mark, too
     if (line === "" || line.startsWith("#")) continue;
     const equals = line.indexOf("=");
     const name = equals < 0 ? line : line.slice(0, equals);
-    if (name === "" || /\s/.test(name))
-      throw new UsageError(`--env-file: ${file}:${i + 1}: "${name}" is no variable's name`);
+    const wrong = wrongEntry(line, name);
+    if (wrong !== undefined) throw new UsageError(`--env-file: ${file}:${i + 1}: ${wrong}`);
     entries.push([name, equals < 0 ? host.env(name) : line.slice(equals + 1)]);
   }
   return entries;
+}
+
+function wrongEntry(line: string, name: string): string | undefined {
+  if (line.includes("\0")) return "a NUL byte cannot be part of a variable";
+  if (name === "") return `"${line}" has no name before the =`;
+  if (/^export\s/.test(name)) return `"${name}": leave "export" away, the file is not read by a shell`;
+  return /\s/.test(name) ? `"${name}" is no variable's name: there is a blank in it` : undefined;
 }

@@ -11,6 +11,7 @@ export const ST_NOSYMFOLLOW = 0x2000;
 /** linux/magic.h, and the number that procfs and sysfs give their top directory */
 export const PROC_SUPER_MAGIC = 0x9fa0;
 export const TOP_INODE = 1;
+export const OVERLAYFS_SUPER_MAGIC = 0x794c7630;
 export const SYSFS_MAGIC = 0x62656572;
 const PIPEFS_MAGIC = 0x50495045;
 

@@ -1,5 +1,16 @@
 import { describe, expect, test } from "bun:test";
-import { execute, leavesNothing, MINIBOX, minibox, rootfs, run } from "../support/minibox.ts";
+import { readdirSync } from "node:fs";
+import { join } from "node:path";
+import { childrenOf, start, tryText, uniqueName, until } from "../support/container.ts";
+import {
+  execute,
+  leavesNothing,
+  MINIBOX,
+  minibox,
+  rootfs,
+  run,
+  scratchDirectory,
+} from "../support/minibox.ts";
 
 const busybox = rootfs("busybox");
 leavesNothing();
@@ -117,15 +128,114 @@ describe("what is missing is said:", () => {
     const { status, stderr } = await minibox(["rnu", busybox, "true"]);
     expect([status, stderr]).toEqual([
       125,
-      'minibox: unknown command "rnu", did you mean "run"?\n  see minibox run --help\n',
+      'minibox: unknown command "rnu", did you mean "run"?\n  see minibox --help\n',
     ]);
   });
 
-  test("a command that minibox does not have, with those that it has", async () => {
-    const { status, stderr } = await minibox(["exec", "x"]);
-    expect(status).toBe(125);
-    expect(stderr).toStartWith('minibox: unknown command "exec": there are run, help, version\n');
+  test("a command that there is not, with those that there are", async () => {
+    const { status, stderr } = await minibox(["frobnicate", "x"]);
+    expect([status, stderr]).toEqual([
+      125,
+      'minibox: unknown command "frobnicate"\n  the commands are run, help, version\n  see minibox --help\n',
+    ]);
   });
+
+  test("a directory in the place of the command, with the command that was left out", async () => {
+    const { status, stderr } = await minibox([busybox, "true"]);
+    expect([status, stderr]).toEqual([
+      125,
+      `minibox: unknown command "${busybox}"\n  to run something in the directory of that name: minibox run ${busybox} COMMAND\n  see minibox --help\n`,
+    ]);
+  });
+
+  test("a flag of run's before run, and a flag of minibox's after the rootfs", async () => {
+    expect(await minibox(["--memory", "64m", "run", busybox, "true"])).toEqual({
+      status: 125,
+      stdout: "",
+      stderr:
+        "minibox: unknown flag --memory\n  it follows the command: minibox run --memory …\n  see minibox --help\n",
+    });
+    const late = await run([busybox, "--memory", "64m", "true"]);
+    expect(late.status).toBe(127);
+    expect(late.stderr).toContain("--memory: not found on the PATH");
+    expect(late.stderr).toContain("flags of minibox's come before the rootfs");
+    expect((await run(["--memory", "64m", busybox, "echo", "before"])).stdout).toBe("before\n");
+  });
+});
+
+describe("what docker's and podman's users type is answered with what there is:", () => {
+  test.each([
+    [["run", "-d"], "unknown flag -d", "</dev/null >FILE 2>&1 &"],
+    [["run", "-itd"], "unknown flag -d", "</dev/null >FILE 2>&1 &"],
+    [["run", "--privileged"], "unknown flag --privileged", "--cap-add ALL --security-opt seccomp=unconfined"],
+    [["run", "-p", "80:80"], "unknown flag -p", "--network host"],
+    [["run", "--entrypoint=sh"], "unknown flag --entrypoint", "ROOTFS is a directory"],
+    [["run", "--net", "host"], "unknown flag --net", "--network"],
+    [["run", "--shm-size", "1m"], "unknown flag --shm-size", "--tmpfs /dev/shm:size=SIZE"],
+    [["run", "--sig-proxy"], "unknown flag --sig-proxy", "leave it away"],
+    [["exec", "x", "sh"], 'unknown command "exec"', "nsenter -a -t PID"],
+    [["ps"], 'unknown command "ps"', "/run/minibox"],
+    [["pull", "alpine"], 'unknown command "pull"', "knows no images"],
+    [["logs", "x"], 'unknown command "logs"', "redirect"],
+  ] as [string[], string, string][])("%p", async (words, message, hint) => {
+    const { status, stdout, stderr } = await minibox([...words, busybox, "echo", "ran"]);
+    const [first, second, third, ...rest] = stderr.split("\n");
+    expect([status, stdout, first, rest]).toEqual([125, "", `minibox: ${message}`, [""]]);
+    expect(second).toStartWith("  ");
+    expect(second).toContain(hint);
+    expect(third).toBe(words[0] === "run" ? "  see minibox run --help" : "  see minibox --help");
+  });
+
+  test("and the answers work", async () => {
+    const shm = await run(["--tmpfs", "/dev/shm:size=1m", busybox, "df", "-k", "/dev/shm"]);
+    expect(shm.stdout).toMatch(/ 1024 .* \/dev\/shm\n$/);
+    const wide = ["--cap-add", "ALL", "--security-opt", "seccomp=unconfined", "--security-opt"];
+    expect(
+      (
+        await run([
+          ...wide,
+          "systempaths=unconfined",
+          busybox,
+          "sh",
+          "-c",
+          "mount -t tmpfs t /mnt && echo may",
+        ])
+      ).stdout,
+    ).toBe("may\n");
+    // in a file by a shell's own means, with the shell gone
+    const file = join(scratchDirectory(), "output");
+    const background = '"$0" run "$1" sh -c "sleep 0.1; echo done" </dev/null >"$2" 2>&1 &';
+    await execute(["sh", "-c", background, MINIBOX, busybox, file]);
+    await until("the background container has written", () => tryText(file) === "done\n");
+  });
+
+  test("nsenter joins a running container, whose directory is in /run/minibox", async () => {
+    const name = uniqueName();
+    const container = start(["--name", name, busybox, "sh", "-c", "echo up; read x"]);
+    await container.says("up");
+    expect(readdirSync("/run/minibox")).toContain(name);
+    const [first] = childrenOf(container.pid);
+    const joined = await execute([
+      "nsenter",
+      "-a",
+      "-t",
+      String(first),
+      "sh",
+      "-c",
+      "hostname; echo $(ls /)",
+    ]);
+    container.closeInput();
+    await container.ended;
+    expect(joined.stdout).toStartWith("container\n");
+    expect(joined.stdout).toContain("linuxrc");
+  });
+});
+
+test("-v, -V and --version are one", async () => {
+  const { stdout } = await minibox(["version"]);
+  expect(stdout).toMatch(/^minibox \d+\.\d+\.\d+\n$/);
+  for (const word of ["-v", "-V", "--version"])
+    expect(await minibox([word])).toEqual({ status: 0, stdout, stderr: "" });
 });
 
 test("control characters in a mistake do not reach the terminal", async () => {

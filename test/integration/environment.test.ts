@@ -115,8 +115,24 @@ describe("--env-file", () => {
     expect(folder.stderr).toBe(`minibox: --env-file: ${directory}: EISDIR: is a directory\n`);
     writeFileSync(file, "A=1\nB C=2\n");
     expect((await run(["--env-file", file, busybox, "true"])).stderr).toStartWith(
-      `minibox: --env-file: ${file}:2: "B C" is no variable's name\n`,
+      `minibox: --env-file: ${file}:2: "B C" is no variable's name: there is a blank in it\n`,
     );
+  });
+
+  test.each([
+    ["export A=1", '"export A": leave "export" away, the file is not read by a shell'],
+    ["=1", '"=1" has no name before the ='],
+    ["A=1\0", "a NUL byte cannot be part of a variable"],
+  ])("with %p is told by file and line", async (line, problem) => {
+    writeFileSync(file, `# by hand\n${line}\n`);
+    expect((await run(["--env-file", file, busybox, "env"])).stderr).toBe(
+      `minibox: --env-file: ${file}:2: ${problem}\n  see minibox run --help\n`,
+    );
+  });
+
+  test("of a Windows editor, with a byte order mark and CR LF, is read like any other", async () => {
+    writeFileSync(file, "\ufeffA=1\r\n\r\n# c\r\nB='2' # two\r\n");
+    expect(await environment(["--env-file", file])).toEqual([...DEFAULT, "A=1", "B='2' # two"].sort());
   });
 });
 

@@ -14,6 +14,7 @@ import {
   scratchDirectory,
   scratchRootfs,
   skipReason,
+  TOP,
 } from "../support/minibox.ts";
 
 const busybox = rootfs("busybox");
@@ -26,11 +27,24 @@ function expectFailure(result: Result, ...lines: string[]): void {
 }
 
 describe("the rootfs", () => {
-  test("that is missing is told, with a way to make it", async () => {
+  const script = "scripts/build-rootfs.sh";
+
+  test("that is missing is told, with a way to make it that is there", async () => {
     expectFailure(
       await run(["/nonexistent", "true"]),
       "minibox: the rootfs /nonexistent does not exist",
-      "  make one: scripts/build-rootfs.sh /nonexistent",
+      `  it must be a directory with a root file system in it: ${script} /nonexistent makes one`,
+    );
+    const elsewhere = await run(["./nonexistent", "true"], { cwd: directory });
+    expect(elsewhere.stderr).toContain(`: ${join(TOP, script)} ./nonexistent makes one\n`);
+  });
+
+  test("that is missing, with another beside it of nearly that name, is taken for a slip", async () => {
+    mkdirSync(join(directory, "my-rootfs"));
+    expectFailure(
+      await run([join(directory, "my-rotfs"), "true"]),
+      `minibox: the rootfs ${join(directory, "my-rotfs")} does not exist`,
+      `  did you mean ${join(directory, "my-rootfs")}?`,
     );
   });
 
@@ -48,7 +62,7 @@ describe("the rootfs", () => {
     expectFailure(
       await run([empty, "true"]),
       `minibox: the rootfs ${empty} is empty`,
-      `  fill it: scripts/build-rootfs.sh ${empty}`,
+      `  it must be a directory with a root file system in it: ${script} ${empty} makes one`,
     );
   });
 
@@ -96,9 +110,49 @@ describe("the rootfs", () => {
       ...[MINIBOX, busybox],
     ]);
     expect(stderr).toBe(
-      "minibox: create the mount point /proc: EROFS: read-only file system\n  the rootfs is on a read-only file system: make the directory in the rootfs, or use --overlay\n",
+      "minibox: create the mount point /proc: EROFS: read-only file system\n  the rootfs is on a read-only file system: make the mount point in the rootfs, or use --overlay\n",
     );
     expect(stdout).toBe("overlay\n");
+  });
+});
+
+describe("a binary alone, far from its source,", () => {
+  const alone = join(directory, "alone");
+  const said = async (word: string, path: string): Promise<string> => {
+    mkdirSync(alone, { recursive: true });
+    await execute(["cp", MINIBOX, join(alone, "minibox")]);
+    const { stderr } = await execute([join(alone, "minibox"), "run", word, "sh"], {
+      cwd: alone,
+      env: { PATH: path },
+    });
+    return stderr.split("\n")[1]!.trim();
+  };
+
+  /** A podman or docker that has one image, alpine, which is the busybox rootfs. */
+  const engine = join(directory, "bin/docker");
+  const makeEngine = (): void => {
+    mkdirSync(join(directory, "bin"), { recursive: true });
+    const create = '[ "$*" = "create alpine:3 sh" ] && exec echo 1234';
+    const exporting = `[ "$*" = "export 1234" ] && exec tar -cC "${busybox}" .`;
+    writeFileSync(engine, `#!/bin/sh\n${create}\n${exporting}\nexit 1\n`);
+    chmodSync(engine, 0o755);
+  };
+
+  test("takes a word like alpine for an image, says that none are pulled, and how to unpack one", async () => {
+    makeEngine();
+    const path = `${join(directory, "bin")}:${process.env.PATH}`;
+    const hint = await said("alpine:3", path);
+    const command = "mkdir -p alpine && docker export $(docker create alpine:3 sh) | tar -xC alpine";
+    expect(hint).toBe(`minibox takes a directory, and pulls no images: ${command} unpacks this one`);
+    await execute(["sh", "-c", command], { cwd: alone, env: { PATH: path } });
+    expect((await run(["alpine", "echo", "ran"], { cwd: alone })).stdout).toBe("ran\n");
+  });
+
+  test("names no script and no engine that is not there", async () => {
+    expect(await said("./rootfs", "/nowhere")).toMatch(
+      /: where docker is, mkdir -p .*; or unpack the archive of one: tar -xf /,
+    );
+    expect(await said("./rootfs", "/nowhere")).not.toContain("build-rootfs");
   });
 });
 
@@ -145,14 +199,14 @@ describe("without privileges", () => {
     ]);
     expect(status).toBe(125);
     expect(stderr).toContain("EPERM: operation not permitted\n");
-    expect(stderr).toContain("even root needs CAP_SYS_ADMIN for namespaces");
+    expect(stderr).toContain("the kernel makes no user namespace in a chroot");
   });
 });
 
 describe.skipIf(skipReason("python3") !== "")("a host that has run out of something is told:", () => {
   test.each([
-    ["keyctl", 122, "join a new session keyring: EDQUOT: disk quota exceeded", "kernel.keys.maxkeys"],
-    ["unshare", 28, "spawn /proc/self/exe child: ENOSPC: no space left on device", "user.max_*_namespaces"],
+    ["keyctl", 122, "join a new session keyring: EDQUOT: disk quota exceeded", "kernel.keys.root_maxkeys"],
+    ["unshare", 28, "spawn /proc/self/exe child: ENOSPC: no space left on device", "user.max_pid_namespaces"],
     ["move_mount", 28, `bind ${busybox} onto itself: ENOSPC: no space left on device`, "fs.mount-max"],
     ["signalfd4", 24, "take the signals: EMFILE: too many open files", "ulimit -n"],
   ] as const)("%s fails with %d", async (name, errno, line, setting) => {
@@ -172,7 +226,7 @@ describe("where /proc is partly covered, as in many containers,", () => {
     ]);
     expect(status).toBe(125);
     expect(stderr).toMatch(/^minibox: mount proc on \/proc \([a-z,]+\): EPERM: operation not permitted$/m);
-    expect(stderr).toContain("the kernel refuses a fresh /proc where the one we see is partly covered");
+    expect(stderr).toContain("is partly covered, as inside many containers, the kernel refuses a fresh one");
   });
 });
 

@@ -17,13 +17,35 @@ describe("the nearest known word", () => {
     expect(nearest(word, KNOWN)).toBe(expected);
   });
 
-  test("is none where more than a third is wrong", () => {
-    for (const word of ["xyz", "q", "", "completely-else"]) expect(nearest(word, KNOWN)).toBeUndefined();
+  test("is none where the word is too far from all", () => {
+    for (const word of ["xyz", "q", "", "completely-else", "net"])
+      expect(nearest(word, KNOWN)).toBeUndefined();
   });
 
   test("is the first of equally near ones, and none of nothing", () => {
-    expect(nearest("bat", ["cat", "hat"])).toBe("cat");
-    expect(nearest("bat", [])).toBeUndefined();
+    expect(nearest("bottle", ["battle", "bettle"])).toBe("battle");
+    expect(nearest("bottle", [])).toBeUndefined();
+  });
+
+  test.each([
+    ["vim", ["mim", "rim"]],
+    ["git", ["gid", "gix"]],
+    ["node", ["code", "nose"]],
+    ["w", ["[", "v", "ls"]],
+    ["ls", ["ln", "lsx", "as"]],
+    ["make", ["wake"]],
+  ] as [string, string[]][])("%s is a name of its own, not one of %p", (word, known) => {
+    expect(nearest(word, known)).toBeUndefined();
+  });
+
+  test.each([
+    ["vim", ["mim", "vi"], "vi"],
+    ["lss", ["lls", "nss", "ls"], "ls"],
+    ["touc", ["touch"], "touch"],
+    ["pyhton3", ["python3"], "python3"],
+    ["env2", ["env"], "env"],
+  ] as [string, string[], string][])("%s among %p is meant for %s", (word, known, meant) => {
+    expect(nearest(word, known)).toBe(meant);
   });
 
   test("two letters in each other's place are the likeliest slip", () => {

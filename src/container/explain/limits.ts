@@ -53,20 +53,24 @@ export function noMemory(spec: Spec): Reason {
   };
 }
 
-/** The kernel counts a user's processes at setuid and refuses at execve. Pure. */
-export function tooManyProcesses({ process, linux }: Spec): Reason {
-  const limit = process.rlimits?.find(({ type }) => type === "RLIMIT_NPROC");
-  const pids = linux.resources?.pids?.limit;
-  // where the command takes the place of the first process, the cgroup has room for it
-  if (pids !== undefined && !limit)
+/**
+ * The kernel counts a user's processes at setuid and refuses at execve; under --init the command is a process more, which
+ * --pids-limit counts. Pure.
+ */
+export function tooManyProcesses({ process, linux }: Spec, isSpawn: boolean): Reason {
+  const most = linux.resources?.pids?.limit;
+  if (isSpawn && most === 1)
     return {
-      what: `no process more is allowed: --pids-limit is ${pids}`,
+      what: "--pids-limit 1 allows one process, and with --init that is minibox",
       status: NOT_EXECUTABLE,
-      hint: "the init of --init is one of them, and the command another: raise --pids-limit",
+      hint: "give --pids-limit 2 or more, or leave --init away",
     };
+  const limit = process.rlimits?.find(({ type }) => type === "RLIMIT_NPROC");
+  const count = isSpawn ? "as many processes as" : "more processes than";
+  const alternative = most === undefined ? ", or take --pids-limit instead" : "";
   return {
-    what: `user ${process.user.uid} has more processes than its limit${limit ? ` of ${limit.soft}` : ""} allows`,
+    what: `user ${process.user.uid} has ${count} its limit${limit ? ` of ${limit.soft}` : ""} allows`,
     status: NOT_EXECUTABLE,
-    hint: "all processes of that user id on the host count: raise --ulimit nproc, or take --pids-limit instead",
+    hint: `all processes of that user id on the host count: raise --ulimit nproc${alternative}`,
   };
 }

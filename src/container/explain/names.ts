@@ -1,6 +1,6 @@
 // Owns the names that a mistaken one may have stood for: programs of the rootfs, looked for where they would be.
 
-import { nearest } from "../../errors.ts";
+import { mostSlips, nearest } from "../../errors.ts";
 import { DEFAULT_PATH } from "../../spec/default.ts";
 import { decode } from "../../sys/bytes.ts";
 import { O } from "../../sys/constants.ts";
@@ -66,7 +66,7 @@ const MOST_COMPARED = 4_000_000;
 /** The nearest name of a program in some directories. */
 export function nearestIn(place: Place, name: string, directories: readonly string[]): string | undefined {
   const names = new Set<string>();
-  const tolerance = Math.max(1, Math.floor(name.length / 3));
+  const tolerance = Math.floor(mostSlips(name)) || 1;
   const most = MOST_COMPARED / (name.length + tolerance) ** 2;
   // what differs more in length cannot be near, and need not be measured
   for (const directory of new Set(directories))

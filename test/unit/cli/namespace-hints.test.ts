@@ -1,7 +1,13 @@
 // Which setting is named when a namespace is refused.
 
 import { expect, test } from "bun:test";
-import { namespaceHint, namespaceLimit, userNamespaceSetting } from "../../../src/cli/namespace-hints.ts";
+import {
+  isFiltered,
+  namespaceHint,
+  namespaceLimit,
+  userNamespaceSetting,
+} from "../../../src/cli/namespace-hints.ts";
+import { CLONE } from "../../../src/sys/constants.ts";
 
 /** A host with these sysctls. */
 const host = (settings: Record<string, string>) => (path: string) => settings[path.replace("/proc/sys/", "")];
@@ -17,17 +23,30 @@ test.each([
   expect(namespaceHint(false, host(settings))).toContain(words);
   // what keeps only others out is no reason for root
   expect(userNamespaceSetting(true, host(settings))).toBeUndefined();
-  expect(namespaceHint(true, host(settings))).toContain("even root needs CAP_SYS_ADMIN");
+  expect(namespaceHint(true, host(settings))).toContain("a chroot around minibox");
 });
 
-test("a host that forbids nothing leaves a filter or a chroot around us", () => {
+test("a host that forbids nothing leaves a chroot around us, or a module", () => {
   expect(userNamespaceSetting(false, host({}))).toBeUndefined();
-  expect(namespaceHint(false, host({}))).toContain("a seccomp filter or a chroot");
+  expect(namespaceHint(false, host({}))).toContain("a chroot around minibox or a security module");
 });
 
-test("the kind of which there may be none is named", () => {
-  const settings = { "user/max_user_namespaces": "1000\n", "user/max_net_namespaces": "0\n" };
-  expect(namespaceLimit(host(settings))).toContain("user.max_net_namespaces is 0");
-  expect(namespaceLimit(host({ "user/max_user_namespaces": "0\n" }))).toContain("max_user_namespaces is 0");
-  expect(namespaceLimit(host({}))).toContain("as many namespaces as this user may have");
+test("a seccomp filter around us is told from none, and AppArmor's profile is named where there is one", () => {
+  const filtered = { "/proc/self/status": "Name:\tx\nSeccomp:\t2\nSeccomp_filters:\t1\n" };
+  expect(isFiltered(host(filtered))).toBe(true);
+  expect(isFiltered(host({ "/proc/self/status": "Seccomp:\t0\nSeccomp_filters:\t2\n" }))).toBe(false);
+  expect(namespaceHint(true, host(filtered))).toEndWith(
+    "--security-opt seccomp=unconfined --security-opt systempaths=unconfined (podman: unmask=ALL)",
+  );
+  expect(
+    namespaceHint(true, host({ ...filtered, "/proc/self/attr/current": "docker-default (enforce)\n" })),
+  ).toEndWith(" --security-opt apparmor=unconfined");
+});
+
+test("the kind of which there may be none is named, of those that were asked for", () => {
+  const settings = { "user/max_user_namespaces": "0\n", "user/max_net_namespaces": "0\n" };
+  const { CLONE_NEWNET, CLONE_NEWUSER, CLONE_NEWPID } = CLONE;
+  expect(namespaceLimit(CLONE_NEWNET, host(settings))).toContain("user.max_net_namespaces is 0");
+  expect(namespaceLimit(CLONE_NEWUSER, host(settings))).toContain("user.max_user_namespaces is 0");
+  expect(namespaceLimit(CLONE_NEWPID, host(settings))).toContain("the sysctls user.max_pid_namespaces, also");
 });

@@ -198,7 +198,8 @@ describe("limits", () => {
       hint: "is --ulimit as or --memory too small?",
     });
     expect(noMemory(place.spec).hint).toBe("the host itself is short of memory");
-    expect(tooManyProcesses(spec).what).toBe("user 7 has more processes than its limit allows");
+    expect(tooManyProcesses(spec, false).what).toBe("user 7 has more processes than its limit allows");
+    expect(tooManyProcesses(spec, true).what).toBe("user 7 has as many processes as its limit allows");
   });
 });
 

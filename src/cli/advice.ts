@@ -1,0 +1,58 @@
+// Owns what is said about a word of the command line that minibox does not know: what was meant, or how minibox does
+// what docker and podman call by that word.
+
+import { nearest, type Unknown } from "../errors.ts";
+import { S_IFDIR, S_IFMT } from "../sys/constants.ts";
+import { tryStat } from "../sys/file.ts";
+import { COMMANDS_ELSEWHERE, FLAGS_ELSEWHERE } from "./elsewhere.ts";
+import { RUN_FLAGS } from "./run-flags.ts";
+
+export interface Advice {
+  /** the known words that this one stands for, as they follow "did you mean" */
+  meant?: string | undefined;
+  hint?: string | undefined;
+}
+
+/** Docker's own word first: the nearest one of ours may be something else altogether. */
+export function adviceFor(unknown: Unknown): Advice {
+  const elsewhere = (unknown.kind === "flag" ? FLAGS_ELSEWHERE : COMMANDS_ELSEWHERE).get(unknown.word);
+  if (elsewhere !== undefined) return { hint: elsewhere };
+  const meant = begunOrNear(unknown);
+  if (meant !== undefined) return { meant };
+  return { hint: unknown.kind === "flag" ? flagHint(unknown) : commandHint(unknown) };
+}
+
+/** More than these are no help. */
+const MOST_MEANT = 3;
+
+/** A word that was not written to its end, or with a slip. */
+function begunOrNear({ kind, word, known }: Unknown): string | undefined {
+  const quoted = (name: string): string => (kind === "command" ? `"${name}"` : name);
+  const begun = word.length > 3 ? known.filter((name) => name.startsWith(word)) : [];
+  // of --memory and --memory-swap it is the former
+  const stem = begun.find((name) => begun.every((other) => other.startsWith(name)));
+  if (stem !== undefined) return quoted(stem);
+  if (begun.length > 0 && begun.length <= MOST_MEANT) return begun.map(quoted).join(" or ");
+  const dashes = /^--?/.exec(word)?.[0] ?? "";
+  if (dashes === "-") return undefined;
+  const near = nearest(
+    word.slice(dashes.length),
+    known.map((name) => name.slice(dashes.length)),
+  );
+  return near === undefined ? undefined : quoted(`${dashes}${near}`);
+}
+
+function flagHint({ word, known }: Unknown): string | undefined {
+  const isOfRun = Object.entries(RUN_FLAGS).some(
+    ([name, flag]) => word === `--${name}` || ("alias" in flag && word === `-${flag.alias}`),
+  );
+  if (isOfRun && !known.includes(word)) return `it follows the command: minibox run ${word} …`;
+  return undefined;
+}
+
+function commandHint({ word, known }: Unknown): string {
+  const stat = tryStat(word);
+  if (stat && (stat.mode & S_IFMT) === S_IFDIR)
+    return `to run something in the directory of that name: minibox run ${word} COMMAND`;
+  return `the commands are ${known.join(", ")}`;
+}

@@ -1,0 +1,79 @@
+// Owns what is said where there is no root file system: how to get one with what this host has.
+
+import { nearest } from "../errors.ts";
+import { AT_FDCWD, O, S_IFDIR, S_IFMT } from "../sys/constants.ts";
+import { listDirectory, readlink, tryStat, withFd } from "../sys/file.ts";
+import { attempt } from "../sys/libc.ts";
+import { geteuid } from "../sys/process.ts";
+import { environmentVariable, workingDirectory } from "./caller.ts";
+
+/** What to do about a path that is missing, empty, or no path at all. */
+export function rootfsAdvice(path: string): string {
+  if (path.startsWith("-")) return "flags come before it: minibox run [flags] ROOTFS COMMAND";
+  const sibling = tryStat(path) ? undefined : nearDirectory(path);
+  if (sibling !== undefined) return `did you mean ${quoted(sibling)}?`;
+  const directory = quoted(imageName(path) ?? path);
+  const ways = waysToMake(path, directory);
+  return imageName(path) === undefined
+    ? `it must be a directory with a root file system in it: ${ways}`
+    : `minibox takes a directory, and pulls no images: ${ways}`;
+}
+
+/** A directory beside it with nearly that name. */
+function nearDirectory(path: string): string | undefined {
+  const slash = path.replace(/\/+$/, "").lastIndexOf("/");
+  const [above, name] = [path.slice(0, slash + 1), path.slice(slash + 1).replace(/\/+$/, "")];
+  const fd = attempt("openat", AT_FDCWD, above || ".", O.O_DIRECTORY | O.O_CLOEXEC, 0);
+  if (fd < 0) return undefined;
+  const names = withFd(fd, () => listDirectory(fd)).filter((other) => isDirectory(`${above}${other}`));
+  const near = nearest(name, names);
+  return near === undefined ? undefined : `${above}${near}`;
+}
+
+const isDirectory = (path: string): boolean => ((tryStat(path)?.mode ?? 0) & S_IFMT) === S_IFDIR;
+
+/** The last part of what looks like the name of an image (alpine, docker.io/library/alpine:3): a directory's name. */
+function imageName(path: string): string | undefined {
+  if (/^[./]|root/.test(path) || tryStat(path)) return undefined;
+  return /^(?:[a-z0-9.-]+(?::\d+)?\/)*([a-z0-9]+(?:[._-]+[a-z0-9]+)*)(?::[\w.-]+)?(?:@sha256:[0-9a-f]+)?$/.exec(
+    path,
+  )?.[1];
+}
+
+/** Commands that work here, as far as can be seen. */
+function waysToMake(path: string, directory: string): string {
+  const image = imageName(path) === undefined ? "IMAGE" : quoted(path);
+  const script = besideMinibox("scripts/build-rootfs.sh");
+  const engine = ["docker", "podman"].find((name) => findProgram(name) !== undefined);
+  const unpack = `mkdir -p ${directory} && ${engine ?? "docker"} export $(${engine ?? "docker"} create ${image} sh) | tar -xC ${directory}`;
+  if (script !== undefined && image === "IMAGE") return `${script} ${directory} makes one`;
+  if (engine !== undefined) return `${unpack} unpacks ${image === "IMAGE" ? "an image" : "this one"}`;
+  if (script !== undefined) return `${script} ${directory} makes one of what is here`;
+  if (geteuid() === 0 && findProgram("debootstrap") !== undefined)
+    return `debootstrap --variant=minbase stable ${directory} makes one of Debian`;
+  return `where docker is, ${unpack} makes one; or unpack the archive of one: tar -xf ROOTFS.tar.gz -C ${directory}`;
+}
+
+/** A file of the source tree that this binary was built in, as seen from here. */
+function besideMinibox(name: string): string | undefined {
+  const binary = readlink("/proc/self/exe");
+  const path = `${binary.slice(0, binary.lastIndexOf("/"))}/${name}`;
+  if (!isExecutable(path)) return undefined;
+  const here = `${workingDirectory()}/`;
+  return quoted(path.startsWith(here) ? path.slice(here.length) : path);
+}
+
+const isExecutable = (path: string): boolean => {
+  const mode = tryStat(path)?.mode ?? 0;
+  return (mode & S_IFMT) !== S_IFDIR && (mode & 0o111) !== 0;
+};
+
+const findProgram = (name: string): string | undefined =>
+  (environmentVariable("PATH") ?? "")
+    .split(":")
+    .map((directory) => `${directory}/${name}`)
+    .find((path) => path.startsWith("/") && isExecutable(path));
+
+/** A word as a shell reads it back. */
+const quoted = (word: string): string =>
+  /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
