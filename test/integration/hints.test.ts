@@ -176,12 +176,21 @@ libc, i = ctypes.CDLL(None), 0
 while libc.syscall(add_key, b"user", b"minibox-test-%d" % i, b"x", 1, -2) > 0: i += 1
 print("full", flush=True); sys.stdin.read()`;
 
+  /** Executes its words with a session keyring, as a login gives one: only a second one counts against the quota. */
+  const LOGGED_IN = `
+import ctypes, os, platform, sys
+keyctl, KEYCTL_JOIN_SESSION_KEYRING = 219 if platform.machine() == "aarch64" else 250, 1
+ctypes.CDLL(None).syscall(keyctl, KEYCTL_JOIN_SESSION_KEYRING, None)
+os.execv(sys.argv[1], sys.argv[1:])`;
+  const loggedIn = (...words: string[]): Promise<Result> =>
+    execute(["python3", "-c", LOGGED_IN, MINIBOX, "run", ...words]);
+
   test("a user who has no room for one more keyring", async () => {
     const filling = Bun.spawn(["python3", "-c", FILL], { stdin: "pipe", stdout: "pipe" });
     const reader = filling.stdout.getReader();
     expect(new TextDecoder().decode((await reader.read()).value)).toStartWith("full");
-    const { status, stderr } = await run(["--userns", "2017000000:2017000000:65536", busybox, "true"]);
-    const other = await run(["--userns", "2017100000:2017100000:65536", busybox, "echo", "other"]);
+    const { status, stderr } = await loggedIn("--userns", "2017000000:2017000000:65536", busybox, "true");
+    const other = await loggedIn("--userns", "2017100000:2017100000:65536", busybox, "echo", "other");
     filling.stdin.end();
     await filling.exited;
     expect(status).toBe(125);
