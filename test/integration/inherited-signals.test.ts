@@ -31,15 +31,15 @@ describe.skipIf(skip !== "").each(CALLERS)("under %s", (_, caller) => {
   test.each([
     ["root", []],
     ["root with an init", ["--init"]],
-    ["root with a user namespace", ["--uidmap", "0:0:65536"]],
-    ["root with a user namespace and an init", ["--uidmap", "0:0:65536", "--init"]],
+    ["root with a user namespace", ["--userns", "100000:100000:65536"]],
+    ["root with a user namespace and an init", ["--userns", "100000:100000:65536", "--init"]],
   ])("%s has the command's exit code", async (_, flags) => {
     const words = [...caller, MINIBOX, "run", ...flags, busybox, "/bin/sh", "-c", LOOK];
     expect(await execute(words)).toEqual({ status: 7, stdout: NONE, stderr: "" });
   });
 
   test.each([[[]], [["--init"]]])("an ordinary user has it too, with %p", async (flags) => {
-    const words = [place.minibox, "run", ...flags, place.rootfs, "/bin/sh", "-c", LOOK];
+    const words = [place.minibox, "run", "-q", ...flags, place.rootfs, "/bin/sh", "-c", LOOK];
     const result = await execute([...caller, ...userWords(words)], { cwd: "/" });
     expect(result).toEqual({ status: 7, stdout: NONE, stderr: "" });
   });
