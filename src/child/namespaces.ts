@@ -4,7 +4,15 @@ import type { Namespace, Spec } from "../spec/types.ts";
 import { CLONE, O } from "../sys/constants.ts";
 import { close, open, withFd } from "../sys/file.ts";
 import { call, step } from "../sys/libc.ts";
-import { loopbackUp, NAMESPACE_FLAGS, setdomainname, sethostname, setns, unshare } from "../sys/namespace.ts";
+import {
+  loopbackUp,
+  NAMESPACE_FLAGS,
+  openToAllUsers,
+  setdomainname,
+  sethostname,
+  setns,
+  unshare,
+} from "../sys/namespace.ts";
 
 /** The pid namespace is the parent's work: it holds for processes made after it, so it must exist before us. */
 const MADE_BY_PARENT = CLONE.CLONE_NEWPID;
@@ -59,5 +67,8 @@ export function nameHost(spec: Spec, network: number | undefined): void {
   if (network === undefined && isNew(spec, "network")) {
     step("bring up the loopback interface", "a new network namespace has nothing but lo, and that is down");
     loopbackUp();
+    // only groups that have a mapping here are taken
+    const groups = spec.linux.gidMappings?.find(({ containerID }) => containerID === 0)?.size ?? 0;
+    if (groups > 0) openToAllUsers(groups - 1);
   }
 }

@@ -5,7 +5,10 @@ import type { Spec } from "../spec/types.ts";
 import { CLONE } from "../sys/constants.ts";
 import { close, open } from "../sys/file.ts";
 import { attempt, step } from "../sys/libc.ts";
-import { loopbackUp, setns, unshare } from "../sys/namespace.ts";
+import { loopbackUp, openToAllUsers, setns, unshare } from "../sys/namespace.ts";
+
+/** The last group that ping_group_range takes. */
+const GROUP_MAX = 2 ** 31 - 1;
 
 /** True where the spec wants a new one, owned by our own user namespace. */
 function wanted(spec: Spec): boolean {
@@ -31,6 +34,7 @@ export function makeNetwork(spec: Spec): number | undefined {
   try {
     unshare(CLONE.CLONE_NEWNET);
     loopbackUp();
+    openToAllUsers(GROUP_MAX);
     return open("/proc/thread-self/ns/net", 0);
   } finally {
     setns(own, CLONE.CLONE_NEWNET);

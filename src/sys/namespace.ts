@@ -1,9 +1,9 @@
 // Owns namespaces: unshare(2), setns(2), and what is set up right inside a new one.
 
 import { cstring, encode } from "./bytes.ts";
-import { AF_INET, CLONE, IOCTL, SOCK_CLOEXEC, SOCK_DGRAM } from "./constants.ts";
+import { AF_INET, AT_FDCWD, CLONE, IOCTL, O, SOCK_CLOEXEC, SOCK_DGRAM } from "./constants.ts";
 import { close } from "./file.ts";
-import { call } from "./libc.ts";
+import { attempt, call } from "./libc.ts";
 
 /** unshare(2). @throws SysError */
 export const unshare = (flags: number): number => call("unshare", flags);
@@ -34,6 +34,22 @@ export function loopbackUp(): void {
   } finally {
     close(fd);
   }
+}
+
+/**
+ * Lets every user of this new network namespace listen on any port, and the groups up to `lastGroup` send pings
+ * (ip(7), icmp(7)): whoever is in it has it to himself. Where the kernel will not, its own rules stay.
+ */
+export function openToAllUsers(lastGroup: number): void {
+  trySysctl("ip_unprivileged_port_start", "0");
+  trySysctl("ping_group_range", `0 ${lastGroup}`);
+}
+
+function trySysctl(name: string, value: string): void {
+  const fd = attempt("openat", AT_FDCWD, `/proc/sys/net/ipv4/${name}`, O.O_WRONLY | O.O_CLOEXEC, 0);
+  if (fd < 0) return;
+  attempt("write", fd, value, value.length);
+  close(fd);
 }
 
 /** OCI's namespace names and the kernel's flags (runtime-spec, config-linux.md "Namespaces"). */

@@ -1,9 +1,24 @@
 import { describe, expect, test } from "bun:test";
 import { existsSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { attackRootfs } from "../support/attack.ts";
 import { execute, leavesNothing, MINIBOX, rootfs, run, scratchRootfs } from "../support/minibox.ts";
 
 const busybox = rootfs("busybox");
 leavesNothing();
+
+/** What ping(8) does where it has no privilege: an echo request over icmp(7)'s datagram socket. */
+const PING = `#include <arpa/inet.h>
+#include <netinet/ip_icmp.h>
+#include <stdio.h>
+#include <sys/socket.h>
+int main(void) {
+  struct sockaddr_in to = { .sin_family = AF_INET, .sin_addr = { htonl(INADDR_LOOPBACK) } };
+  struct icmphdr echo = { .type = ICMP_ECHO }, reply;
+  int s = socket(AF_INET, SOCK_DGRAM, IPPROTO_ICMP);
+  if (s < 0 || sendto(s, &echo, sizeof echo, 0, (void *)&to, sizeof to) < 0) { perror("ping"); return 1; }
+  if (recv(s, &reply, sizeof reply, 0) > 0 && reply.type == ICMP_ECHOREPLY) puts("answered");
+  return 0;
+}`;
 
 describe("--network none, the default,", () => {
   test("has loopback only, and it is up", async () => {
@@ -27,6 +42,20 @@ describe("--network none, the default,", () => {
     expect((await run([busybox, "sh", "-c", script])).stdout).toBe("root:x:0:\n1\n");
   });
 
+  test.each([
+    ["root", []],
+    ["a user namespace's root", ["--userns", "300000:300000:70000"]],
+  ])("is open to every user, as in docker: port 80 and pings, made by %s", async (_, flags) => {
+    const root = attackRootfs({ ping: PING });
+    try {
+      const script = "httpd -p 127.0.0.1:80 -h /etc; wget -q -O - http://127.0.0.1/group | head -1; /ping";
+      const { stdout, stderr } = await run([...flags, "-u", "65534:65534", root.path, "sh", "-c", script]);
+      expect([stdout, stderr]).toEqual(["root:x:0:\nanswered\n", ""]);
+    } finally {
+      root.remove();
+    }
+  });
+
   test("reaches nothing of the host's", async () => {
     const server = Bun.serve({ port: 0, hostname: "127.0.0.1", fetch: () => new Response("host") });
     try {
@@ -43,6 +72,16 @@ describe("--network host", () => {
   test("sees the host's interfaces", async () => {
     const { stdout } = await run(["--network", "host", "--overlay", busybox, "ls", "/sys/class/net"]);
     expect(stdout.trim().split("\n").sort()).toEqual(readdirSync("/sys/class/net").sort());
+  });
+
+  test("leaves the host's settings alone", async () => {
+    const names = ["ip_unprivileged_port_start", "ping_group_range"].map(
+      (name) => `/proc/sys/net/ipv4/${name}`,
+    );
+    const host = names.map((name) => readFileSync(name, "utf8")).join("");
+    expect((await run(["--network", "host", busybox, "cat", ...names])).stdout).toBe(host);
+    await run([busybox, "true"]);
+    expect(names.map((name) => readFileSync(name, "utf8")).join("")).toBe(host);
   });
 
   const hasNameServers = existsSync("/etc/resolv.conf");
