@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { attackRootfs } from "../support/attack.ts";
 import { run } from "../support/minibox.ts";
+import { numbersOf } from "../unit/seccomp/support/reference.ts";
 
 /** Makes one call with zeros, by its number, and prints its errno. */
 const CALL = `#include <errno.h>
@@ -62,6 +63,33 @@ describe("the default filter", () => {
     const { stdout } = await run([...flags, root.path, "/call", NUMBER.mount, NUMBER.keyctl]);
     expect(stdout).not.toStartWith(EPERM);
     expect(stdout).toEndWith(`\n${EPERM}`);
+  });
+
+  // One of the calls that each brings; with senseless arguments it fails, and does nothing.
+  const BRINGS = {
+    CAP_BPF: "bpf",
+    CAP_DAC_READ_SEARCH: "open_by_handle_at",
+    CAP_PERFMON: "perf_event_open",
+    CAP_SYS_ADMIN: "setns",
+    CAP_SYS_BOOT: "reboot",
+    CAP_SYS_CHROOT: "chroot",
+    CAP_SYS_MODULE: "delete_module",
+    CAP_SYS_NICE: "get_mempolicy",
+    CAP_SYS_PACCT: "acct",
+    CAP_SYS_PTRACE: "kcmp",
+    CAP_SYS_TIME: "clock_settime",
+    CAP_SYSLOG: "syslog",
+    ...(x64 ? { CAP_SYS_RAWIO: "iopl" } : {}),
+  };
+  const numbers = numbersOf(x64 ? "x86_64" : "aarch64");
+  const getrandom = `${numbers.getrandom}`;
+
+  test.each(Object.entries(BRINGS))("%s brings %s, beside what all have", async (cap, name) => {
+    const words = [root.path, "/call", `${numbers[name]}`, getrandom];
+    const without = await run(["--cap-drop", cap, ...words]);
+    expect(without.stdout).toMatch(/^1\n(0|14|22)\n$/); // EPERM; getrandom takes or scolds its arguments
+    const { stdout } = await run(["--cap-add", cap, ...words]);
+    expect(stdout).toMatch(/^(?!1\n)\d+\n(0|14|22)\n$/);
   });
 });
 
