@@ -56,7 +56,8 @@ function confine(
   leaveKeyring();
   resetPersonality();
   if (!request.overlay) reportMade((path, inode) => send(socket, { type: "made", path, inode }));
-  const root = prepareRoot(request, spec, handed?.root, warn); // a mount of its own, that pivot_root can make the root
+  const made = prepareRoot(request, spec, handed?.root, warn); // a mount of its own, that pivot_root can make the root
+  const { root } = made;
   joinCgroup(request.cgroupFiles, handed?.cgroupFiles); // before the cgroup namespace, whose root is where we are now
   unshareCgroupNamespace(spec);
   // on the host's side of the root still: sources of binds are host paths
@@ -69,7 +70,7 @@ function confine(
   setOomScore(proc, request);
   protectPaths(root, request, trees);
   if (spec.root.readonly) makeDirectory(root, process);
-  sealRoot(root, spec); // after the last mount point was made
+  sealRoot(made, spec); // after the last mount point was made
   changeRoot(root, request, warn);
   limitResources(process, request.init);
   filterCallsEarly(socket, request);

@@ -19,9 +19,17 @@ import {
 } from "../sys/mount.ts";
 import { fileSystemType, OVERLAYFS_SUPER_MAGIC } from "../sys/statfs.ts";
 import { Refusal } from "./refusal.ts";
+import { attachCovers, coverSubmounts, findSubmounts, openSubmounts, sealSubmounts } from "./submounts.ts";
+
+/** The container's root, as descriptors. */
+export interface Root {
+  root: number;
+  /** the host's mounts below it, opened where they are to be sealed with it */
+  submounts: number[];
+}
 
 /**
- * Makes the rootfs a mount that nothing propagates from; returns its descriptor. `handed` is a copy of its mount that
+ * Makes the rootfs a mount that nothing propagates from. `handed` is a copy of its mount that
  * the parent made, where we could not: its own path may lead through directories that are closed to us. @throws SysError
  */
 export function prepareRoot(
@@ -29,10 +37,11 @@ export function prepareRoot(
   spec: Spec,
   handed: number | undefined,
   warn: (message: string) => void,
-): number {
+): Root {
   step("make every mount private", "what is mounted from here on must not appear on the host");
   mount(null, "/", null, MS.MS_REC | MS.MS_PRIVATE, null);
-  const { path } = spec.root;
+  const { path, readonly } = spec.root;
+  const inner = readonly || request.overlay ? findSubmounts(spec) : [];
   // over "/" it is seen only by who starts there anew, and every user may walk to it
   const place = handed === undefined ? path : "/";
   step(
@@ -41,7 +50,8 @@ export function prepareRoot(
   );
   const tree = handed ?? openTree(AT_FDCWD, path, AT.AT_RECURSIVE);
   attach(tree, place);
-  return request.overlay ? coverWithOverlay(tree, place, spec, warn) : tree;
+  if (request.overlay) return coverWithOverlay(tree, place, spec, inner, warn);
+  return { root: tree, submounts: openSubmounts(tree, inner) };
 }
 
 function attach(tree: number, path: string): void {
@@ -54,7 +64,13 @@ function attach(tree: number, path: string): void {
  * A tmpfs takes what is written, the rootfs below it is only read; both end with the overlay. They need a place only
  * until that is made: another mount at the same place would keep the old root from being detached.
  */
-function coverWithOverlay(lower: number, place: string, spec: Spec, warn: (message: string) => void): number {
+function coverWithOverlay(
+  lower: number,
+  place: string,
+  spec: Spec,
+  inner: readonly string[],
+  warn: (message: string) => void,
+): Root {
   step("mount a throw-away layer", "writes go to memory; the rootfs stays as it is");
   const { mountLabel } = spec.linux;
   const label: [string, string][] = mountLabel ? [["context", mountLabel]] : [];
@@ -64,39 +80,52 @@ function coverWithOverlay(lower: number, place: string, spec: Spec, warn: (messa
     MOUNT_ATTR.MOUNT_ATTR_NOSUID | MOUNT_ATTR.MOUNT_ATTR_NODEV,
   );
   attach(layer, place);
-  fillLayer(layer, lower);
   const userNamespace = inUserNamespace(spec);
+  const overlay = (directory: number, number: number | "", attributes: number): number => {
+    fillLayer(layer, directory, number);
+    const options = overlayOptions(layer, directory, number, userNamespace);
+    return mountDetached("overlay", [...options, ...label], attributes);
+  };
+  const root = tryCover(() => overlay(lower, "", 0), lower, userNamespace, spec);
   if (userNamespace) checkMarks(layer, warn);
-  const root = mountOverlay([...overlayOptions(layer, lower, userNamespace), ...label], lower);
+  const covers = coverSubmounts(lower, inner, overlay, warn);
   for (const fd of [layer, lower]) {
     detach(fdPath(fd));
     attempt("close", fd);
   }
   attach(root, place);
-  return root;
+  return { root, submounts: attachCovers(root, covers) };
 }
 
-/** A stack of file systems is two deep at most (FILESYSTEM_MAX_STACK_DEPTH): an overlay's own lower directory may be an overlay, that one's not. */
-function mountOverlay(options: [string, string | null][], lower: number): number {
+/** The kernel says EINVAL for each of these. @throws Refusal, SysError */
+function tryCover(cover: () => number, lower: number, userNamespace: boolean, spec: Spec): number {
   try {
-    return mountDetached("overlay", options, 0);
+    return cover();
   } catch (error) {
-    if (isErrno(error, EINVAL) && fileSystemType(lower) === OVERLAYFS_SUPER_MAGIC)
+    if (!isErrno(error, EINVAL)) throw error;
+    // a stack of file systems is two deep at most (FILESYSTEM_MAX_STACK_DEPTH)
+    if (fileSystemType(lower) === OVERLAYFS_SUPER_MAGIC)
       throw new Refusal(
         "--overlay: the rootfs lies on an overlay that is itself on another, and the kernel stacks no more than two: put the rootfs on another file system, or leave --overlay away",
       );
-    throw error;
+    // an ordinary user may not look below what is mounted over a directory, and overlayfs would (mount_namespaces(7))
+    const [path] = userNamespace ? findSubmounts({ ...spec, mounts: [] }) : [];
+    if (path === undefined) throw error;
+    throw new Refusal(
+      `--overlay: something is mounted on ${path} in the rootfs, and the kernel lets an ordinary user not look below that`,
+    );
   }
 }
 
-function fillLayer(layer: number, lower: number): void {
-  for (const name of ["upper", "work"]) call("mkdirat", layer, name, 0o755);
+function fillLayer(layer: number, lower: number, number: number | ""): void {
+  const upper = `upper${number}`;
+  for (const name of [upper, `work${number}`]) call("mkdirat", layer, name, 0o755);
   // the top of an overlay shows the upper directory's own owner and mode
   const { uid, gid, mode } = statx(lower);
-  const owned = attempt("fchownat", layer, "upper", uid, gid, 0);
+  const owned = attempt("fchownat", layer, upper, uid, gid, 0);
   // in a user namespace an owner that it does not know cannot be given
-  if (owned < 0 && owned !== -EINVAL) throw new SysError("fchownat", ["upper", uid, gid], -owned);
-  call("fchmodat", layer, "upper", mode & 0o7777);
+  if (owned < 0 && owned !== -EINVAL) throw new SysError("fchownat", [upper, uid, gid], -owned);
+  call("fchmodat", layer, upper, mode & 0o7777);
 }
 
 /** In a user namespace overlayfs marks a replaced directory with user.*, which a tmpfs can keep since Linux 6.6. */
@@ -107,13 +136,18 @@ function checkMarks(layer: number, warn: (message: string) => void): void {
 }
 
 /** By descriptor: a path may hold ':' and ',', which mean something to overlayfs. */
-function overlayOptions(layer: number, lower: number, userNamespace: boolean): [string, string | null][] {
+function overlayOptions(
+  layer: number,
+  lower: number,
+  number: number | "",
+  userNamespace: boolean,
+): [string, string | null][] {
   const base = fdPath(layer);
   const options: [string, string | null][] = [
     ["source", "overlay"],
     ["lowerdir", fdPath(lower)],
-    ["upperdir", `${base}/upper`],
-    ["workdir", `${base}/work`],
+    ["upperdir", `${base}/upper${number}`],
+    ["workdir", `${base}/work${number}`],
   ];
   // its marks go to user.*, since trusted.* takes a capability outside (kernel documentation, overlayfs)
   if (userNamespace) options.push(["userxattr", null]);
@@ -125,11 +159,12 @@ function inUserNamespace(spec: Spec): boolean {
   return false;
 }
 
-/** Read-only root, where it is asked for. @throws SysError */
-export function sealRoot(root: number, spec: Spec): void {
+/** Read-only root, where it is asked for, with what the host has mounted in it. @throws SysError */
+export function sealRoot({ root, submounts }: Root, spec: Spec): void {
   if (!spec.root.readonly) return;
   step("make the root read-only");
   setMountAttributes(root, { set: MOUNT_ATTR.MOUNT_ATTR_RDONLY });
+  sealSubmounts(submounts);
 }
 
 /** Makes the prepared mount "/", and the host's tree unreachable. @throws SysError */

@@ -1,0 +1,106 @@
+// Owns what is mounted below the rootfs on the host, where that matters: with --read-only each such mount is read-only
+// too, and --overlay, which looks into one file system only, covers each with a layer of its own.
+
+import type { Spec } from "../spec/types.ts";
+import { AT, MOUNT_ATTR, O, RESOLVE, S_IFDIR, S_IFMT } from "../sys/constants.ts";
+import { EINVAL, isErrno, SysError } from "../sys/errno.ts";
+import { close, readFile, statx, tryOpenat2, withFd } from "../sys/file.ts";
+import { moveMount, openTree, setMountAttributes } from "../sys/mount.ts";
+import { mountFlags } from "../sys/statfs.ts";
+
+/** The kernel's table has a line for each mount of the host. */
+const LARGEST_TABLE = 1 << 28;
+
+/**
+ * The paths inside the rootfs at which something else is mounted, the outer ones first (proc_pid_mountinfo(5)); without
+ * those that a mount of the container's own hides. To be called before anything is mounted. @throws SysError
+ */
+export function findSubmounts({ root, mounts }: Spec): string[] {
+  const found = new Set<string>();
+  for (const line of readFile("/proc/self/mountinfo", LARGEST_TABLE).split("\n")) {
+    const place = line
+      .split(" ")[4]
+      ?.replace(/\\([0-7]{3})/g, (_, digits) => String.fromCharCode(Number.parseInt(digits, 8)));
+    if (place?.startsWith(`${root.path}/`)) found.add(place.slice(root.path.length));
+  }
+  return [...found]
+    .filter(
+      (path) =>
+        !mounts?.some(({ destination }) => path === destination || path.startsWith(`${destination}/`)),
+    )
+    .sort((a, b) => a.split("/").length - b.split("/").length);
+}
+
+/** A submount's descriptor, or -errno; one that another mount hides may be found no more. */
+const tryOpenSubmount = (root: number, path: string): number =>
+  tryOpenat2(root, path, O.O_PATH, RESOLVE.RESOLVE_IN_ROOT | RESOLVE.RESOLVE_NO_SYMLINKS);
+
+/** Opens those that are there, before anything comes to lie upon them. */
+export const openSubmounts = (root: number, paths: readonly string[]): number[] =>
+  paths.map((path) => tryOpenSubmount(root, path)).filter((fd) => fd >= 0);
+
+/** Makes them read-only, and closes them. @throws SysError */
+export function sealSubmounts(submounts: readonly number[]): void {
+  for (const fd of submounts)
+    withFd(fd, () => {
+      try {
+        setMountAttributes(fd, { set: MOUNT_ATTR.MOUNT_ATTR_RDONLY });
+      } catch (error) {
+        // a directory below a mount that hides the submount
+        if (!isErrno(error, EINVAL)) throw error;
+      }
+    });
+}
+
+/** A submount's stand-in, not attached yet. */
+export interface Cover {
+  path: string;
+  tree: number;
+}
+
+/**
+ * Makes the stand-ins of submounts by `overlay`, which is called with a directory to be covered, a number of its own
+ * and the attributes of its mount. What cannot be covered (a file, a file system that overlayfs does not take) is
+ * shown read-only. @throws SysError
+ */
+export function coverSubmounts(
+  lower: number,
+  paths: readonly string[],
+  overlay: (directory: number, number: number, attributes: number) => number,
+  warn: (message: string) => void,
+): Cover[] {
+  const covers: Cover[] = [];
+  for (const path of paths) {
+    const source = tryOpenSubmount(lower, path);
+    if (source < 0) continue;
+    const tree = withFd(source, () => {
+      const isDirectory = (statx(source).mode & S_IFMT) === S_IFDIR;
+      try {
+        if (isDirectory) return overlay(source, covers.length + 1, mountFlags(source) & KEPT);
+      } catch (error) {
+        if (!(error instanceof SysError)) throw error;
+      }
+      warn(`--overlay: ${path} of the rootfs, a mount of its own, can only be read in the container`);
+      const copy = openTree(source, "", AT.AT_EMPTY_PATH);
+      setMountAttributes(copy, { set: MOUNT_ATTR.MOUNT_ATTR_RDONLY });
+      return copy;
+    });
+    covers.push({ path, tree });
+  }
+  return covers;
+}
+
+const KEPT = MOUNT_ATTR.MOUNT_ATTR_NOSUID | MOUNT_ATTR.MOUNT_ATTR_NODEV | MOUNT_ATTR.MOUNT_ATTR_NOEXEC;
+
+/** Attaches them in the root, in their order; returns their descriptors. @throws SysError */
+export function attachCovers(root: number, covers: readonly Cover[]): number[] {
+  const attached: number[] = [];
+  for (const { path, tree } of covers) {
+    const place = tryOpenSubmount(root, path);
+    if (place >= 0) {
+      withFd(place, () => moveMount(tree, place));
+      attached.push(tree);
+    } else close(tree);
+  }
+  return attached;
+}
