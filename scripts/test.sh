@@ -43,6 +43,7 @@ needs gdb gdb
 [ "${CI:-}" != true ] || needs redis-server redis-server
 [ "${CI:-}" != true ] || needs pg_ctlcluster postgresql
 compgen -G '/usr/lib/libnss_extrausers.so.2' >/dev/null || packages+=(libnss-extrausers)
+needs aarch64-linux-gnu-as binutils-aarch64-linux-gnu
 compgen -G '/boot/vmlinuz-*-cloud-amd64' >/dev/null || packages+=(linux-image-cloud-amd64)
 if ((${#packages[@]} > 0)) && command -v apt-get >/dev/null && [ "$(id -u)" = 0 ]; then
   echo "installing what the tests need: ${packages[*]}" >&2

@@ -3,7 +3,7 @@
 
 import { NoRootfsError, RunError } from "../errors.ts";
 import { AT_FDCWD, O, RESOLVE, S_IFDIR, S_IFMT, S_IFREG } from "../sys/constants.ts";
-import { ENOENT, errnoText, SysError } from "../sys/errno.ts";
+import { EMFILE, ENOENT, errnoText, SysError } from "../sys/errno.ts";
 import { listDirectory, open, pathOf, statx, tryOpenat2, tryStat, withFd } from "../sys/file.ts";
 import { attempt } from "../sys/libc.ts";
 
@@ -31,7 +31,7 @@ export function checkRootfs(path: string): string {
       return absolute;
     });
   } catch (error) {
-    if (error instanceof SysError) throw new RunError(`the rootfs ${path}: ${errnoText(error.errno)}`);
+    if (error instanceof SysError) throw unreadable(path, error.errno);
     throw error;
   }
 }
@@ -61,8 +61,14 @@ export function resolvConfFor(rootfs: string): string | undefined {
   });
 }
 
-function missing(path: string): RunError {
+/** Where the rootfs has no part in it, the hint is that of the call. */
+function unreadable(path: string, errno: number): Error {
+  if (errno === EMFILE) return new SysError("openat", [path], errno, `open the rootfs ${path}`);
+  return new RunError(`the rootfs ${path}: ${errnoText(errno)}`);
+}
+
+function missing(path: string): Error {
   const errno = -attempt("openat", AT_FDCWD, path, O.O_PATH | O.O_CLOEXEC, 0);
-  if (errno > 0 && errno !== ENOENT) return new RunError(`the rootfs ${path}: ${errnoText(errno)}`);
+  if (errno > 0 && errno !== ENOENT) return unreadable(path, errno);
   return new NoRootfsError(`the rootfs ${path} does not exist`, path);
 }

@@ -1,0 +1,224 @@
+// Starting where there is little: limits of the caller's, no /proc, no working directory, no standard descriptors. What
+// can run runs; what cannot says so in one line of minibox's own, with exit code 125.
+
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { mkdirSync, mkdtempSync, rmdirSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { execute, MINIBOX, type Result, rootfs, skipped, skipReason } from "../support/minibox.ts";
+import { makePlace, type Place, userWords } from "../support/user.ts";
+
+setDefaultTimeout(60_000);
+const skip = skipReason("setpriv", "prlimit", "unshare", "newuidmap");
+const busybox = skip ? "" : rootfs("busybox");
+let place: Place;
+let scratch = "";
+beforeAll(() => {
+  if (!skip) place = makePlace();
+  scratch = mkdtempSync("/tmp/minibox-test-");
+});
+afterAll(() => {
+  place?.remove();
+  rmSync(scratch, { recursive: true, force: true });
+});
+
+/** The ways in which minibox's processes start: each is another sequence of starts of its runtime. */
+const SHAPES: [string, () => string[]][] = [
+  ["root", () => [MINIBOX, "run", busybox]],
+  ["root with an init", () => [MINIBOX, "run", "--init", busybox]],
+  ["root with a user namespace", () => [MINIBOX, "run", "--uidmap", "0:0:65536", busybox]],
+  ["an ordinary user", () => userWords([place.minibox, "run", place.rootfs])],
+];
+
+const inShell = (before: string, words: readonly string[]): Promise<Result> =>
+  execute(["bash", "-c", `${before}; exec "$@"`, "bash", ...words], { cwd: "/" });
+
+const RAN = { status: 7, stdout: "ran\n", stderr: "" };
+const COMMAND = ["/bin/sh", "-c", "echo ran; exit 7"];
+
+describe.skipIf(skip !== "").each(SHAPES)("%s", (_, shape) => {
+  // on x86-64 half of each of these is enough; "" for a caller's usual ones
+  test.each(["", "ulimit -s 320", "ulimit -n 24", "ulimit -v 2000000", "ulimit -d 2000000", "ulimit -l 0"])(
+    "runs under '%s'",
+    async (limit) => expect(await inShell(limit || ":", [...shape(), ...COMMAND])).toEqual(RAN),
+  );
+
+  test.each([
+    [
+      "ulimit -s 16",
+      /^minibox: the stack is too small .*: ulimit -s says 16, and it takes \d+: .*--ulimit stack/,
+    ],
+    [
+      "ulimit -s 128",
+      /^minibox: the stack is too small .*: ulimit -s says 128, and it takes \d+: .*--ulimit stack/,
+    ],
+    [
+      "ulimit -n 4",
+      /^minibox: too few files may be open .*: ulimit -n says 4, and it takes \d+: .*--ulimit nofile/,
+    ],
+    ["ulimit -n 8", /^minibox: .*: EMFILE: too many open files\n {2}.* raise ulimit -n, which is 8, /],
+    [
+      "ulimit -f 0",
+      /^minibox: .*: EFBIG: file too large\n {2}.* raise ulimit -f, which is 0, .*--ulimit fsize/,
+    ],
+    [
+      "ulimit -v 250000",
+      /^minibox: the address space is too small .*: ulimit -v says 250000, and it takes \d+: /,
+    ],
+    [
+      "ulimit -d 60000",
+      /^minibox: too little memory is allowed .*: ulimit -d says 60000, and it takes \d+: /,
+    ],
+  ])("says what is too little under '%s', with the number", async (limit, words) => {
+    const { status, stdout, stderr } = await inShell(limit, [...shape(), ...COMMAND]);
+    expect([status, stdout]).toEqual([125, ""]);
+    expect(stderr).toMatch(words);
+    expect(stderr).toMatch(/^minibox: [^\n]+\n( {2}[^\n]+\n)?$/);
+  });
+
+  test.each([
+    ["-s", 32, 288, 32],
+    ["-n", 4, 20, 1],
+    ["-v", 150_000, 3_000_000, 150_000],
+    ["-d", 50_000, 2_500_000, 150_000],
+  ])("runs, or says why not, with each value of ulimit %s", async (flag, from, to, step) => {
+    let runs = 0;
+    for (let value = from; value <= to; value += step) {
+      const { status, stdout, stderr } = await inShell(`ulimit ${flag} ${value}`, [...shape(), ...COMMAND]);
+      if (status === RAN.status) runs++;
+      const said = status === RAN.status ? /^$/ : /^minibox: [^\n]+\n( {2}[^\n]+\n)?$/;
+      expect([value, status, stdout, stderr]).toEqual(
+        status === RAN.status
+          ? [value, RAN.status, RAN.stdout, ""]
+          : [value, 125, "", expect.stringMatching(said)],
+      );
+    }
+    expect(runs).toBeGreaterThan(0);
+  });
+
+  test("runs in a working directory that was deleted", async () => {
+    const script = 'cd "$(mktemp -d /tmp/minibox-test-XXXXXX)" && chmod 755 . && rmdir "$PWD"';
+    expect(await inShell(script, [...shape(), ...COMMAND])).toEqual(RAN);
+  });
+
+  test("runs in a working directory whose mount is gone", async () => {
+    const script = 'mount -t tmpfs none "$0" && cd "$0" && umount -l "$0" && exec "$@"';
+    const words = ["unshare", "--mount", "sh", "-c", script, scratch, ...shape(), ...COMMAND];
+    expect(await execute(words)).toEqual(RAN);
+  });
+
+  test.each(["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])("runs with %s", async (closed) => {
+    const words = [...shape(), "/bin/sh", "-c", "exit 7"];
+    const { status, stderr } = await execute(["sh", "-c", `exec "$@" ${closed}`, "sh", ...words], {
+      cwd: "/",
+    });
+    expect([status, stderr]).toEqual([7, ""]);
+  });
+
+  test("says that it misses /proc", async () => {
+    const script = 'umount -l /proc && exec "$@"';
+    const words = ["unshare", "--mount", "sh", "-c", script, "sh", ...shape(), ...COMMAND];
+    const stderr = "minibox: /proc is not mounted here, and minibox needs it: mount -t proc proc /proc\n";
+    expect(await execute(words)).toEqual({ status: 125, stdout: "", stderr });
+  });
+});
+
+/** Makes a cgroup that admits so many tasks; returns the file to join it, or undefined where there is no such controller. */
+function pidsCgroup(most: number): { join: string; remove(): void } | undefined {
+  for (const top of ["/sys/fs/cgroup/pids", "/sys/fs/cgroup"]) {
+    const path = join(top, `minibox-test-${process.pid}-${most}`);
+    try {
+      mkdirSync(path);
+    } catch {
+      continue;
+    }
+    try {
+      writeFileSync(join(path, "pids.max"), String(most));
+      return { join: join(path, "cgroup.procs"), remove: () => rmdirSync(path) };
+    } catch {
+      rmdirSync(path);
+    }
+  }
+  return undefined;
+}
+
+describe.skipIf(skip !== "")("where few processes are allowed", () => {
+  test.each([1, 2])("by pids.max %p, minibox says so", async (most) => {
+    const cgroup = pidsCgroup(most);
+    if (!cgroup) return void skipped("needs a pids controller");
+    try {
+      const words = [MINIBOX, "run", busybox, ...COMMAND];
+      const { status, stdout, stderr } = await inShell(`echo $$ > ${cgroup.join}`, words);
+      expect([status, stdout]).toEqual([125, ""]);
+      expect(stderr).toMatch(/^minibox: no thread more can be started, .* pids\.max [^\n]*\n$/);
+    } finally {
+      await removed(cgroup);
+    }
+  });
+
+  test("by pids.max 4, it runs", async () => {
+    const cgroup = pidsCgroup(4);
+    if (!cgroup) return void skipped("needs a pids controller");
+    try {
+      expect(await inShell(`echo $$ > ${cgroup.join}`, [MINIBOX, "run", busybox, ...COMMAND])).toEqual(RAN);
+    } finally {
+      await removed(cgroup);
+    }
+  });
+
+  test.each([0, 1, 2, 3, 4])("by ulimit -u %p, an ordinary user is told", async (most) => {
+    const words = ["prlimit", `--nproc=${most}`, place.minibox, "run", place.rootfs, ...COMMAND];
+    const { status, stdout, stderr } = await execute(userWords(words), { cwd: "/" });
+    expect([status, stdout]).toEqual([125, ""]);
+    expect(stderr).toContain("ulimit -u");
+    expect(stderr).toContain(String(most));
+    expect(stderr).toMatch(/^minibox: [^\n]+\n( {2}[^\n]+\n)?$/);
+  });
+});
+
+/** A cgroup can go when its last process has been waited for, which may be the host's init's business. */
+async function removed(cgroup: { remove(): void }): Promise<void> {
+  for (let tries = 0; ; tries++) {
+    try {
+      return cgroup.remove();
+    } catch (error) {
+      if (tries === 500) throw error;
+      await Bun.sleep(10);
+    }
+  }
+}
+
+describe.skipIf(skip !== "")("where the state cannot be recorded", () => {
+  const inside = (script: string): Promise<Result> =>
+    execute([
+      "unshare",
+      "--mount",
+      "sh",
+      "-c",
+      `${script} && exec "$@"`,
+      "sh",
+      MINIBOX,
+      "run",
+      busybox,
+      ...COMMAND,
+    ]);
+  const own = "mkdir -p /run/minibox && mount -t tmpfs -o mode=700";
+
+  test.each([
+    ["a full disk", `${own},size=4k none /run/minibox && ! head -c 8k /dev/zero >/run/minibox/full 2>&-`],
+    ["no inode left", `${own},nr_inodes=1 none /run/minibox`],
+  ])("for %s, it says where room is needed", async (_, script) => {
+    const { status, stdout, stderr } = await inside(script);
+    expect([status, stdout]).toEqual([125, ""]);
+    expect(stderr).toMatch(
+      /^minibox: [^\n]*: ENOSPC: no space left on device\n {2}[^\n]*: make room in \/run\/minibox\n$/,
+    );
+  });
+
+  test("for a read-only file system, it says what to mount", async () => {
+    const { status, stdout, stderr } = await inside(`${own},ro none /run/minibox`);
+    expect([status, stdout]).toEqual([125, ""]);
+    expect(stderr).toMatch(
+      /^minibox: [^\n]*: EROFS: read-only file system\n {2}[^\n]*: mount a tmpfs on \/run\/minibox\n$/,
+    );
+  });
+});
