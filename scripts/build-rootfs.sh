@@ -591,7 +591,7 @@ make_loader_cache() {
 
 # ---- every root
 
-# write_accounts SHELL: root and nobody, the tty group that devpts wants, names for the loopback.
+# write_accounts SHELL: root and nobody, the tty group that devpts wants.
 write_accounts() {
   mkdir -p "$root"/etc "$root"/root
   cat >"$root/etc/passwd" <<END
@@ -599,7 +599,6 @@ root:x:0:0:root:/root:$1
 nobody:x:65534:65534:nobody:/nonexistent:/bin/false
 END
   printf '%s\n' root:x:0: tty:x:5: nogroup:x:65534: >"$root/etc/group"
-  printf '%s\n' '127.0.0.1 localhost' '::1 localhost ip6-localhost' >"$root/etc/hosts"
   # shellcheck disable=SC2016 # the prompt is for the shell inside
   echo 'PS1='\''\u@\h:\w\$ '\' >"$root/root/.bashrc"
 }
@@ -613,6 +612,9 @@ make_usual_directories() {
   chmod 700 "$root/root"
   [[ -L $root/tmp ]] || chmod 1777 "$root/tmp"
   [[ -L $root/var/tmp ]] || chmod 1777 "$root/var/tmp"
+  # Names for the loopback, and the place upon which minibox lays a file with the container's own name.
+  [[ -e $root/etc/hosts || -L $root/etc/hosts || -L $root/etc ]] ||
+    printf '%s\n' '127.0.0.1 localhost' '::1 localhost ip6-localhost' >"$root/etc/hosts"
 }
 
 # build SOURCE: fill a fresh $root; how that went is in `status`.

@@ -575,6 +575,7 @@ describe("debootstrap", () => {
         /^apt .*\n\d{2,}\n$/,
       );
       expect(existsSync(join(root, "etc/hostname"))).toBe(false);
+      expect(await shell(root, "getent hosts localhost")).toContain("localhost");
       expect(beside(root)).toEqual([]);
       expect(mountsIn(scratch)).toBe(0);
     },
