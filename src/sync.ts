@@ -43,6 +43,8 @@ export interface ChildRequest {
   cgroupFiles: string[];
   /** an empty directory of this container's own, to mount what needs a place before the root is ready */
   stateDir: string;
+  /** laid upon the rootfs's files of the same paths, where it has them */
+  ownFiles: readonly OwnFile[];
   /** what the parent opened because the container's root may not: descriptors that follow the request */
   handed: HandedOver | undefined;
   /** the user namespace allows no setgroups(2): the caller's supplementary groups stay (user_namespaces(7)) */
@@ -56,6 +58,12 @@ export interface ChildRequest {
   seccomp: SeccompFilter | undefined;
   /** signals that are ignored on our side of execve: Bun's doing, or the caller's (nohup) */
   ignored: number[];
+}
+
+/** A file that the container has for itself. */
+export interface OwnFile {
+  path: string;
+  text: string;
 }
 
 /** One descriptor follows for the root, then one for each of these, in this order. */

@@ -26,6 +26,7 @@ import { labelCommand, leaveKeyring, resetPersonality, setOomScore } from "./iso
 import { reportMade } from "./mount-points.ts";
 import { mountAll } from "./mounts.ts";
 import { enterNamespaces, nameHost, unshareCgroupNamespace } from "./namespaces.ts";
+import { withTmpfs } from "./own-files.ts";
 import { openKernelTrees, protectPaths, setSysctls } from "./paths.ts";
 import {
   becomeUser,
@@ -68,7 +69,7 @@ function confine(
   const { proc } = trees;
   setSysctls(proc, spec);
   setOomScore(proc, request);
-  protectPaths(root, request, trees);
+  withTmpfs(root, request, (tmpfs) => protectPaths(root, tmpfs, request, trees));
   if (spec.root.readonly) makeDirectory(root, process);
   sealRoot(made, spec); // after the last mount point was made
   changeRoot(root, request, warn);

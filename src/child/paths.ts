@@ -5,19 +5,11 @@
 import type { Spec } from "../spec/types.ts";
 import type { ChildRequest } from "../sync.ts";
 import { decode, encode } from "../sys/bytes.ts";
-import { AT, AT_FDCWD, MOUNT_ATTR, MOVE_MOUNT_F_EMPTY_PATH, O, RESOLVE } from "../sys/constants.ts";
+import { AT, MOUNT_ATTR, O, RESOLVE } from "../sys/constants.ts";
 import { EINVAL, ELOOP, ENOENT, ENOTDIR, SysError } from "../sys/errno.ts";
-import { close, openat, readAll, statx, tryOpenat2, withFd } from "../sys/file.ts";
-import { attempt, call, step } from "../sys/libc.ts";
-import {
-  detach,
-  fdPath,
-  mountDetached,
-  openTree,
-  setMountAttributes,
-  tryMoveMount,
-  tryOpenTree,
-} from "../sys/mount.ts";
+import { close, readAll, statx, tryOpenat2, withFd } from "../sys/file.ts";
+import { call, step } from "../sys/libc.ts";
+import { openTree, setMountAttributes, tryMoveMount, tryOpenTree } from "../sys/mount.ts";
 import { fileSystemType, PROC_SUPER_MAGIC, SYSFS_MAGIC, TOP_INODE } from "../sys/statfs.ts";
 import { Refusal } from "./refusal.ts";
 
@@ -113,8 +105,8 @@ function leave({ at, name }: Place): void {
   if (name === "") close(at);
 }
 
-/** Makes paths read-only, and hides others. @throws SysError, Refusal */
-export function protectPaths(root: number, { spec, stateDir }: ChildRequest, trees: KernelTrees): void {
+/** Makes paths read-only, and hides others behind parts of the tmpfs (own-files.ts). @throws SysError, Refusal */
+export function protectPaths(root: number, tmpfs: number, { spec }: ChildRequest, trees: KernelTrees): void {
   const { maskedPaths, readonlyPaths } = spec.linux;
   if (readonlyPaths?.length) {
     step("make parts of /proc read-only", "they are the host's too: sysctls, interrupts, buses");
@@ -122,7 +114,7 @@ export function protectPaths(root: number, { spec, stateDir }: ChildRequest, tre
   }
   if (maskedPaths?.length) {
     step("mask parts of /proc and /sys", "what they show or do concerns the host alone");
-    maskAll(root, trees, maskedPaths, stateDir);
+    maskAll(root, tmpfs, trees, maskedPaths);
   }
 }
 
@@ -144,16 +136,7 @@ function makeReadonly(place: Place | undefined, path: string): void {
  * Covers directories with an empty directory, and everything else with an empty file, both of one read-only tmpfs that
  * nobody else has: unlike /dev/null, nothing about them need be trusted.
  */
-function maskAll(root: number, trees: KernelTrees, paths: readonly string[], stateDir: string): void {
-  const { MOUNT_ATTR_NOSUID, MOUNT_ATTR_NODEV, MOUNT_ATTR_NOEXEC, MOUNT_ATTR_RDONLY } = MOUNT_ATTR;
-  const tmpfs = mountDetached("tmpfs", [], MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
-  call("mkdirat", tmpfs, "directory", 0o555);
-  close(openat(tmpfs, "file", O.O_CREAT | O.O_EXCL, 0o444));
-  setMountAttributes(tmpfs, { set: MOUNT_ATTR_RDONLY });
-  // before Linux 6.15 only what is attached can be copied. From a place of the host's it goes together with that; over
-  // "/", where every user may attach it, it would be in the way
-  const goes = attempt("move_mount", tmpfs, "", AT_FDCWD, stateDir, MOVE_MOUNT_F_EMPTY_PATH) === 0;
-  if (!goes) call("move_mount", tmpfs, "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH);
+function maskAll(root: number, tmpfs: number, trees: KernelTrees, paths: readonly string[]): void {
   // one copy of each waits for the first path that is there to be covered
   const spare = { file: -1, directory: -1 };
   for (const path of paths) {
@@ -168,8 +151,6 @@ function maskAll(root: number, trees: KernelTrees, paths: readonly string[], sta
     leave(place);
   }
   for (const kind of ["file", "directory"] as const) discard(tmpfs, kind, spare[kind]);
-  if (!goes) detach(fdPath(tmpfs));
-  close(tmpfs);
 }
 
 /** Hung upon its tmpfs a copy ends with that; a mount that ends alone makes the kernel wait for all processors. */

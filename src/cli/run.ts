@@ -1,6 +1,7 @@
 // Owns the `run` command: words to a request, outcome to an exit code.
 
 import { abandon, begin, beginUserNamespace, type Starting } from "../container/begin.ts";
+import { nameFiles } from "../container/name-files.ts";
 import { checkRootfs, resolvConfFor } from "../container/rootfs.ts";
 import { type RunRequest, run } from "../container/run.ts";
 import { resolveUser } from "../container/user.ts";
@@ -121,6 +122,7 @@ function requestOf(rootfs: string, command: string[], given: Given, extras: Extr
     init: given.is("init"),
     chroot: given.is("chroot"),
     overlay: given.is("overlay"),
+    ownFiles: nameFiles(root, spec.hostname!, given.one("network") === "host"),
     trace: given.is("trace"),
     attest: extras.attest,
     onTrace: extras.onTrace,

@@ -3,7 +3,14 @@
 import { type Cgroup, openCgroup } from "../cgroup/index.ts";
 import { RunError } from "../errors.ts";
 import type { Rlimit, Spec } from "../spec/types.ts";
-import { type ChildRequest, type FromChild, type Labels, type SeccompFilter, send } from "../sync.ts";
+import {
+  type ChildRequest,
+  type FromChild,
+  type Labels,
+  type OwnFile,
+  type SeccompFilter,
+  send,
+} from "../sync.ts";
 import { SIGNALS } from "../sys/constants.ts";
 import { ECONNRESET, EPIPE, isErrno, SysError } from "../sys/errno.ts";
 import { close, tryReadFile } from "../sys/file.ts";
@@ -32,6 +39,7 @@ export interface RunRequest {
   init: boolean;
   chroot: boolean;
   overlay: boolean;
+  ownFiles: readonly OwnFile[];
   trace: boolean;
   timeout: number;
   stopTimeout: number;
@@ -170,7 +178,7 @@ function childRequest(
   ignored: number[],
   handing: Handing | undefined,
 ): ChildRequest {
-  const { id, bundle, spec, requiredCapabilities, seccomp, init, chroot, overlay, trace } = request;
+  const { id, bundle, spec, requiredCapabilities, seccomp, init, chroot, overlay, ownFiles, trace } = request;
   return {
     id,
     bundle,
@@ -180,6 +188,7 @@ function childRequest(
     init,
     chroot,
     overlay,
+    ownFiles,
     trace,
     pause: request.attest !== undefined,
     ignored,

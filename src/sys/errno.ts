@@ -75,7 +75,6 @@ export const ENODEV = 19;
 export const ENOTDIR = 20;
 export const EISDIR = 21;
 export const EINVAL = 22;
-
 export const EMFILE = 24;
 export const ETXTBSY = 26;
 export const EFBIG = 27;

@@ -86,6 +86,7 @@ describe("/proc and /sys", () => {
       "/dev/shm",
       "/dev/mqueue",
       "/sys",
+      "/etc/hosts",
     ]);
     expect(mounts.filter(isMask)).toContain("/proc/sys");
   });

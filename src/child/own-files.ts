@@ -1,0 +1,93 @@
+// Owns the tmpfs that the container sees parts of only: what covers its masked paths, and files of its own that lie upon
+// those of the rootfs, which stay as they are.
+
+import type { ChildRequest, OwnFile } from "../sync.ts";
+import { encode } from "../sys/bytes.ts";
+import {
+  AT_FDCWD,
+  MOUNT_ATTR,
+  MOVE_MOUNT_F_EMPTY_PATH,
+  O,
+  RESOLVE,
+  S_IFMT,
+  S_IFREG,
+} from "../sys/constants.ts";
+import { close, openat, statx, tryOpenat2, withFd, writeAll } from "../sys/file.ts";
+import { attempt, call, step } from "../sys/libc.ts";
+import { detach, fdPath, mountDetached, moveMount, openTree, setMountAttributes } from "../sys/mount.ts";
+
+const { MOUNT_ATTR_NOSUID, MOUNT_ATTR_NODEV, MOUNT_ATTR_NOEXEC, MOUNT_ATTR_RDONLY } = MOUNT_ATTR;
+
+/**
+ * Makes the tmpfs with an empty "file" and an empty "directory", runs with its descriptor, and lays the container's own
+ * files upon the rootfs's. Copies of its parts stay, read-only until told otherwise. @throws SysError
+ */
+export function withTmpfs(root: number, request: ChildRequest, use: (tmpfs: number) => void): void {
+  const { ownFiles, overlay, spec, stateDir } = request;
+  const { mountLabel } = spec.linux;
+  const options: [string, string][] = [["size", "64m"]];
+  if (mountLabel) options.push(["context", mountLabel]);
+  const tmpfs = mountDetached("tmpfs", options, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
+  call("mkdirat", tmpfs, "directory", 0o555);
+  close(openat(tmpfs, "file", O.O_CREAT | O.O_EXCL, 0o444));
+  const places: number[] = [];
+  for (const file of ownFiles) {
+    const place = findPlace(root, file, overlay);
+    if (place >= 0) fill(tmpfs, nameOf(file), file.text);
+    places.push(place);
+  }
+  setMountAttributes(tmpfs, { set: MOUNT_ATTR_RDONLY });
+  // before Linux 6.15 only what is attached can be copied. From a place of the host's it goes together with that; over
+  // "/", where every user may attach it, it would be in the way
+  const goes = attempt("move_mount", tmpfs, "", AT_FDCWD, stateDir, MOVE_MOUNT_F_EMPTY_PATH) === 0;
+  if (!goes) call("move_mount", tmpfs, "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH);
+  use(tmpfs);
+  for (let i = 0; i < places.length; i++)
+    if (places[i]! >= 0) lay(tmpfs, ownFiles[i]!, places[i]!, spec.root.readonly === true);
+  if (!goes) detach(fdPath(tmpfs));
+  close(tmpfs);
+}
+
+const nameOf = ({ path }: OwnFile): string => path.replaceAll("/", "-");
+
+function fill(tmpfs: number, name: string, text: string): void {
+  withFd(openat(tmpfs, name, O.O_CREAT | O.O_EXCL | O.O_WRONLY, 0o644), (fd) => {
+    writeAll(fd, encode(text));
+    call("fchmodat", tmpfs, name, 0o644); // the umask has cut the mode
+  });
+}
+
+function lay(tmpfs: number, file: OwnFile, place: number, readonly: boolean): void {
+  step(
+    `lay a file of the container's own upon ${file.path}`,
+    "it finds its own name there; the rootfs's file stays as it is",
+  );
+  withFd(place, () =>
+    withFd(openTree(tmpfs, nameOf(file), 0), (tree) => {
+      if (!readonly) setMountAttributes(tree, { clear: MOUNT_ATTR_RDONLY });
+      moveMount(tree, place);
+    }),
+  );
+}
+
+/**
+ * Opens the rootfs's own regular file; -1 where it has none, or the user mounted something there. Only where writes are
+ * thrown away a missing one is made.
+ */
+function findPlace(root: number, { path }: OwnFile, overlay: boolean): number {
+  const inside = RESOLVE.RESOLVE_IN_ROOT | RESOLVE.RESOLVE_NO_MAGICLINKS | RESOLVE.RESOLVE_NO_XDEV;
+  if (overlay) {
+    const slash = path.lastIndexOf("/");
+    const directory = tryOpenat2(root, path.slice(0, slash), O.O_PATH | O.O_DIRECTORY, inside);
+    if (directory < 0) return -1;
+    const flags = O.O_CREAT | O.O_EXCL | O.O_NOFOLLOW | O.O_CLOEXEC;
+    const made = attempt("openat", directory, path.slice(slash + 1), flags, 0o644);
+    if (made >= 0) close(made);
+    close(directory);
+  }
+  const fd = tryOpenat2(root, path, O.O_PATH, inside);
+  if (fd < 0) return -1;
+  if ((statx(fd).mode & S_IFMT) === S_IFREG) return fd;
+  close(fd);
+  return -1;
+}
