@@ -24,7 +24,7 @@ import { type Handed, receiveHanded } from "./handed.ts";
 import { prepareInit, runAsInit } from "./init.ts";
 import { labelCommand, leaveKeyring, resetPersonality, setOomScore } from "./isolation.ts";
 import { reportMade } from "./mount-points.ts";
-import { mountAll } from "./mounts.ts";
+import { mountAll, mountShared, openTiedSources } from "./mounts.ts";
 import { enterNamespaces, nameHost, unshareCgroupNamespace } from "./namespaces.ts";
 import { withTmpfs } from "./own-files.ts";
 import { openKernelTrees, protectPaths, setSysctls } from "./paths.ts";
@@ -56,13 +56,14 @@ function confine(
   nameHost(spec, network);
   leaveKeyring();
   resetPersonality();
+  const sources = handed?.binds ?? openTiedSources(request); // while the host's mounts are no strangers yet
   if (!request.overlay) reportMade((path, inode) => send(socket, { type: "made", path, inode }));
   const made = prepareRoot(request, spec, handed?.root, warn); // a mount of its own, that pivot_root can make the root
   const { root } = made;
   joinCgroup(request.cgroupFiles, handed?.cgroupFiles); // before the cgroup namespace, whose root is where we are now
   unshareCgroupNamespace(spec);
   // on the host's side of the root still: sources of binds are host paths
-  mountAll(root, request, handed?.binds, () => createDevices(root, spec));
+  mountAll(root, request, sources, () => createDevices(root, spec));
   guardDevices(root, request, warn);
   const terminal = process.terminal ? attachTerminal(socket, root, process) : undefined;
   const trees = openKernelTrees(root, spec); // whatever becomes of the names /proc and /sys from now on
@@ -71,6 +72,7 @@ function confine(
   setOomScore(proc, request);
   withTmpfs(root, request, (tmpfs) => protectPaths(root, tmpfs, request, trees));
   if (spec.root.readonly) makeDirectory(root, process);
+  mountShared(root, request, sources);
   sealRoot(made, spec); // after the last mount point was made
   changeRoot(root, request, warn);
   limitResources(process, request.init);

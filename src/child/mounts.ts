@@ -1,14 +1,16 @@
 // Owns the spec's mounts: options to flags, and the mount itself by descriptor, so that no symlink or swapped directory
 // of the rootfs leads a mount elsewhere (move_mount(2)).
 
-import type { Mount } from "../spec/types.ts";
+import type { Mount, Spec } from "../spec/types.ts";
 import type { ChildRequest } from "../sync.ts";
 import { AT, AT_FDCWD, MOUNT_ATTR, MS, O, S_IFDIR, S_IFMT } from "../sys/constants.ts";
 import { EINVAL, isErrno } from "../sys/errno.ts";
 import { openInRoot, statx, withFd } from "../sys/file.ts";
 import { step } from "../sys/libc.ts";
 import { fdPath, mount, moveMount, openTree, setMountAttributes } from "../sys/mount.ts";
+import { openTied, tieOf, whyNotTied } from "../sys/propagation.ts";
 import { openDestination } from "./mount-points.ts";
+import { Refusal } from "./refusal.ts";
 
 interface Effect {
   set?: number;
@@ -94,8 +96,32 @@ export function parseOptions(options: readonly string[]): ParsedOptions {
 }
 
 /**
+ * Opens the sources of binds that keep a tie to the host's mounts: before all mounts are made private. By their place
+ * in spec.mounts, -1 for the others; undefined where there is none. @throws SysError, Refusal
+ */
+export function openTiedSources({ spec, bundle }: ChildRequest): number[] | undefined {
+  let trees: number[] | undefined;
+  const entries = spec.mounts ?? [];
+  for (let i = 0; i < entries.length; i++) {
+    const entry = entries[i]!;
+    const tie = tieOf(entry);
+    if (!tie) continue;
+    step(
+      `open the source of a bind, ${entry.source}`,
+      "its tie to the host's mounts ends when they are made private",
+    );
+    const source = sourceOf(entry, bundle);
+    const reason = whyNotTied(source, tie, hasUserNamespace(spec));
+    if (reason !== undefined) throw new Refusal(reason);
+    trees ??= new Array(entries.length).fill(-1);
+    trees[i] = openTied(source, entry.options?.includes("rbind") ? AT.AT_RECURSIVE : 0, tie);
+  }
+  return trees;
+}
+
+/**
  * Mounts everything that the spec lists, in its order; tells when a /dev of the container's own is there. `trees` are
- * sources of binds that the parent opened. @throws SysError, Refusal
+ * sources of binds that are open already. What is shared with the host comes later. @throws SysError, Refusal
  */
 export function mountAll(
   root: number,
@@ -107,7 +133,7 @@ export function mountAll(
   for (let i = 0; i < entries.length; i++) {
     const entry = entries[i]!;
     if (entry.type === "cgroup") mountCgroup(root, entry, request);
-    else mountEntry(root, entry, request, trees?.[i] ?? -1);
+    else if (tieOf(entry) !== "shared") mountEntry(root, entry, request, trees?.[i] ?? -1);
     if (entry.destination === "/dev" && entry.type === "tmpfs") onDev();
   }
 }
@@ -167,18 +193,58 @@ const propagationOf = (options: ParsedOptions) => ({
   recursive: (options.propagation & MS.MS_REC) !== 0,
 });
 
-function openSource(entry: Mount, options: ParsedOptions, bundle: string): number {
-  const source = entry.source?.startsWith("/") ? entry.source : `${bundle}/${entry.source ?? ""}`;
-  return openTree(AT_FDCWD, source, options.flags & MS.MS_REC ? AT.AT_RECURSIVE : 0);
-}
+const sourceOf = ({ source = "" }: Mount, bundle: string): string =>
+  source.startsWith("/") ? source : `${bundle}/${source}`;
+
+const openSource = (entry: Mount, options: ParsedOptions, bundle: string): number =>
+  openTree(AT_FDCWD, sourceOf(entry, bundle), options.flags & MS.MS_REC ? AT.AT_RECURSIVE : 0);
 
 function bind(root: number, entry: Mount, options: ParsedOptions, source: number): void {
-  withFd(source, (tree) => {
-    // set while it is still detached: there is no moment at which the container could see it writable
-    if (options.attrSet || options.attrClear)
-      setMountAttributes(tree, { set: options.attrSet, clear: options.attrClear, recursive: true });
-    if (options.propagation) setMountAttributes(tree, propagationOf(options));
-    const kind = (statx(tree).mode & S_IFMT) === S_IFDIR ? "directory" : "file";
-    withFd(openDestination(root, entry.destination, kind, isVital(entry)), (place) => moveMount(tree, place));
-  });
+  withFd(source, (tree) =>
+    withFd(openPlaceOf(root, entry, options, tree), (place) => moveMount(tree, place)),
+  );
+}
+
+/** Sets what the options say on a bind's tree, and opens its destination. */
+function openPlaceOf(root: number, entry: Mount, options: ParsedOptions, tree: number): number {
+  // set while it is still detached: there is no moment at which the container could see it writable
+  if (options.attrSet || options.attrClear)
+    setMountAttributes(tree, { set: options.attrSet, clear: options.attrClear, recursive: true });
+  if (options.propagation) setMountAttributes(tree, propagationOf(options));
+  const kind = (statx(tree).mode & S_IFMT) === S_IFDIR ? "directory" : "file";
+  return openDestination(root, entry.destination, kind, isVital(entry));
+}
+
+/**
+ * Mounts the binds that are shared with the host. What is mounted in one of them appears on the host, so this is done
+ * when nothing else is to be mounted any more, and no place of them is looked up in another. @throws SysError, Refusal
+ */
+export function mountShared(root: number, request: ChildRequest, trees: readonly number[] | undefined): void {
+  if (!trees) return;
+  const ready: [tree: number, place: number][] = [];
+  for (const [i, entry] of (request.spec.mounts ?? []).entries()) {
+    if (tieOf(entry) !== "shared") continue;
+    step(`mount bind ${entry.source} on ${entry.destination} (${entry.options?.join(",")})`);
+    checkNothingBelow(entry, request.spec);
+    const options = parseOptions(entry.options ?? []);
+    // devices.ts has gone over the other mounts
+    if (!request.devicesLimited) options.attrSet |= MOUNT_ATTR.MOUNT_ATTR_NODEV;
+    ready.push([trees[i]!, openPlaceOf(root, entry, options, trees[i]!)]);
+  }
+  for (const [tree, place] of ready) withFd(tree, () => withFd(place, () => moveMount(tree, place)));
+}
+
+/** @throws Refusal */
+function checkNothingBelow({ destination }: Mount, { mounts, linux }: Spec): void {
+  const paths = (mounts ?? []).map((entry) => entry.destination);
+  for (const path of [...paths, ...(linux.maskedPaths ?? []), ...(linux.readonlyPaths ?? [])])
+    if (path.startsWith(`${destination}/`))
+      throw new Refusal(
+        `${destination} cannot be shared with the host: what the container has on ${path} would come to lie there too`,
+      );
+}
+
+function hasUserNamespace({ linux }: Spec): boolean {
+  for (const { type } of linux.namespaces ?? []) if (type === "user") return true;
+  return false;
 }

@@ -34,7 +34,7 @@ export const RUN_FLAGS = {
     alias: "v",
     many: true,
     valueHint: "src:dst[:ro,…]",
-    description: "bind a file or directory of the host's",
+    description: "bind a file or directory of the host's (rslave, rshared: mounts made in it later, too)",
   },
   mount: {
     type: "string",

@@ -13,6 +13,7 @@ import { close, open, tryStat, withFd } from "../sys/file.ts";
 import { step } from "../sys/libc.ts";
 import { openTree, setMountAttributes } from "../sys/mount.ts";
 import { getpid, pidfdOpen, wait } from "../sys/process.ts";
+import { openTied, type Tie, tieOf, whyNotTied } from "../sys/propagation.ts";
 import { type UserNamespace, writeMaps } from "./id-maps.ts";
 import type { RunRequest, UserNamespaceWork } from "./run.ts";
 import { bury, type Child } from "./spawn.ts";
@@ -76,10 +77,11 @@ function openForUserNamespace(
   const binds: number[] = [];
   const descriptors = [openRoot(child.pid, namespace, spec.root.path, warn)];
   try {
-    for (const [i, { type, source = "", options = [] }] of (spec.mounts ?? []).entries()) {
+    for (const [i, entry] of (spec.mounts ?? []).entries()) {
+      const { type, source = "", options = [] } = entry;
       if (type !== "bind" && !options.includes("bind") && !options.includes("rbind")) continue;
       step(`open the source of a bind, ${source}`, "with the rights of the host's root, not the container's");
-      descriptors.push(copyMount(source, options.includes("rbind") ? AT.AT_RECURSIVE : 0));
+      descriptors.push(copyMount(source, options.includes("rbind") ? AT.AT_RECURSIVE : 0, tieOf(entry)));
       binds.push(i);
     }
     for (const file of cgroupFiles) descriptors.push(open(file, O.O_WRONLY));
@@ -101,7 +103,12 @@ function handOver(child: Child, descriptors: readonly number[]): void {
 }
 
 /** A detached copy of a mount. Its original's propagation would carry the container's mounts to the host. */
-function copyMount(path: string, flags: number): number {
+function copyMount(path: string, flags: number, tie?: Tie): number {
+  if (tie) {
+    const reason = whyNotTied(path, tie, true);
+    if (reason !== undefined) throw new RunError(reason);
+    return openTied(path, flags, tie);
+  }
   const tree = openTree(AT_FDCWD, path, flags);
   setMountAttributes(tree, { propagation: MS.MS_PRIVATE, recursive: true });
   return tree;

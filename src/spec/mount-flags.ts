@@ -5,6 +5,9 @@ import { cleanPath } from "./mount-order.ts";
 import type { Mount } from "./types.ts";
 import { parseCount, parseSize } from "./values.ts";
 
+/** What a bind has to do with the host's mount that it shows (mount_namespaces(7)). */
+const PROPAGATION = ["private", "slave", "shared", "unbindable"].flatMap((name) => [name, `r${name}`]);
+
 const VOLUME_OPTIONS = new Set([
   "ro",
   "rw",
@@ -17,12 +20,7 @@ const VOLUME_OPTIONS = new Set([
   "bind",
   "rbind",
   "nosymfollow",
-  "private",
-  "rprivate",
-  "slave",
-  "rslave",
-  "shared",
-  "rshared",
+  ...PROPAGATION,
 ]);
 
 const absolute = (path: string, cwd: string): string =>
@@ -139,7 +137,7 @@ export function parseMount(text: string, cwd: string): Mount {
   const source = values.get("source");
   if (!source) throw new UsageError(`--mount: "${text}" needs a source (src=/path)`);
   const propagation = values.get("bind-propagation");
-  if (propagation && !/^r?(private|slave|shared)$/.test(propagation))
+  if (propagation && !PROPAGATION.includes(propagation))
     throw new UsageError(`--mount: unknown bind-propagation "${propagation}"`);
   const recursion = isTrue(values.get("bind-nonrecursive"), text) ? "bind" : "rbind";
   return {

@@ -1,0 +1,63 @@
+// Owns the tie between a bind and the host's mount that it copies: a slave sees what is mounted there later, a shared
+// one also the other way round (mount_namespaces(7)).
+
+import { AT_FDCWD, MS, O } from "./constants.ts";
+import { open, readFile, withFd } from "./file.ts";
+import { openTree, setMountAttributes } from "./mount.ts";
+import { mountId } from "./statfs.ts";
+
+export type Tie = "slave" | "shared";
+
+/** Options of a mount that say how it is tied, and those that say that it is not. */
+const TIES: ReadonlyMap<string, Tie | undefined> = new Map([
+  ["slave", "slave"],
+  ["rslave", "slave"],
+  ["shared", "shared"],
+  ["rshared", "shared"],
+  ["private", undefined],
+  ["rprivate", undefined],
+  ["unbindable", undefined],
+  ["runbindable", undefined],
+]);
+
+interface Tied {
+  type?: string;
+  options?: readonly string[];
+}
+
+/** The tie that a bind asks for, with its last option about it; undefined for none, and for what is no bind. */
+export function tieOf({ type, options }: Tied): Tie | undefined {
+  let tie: Tie | undefined;
+  let isBind = type === "bind";
+  for (const option of options ?? []) {
+    if (option === "bind" || option === "rbind") isBind = true;
+    else if (TIES.has(option)) tie = TIES.get(option);
+  }
+  return isBind ? tie : undefined;
+}
+
+const LARGEST_TABLE = 1 << 28;
+
+/** Why a bind of `path` cannot have its tie; undefined where it can. @throws SysError where there is no such path */
+export function whyNotTied(path: string, tie: Tie, userNamespace: boolean): string | undefined {
+  if (tie === "shared" && userNamespace)
+    return `${path} cannot be shared with a user namespace: rslave shows what the host mounts there, the other way there is none`;
+  const id = withFd(open(path, O.O_PATH), mountId);
+  for (const line of readFile("/proc/self/mountinfo", LARGEST_TABLE).split("\n")) {
+    // ID PARENT DEVICE ROOT PLACE OPTIONS [shared:N] [master:N] - TYPE SOURCE OPTIONS
+    const fields = line.split(" ");
+    if (fields[0] !== id) continue;
+    const ties = fields.slice(6, fields.indexOf("-"));
+    if (ties.some((field) => field.startsWith("shared:") || (tie === "slave" && field.startsWith("master:"))))
+      return undefined;
+    return `${path} is on the mount ${fields[4]}, which is private, so it cannot be ${tie}: mount --make-shared ${fields[4]} on the host`;
+  }
+  return undefined;
+}
+
+/** A detached copy of a mount that keeps its tie: to be made while the mount itself has one. @throws SysError */
+export function openTied(path: string, flags: number, tie: Tie): number {
+  const tree = openTree(AT_FDCWD, path, flags);
+  setMountAttributes(tree, { propagation: tie === "slave" ? MS.MS_SLAVE : MS.MS_SHARED, recursive: true });
+  return tree;
+}
