@@ -205,6 +205,15 @@ describe("minibox itself is deaf to the caller's environment:", () => {
     expect(stdout).toContain("BUN_BE_BUN=1\n");
   });
 
+  test("the caller's values of such names reach the container where they are asked for", async () => {
+    const { status, stdout, stderr } = await run(
+      [...Object.keys(hostile).flatMap((name) => ["-e", name]), busybox, "env"],
+      { env: { ...hostile, PATH: process.env.PATH ?? "" } },
+    );
+    expect([status, stderr]).toEqual([0, ""]);
+    for (const [name, value] of Object.entries(hostile)) expect(stdout).toContain(`${name}=${value}\n`);
+  });
+
   test("a library preloaded into the caller is not in the container's process", async () => {
     const source = join(scratchDirectory(), "preload.c");
     const library = source.replace(/c$/, "so");

@@ -4,6 +4,8 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { mkdirSync, mkdtempSync, rmdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { SIGNALS } from "../../src/sys/constants.ts";
+import { childrenOf, signal } from "../support/container.ts";
 import { execute, MINIBOX, type Result, rootfs, skipped, skipReason } from "../support/minibox.ts";
 import { makePlace, type Place, userWords } from "../support/user.ts";
 
@@ -37,9 +39,16 @@ const COMMAND = ["/bin/sh", "-c", "echo ran; exit 7"];
 
 describe.skipIf(skip !== "").each(SHAPES)("%s", (_, shape) => {
   // on x86-64 half of each of these is enough; "" for a caller's usual ones
-  test.each(["", "ulimit -s 320", "ulimit -n 24", "ulimit -v 2000000", "ulimit -d 2000000", "ulimit -l 0"])(
-    "runs under '%s'",
-    async (limit) => expect(await inShell(limit || ":", [...shape(), ...COMMAND])).toEqual(RAN),
+  test.each([
+    "",
+    "ulimit -s 320",
+    "ulimit -n 24",
+    "ulimit -v 2000000",
+    "ulimit -d 2000000",
+    "ulimit -l 0",
+    "ulimit -i 0",
+  ])("runs under '%s'", async (limit) =>
+    expect(await inShell(limit || ":", [...shape(), ...COMMAND])).toEqual(RAN),
   );
 
   test.each([
@@ -220,5 +229,27 @@ describe.skipIf(skip !== "")("where the state cannot be recorded", () => {
     expect(stderr).toMatch(
       /^minibox: [^\n]*: EROFS: read-only file system\n {2}[^\n]*: mount a tmpfs on \/run\/minibox\n$/,
     );
+  });
+});
+
+describe.skipIf(skip !== "")("where the kernel kills the first process", () => {
+  test("before it is the command, it says with which signal, and what that may mean", async () => {
+    let told: Result | undefined;
+    // a kill that comes late ends the command itself
+    for (let tries = 0; tries < 50 && told?.status !== 125; tries++) {
+      const run = Bun.spawn([MINIBOX, "run", busybox, "sleep", "60"], { stdout: "pipe", stderr: "pipe" });
+      while (childrenOf(run.pid).length === 0 && run.exitCode === null);
+      for (const pid of childrenOf(run.pid)) signal(pid, SIGNALS.KILL);
+      const [stdout, stderr, status] = await Promise.all([run.stdout.text(), run.stderr.text(), run.exited]);
+      expect([125, 137]).toContain(status);
+      told = { status, stdout, stderr };
+    }
+    expect(told).toEqual({
+      status: 125,
+      stdout: "",
+      stderr: expect.stringMatching(
+        /^minibox: the container's first process was ended by signal 9 before it could run the command\n {2}[^\n]* memory\.max [^\n]*\n$/,
+      ),
+    });
   });
 });
