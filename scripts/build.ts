@@ -7,6 +7,7 @@ import { alignSegments } from "./align-elf.ts";
 import { guard } from "./guard.ts";
 import { ignoreEnvironment } from "./ignore-environment.ts";
 import { keepNofile } from "./keep-nofile.ts";
+import { reserveLess } from "./reserve-less.ts";
 
 const outfile = process.argv[2] ?? "minibox";
 const target = process.argv[3] ? [`--target=${process.argv[3]}`] : [];
@@ -25,6 +26,7 @@ const aligned = alignSegments(await Bun.file(made).bytes());
 unlinkSync(made);
 keepNofile(aligned);
 ignoreEnvironment(aligned);
+reserveLess(aligned);
 guard(aligned);
 // in one write: that is how the page cache comes to hold it in large pieces
 const fd = openSync(made, "w", 0o755);
