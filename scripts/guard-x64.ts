@@ -33,7 +33,7 @@ export const X64_CODE: readonly number[] = [
   0xff, 0xcd,                                           // dec ebp
   0x75, 0xea,                                           // jnz check
   0x41, 0xb8, 0x11, 0x11, 0x11, 0x11,                   // mov r8d, 0x11111111
-  0x49, 0x8b, 0xb0, 0xb0, 0x00, 0x00, 0x00,             // mov rsi, [r8+176]                  ; "BUN_JSC_"
+  0x49, 0x8b, 0xb0, 0xb8, 0x00, 0x00, 0x00,             // mov rsi, [r8+184]                  ; "BUN_JSC_"
   0x8b, 0x4c, 0x24, 0x30,                               // mov ecx, [rsp+48]                  ; argc
   0x48, 0x8d, 0x7c, 0xcc, 0x40,                         // lea rdi, [rsp+rcx*8+64]            ; the environment
   0x48, 0x89, 0xfa,                                     // mov rdx, rdi
@@ -43,7 +43,7 @@ export const X64_CODE: readonly number[] = [
   0x48, 0x39, 0x30,                                     // cmp [rax], rsi
   0x75, 0x11,                                           // jne settle
   0x48, 0x8b, 0x40, 0x08,                               // mov rax, [rax+8]                   ; a process of our own has this one first
-  0x49, 0x3b, 0x80, 0xb8, 0x00, 0x00, 0x00,             // cmp rax, [r8+184]
+  0x49, 0x3b, 0x80, 0xc0, 0x00, 0x00, 0x00,             // cmp rax, [r8+192]
   0x0f, 0x84, 0x86, 0x00, 0x00, 0x00,                   // je start
   // settle: ; the caller's settings of the engine go
   0x48, 0x8b, 0x02,                                     // mov rax, [rdx]
@@ -77,7 +77,7 @@ export const X64_CODE: readonly number[] = [
   0xff, 0xc1,                                           // inc ecx
   0xf3, 0x48, 0xa5,                                     // rep movsq
   0x48, 0x83, 0xea, 0x08,                               // sub rdx, 8
-  0x8d, 0x83, 0xb0, 0x00, 0x00, 0x00,                   // lea eax, [rbx+176]
+  0x8d, 0x83, 0xb8, 0x00, 0x00, 0x00,                   // lea eax, [rbx+184]
   0x48, 0x89, 0x02,                                     // mov [rdx], rax
   0x48, 0x89, 0xe6,                                     // mov rsi, rsp
   0x8d, 0x7b, 0x18,                                     // lea edi, [rbx+24]                  ; "/proc/self/exe"
@@ -143,16 +143,29 @@ export const X64_CODE: readonly number[] = [
   0x0f, 0x05,                                           // syscall
   0x44, 0x8d, 0xa3, 0xa0, 0x00, 0x00, 0x00,             // lea r12d, [rbx+160]                ; the words for want of /proc, behind the last row
   0x85, 0xc0,                                           // test eax, eax
-  0x78, 0x1a,                                           // js plain
+  0x78, 0x4c,                                           // js plain
   0x83, 0xc3, 0x28,                                     // add ebx, 40
   // row:
   0xe8, 0x7b, 0xff, 0xff, 0xff,                         // call get_limit
   0x48, 0x3b, 0x43, 0x08,                               // cmp rax, [rbx+8]
-  0x72, 0x26,                                           // jb number
+  0x72, 0x58,                                           // jb number
   0x83, 0xc3, 0x18,                                     // add ebx, 24
   0x44, 0x39, 0xe3,                                     // cmp ebx, r12d
   0x72, 0xed,                                           // jb row
+  0x31, 0xff,                                           // xor edi, edi                       ; is memory for code to be had?
+  0xbe, 0x00, 0x10, 0x00, 0x00,                         // mov esi, 4096
+  0xba, 0x07, 0x00, 0x00, 0x00,                         // mov edx, 7                         ; PROT_READ, PROT_WRITE, PROT_EXEC
+  0x41, 0xba, 0x22, 0x00, 0x00, 0x00,                   // mov r10d, 0x22                     ; MAP_PRIVATE, MAP_ANONYMOUS
+  0x49, 0xc7, 0xc0, 0xff, 0xff, 0xff, 0xff,             // mov r8, -1
+  0x45, 0x31, 0xc9,                                     // xor r9d, r9d
+  0xb8, 0x09, 0x00, 0x00, 0x00,                         // mov eax, 9                         ; mmap
+  0x0f, 0x05,                                           // syscall
   0x44, 0x8d, 0x63, 0x08,                               // lea r12d, [rbx+8]                  ; the words for want of anything else
+  0x48, 0x85, 0xc0,                                     // test rax, rax
+  0x79, 0x0a,                                           // jns plain
+  0x48, 0x83, 0xf8, 0xf4,                               // cmp rax, -12                       ; ENOMEM
+  0x74, 0x04,                                           // je plain
+  0x41, 0x83, 0xc4, 0x08,                               // add r12d, 8                        ; the words for want of a right
   // plain:
   0x41, 0x8b, 0x04, 0x24,                               // mov eax, [r12]
   0x48, 0x89, 0x44, 0x24, 0x20,                         // mov [rsp+32], rax

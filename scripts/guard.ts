@@ -7,15 +7,16 @@
 //            or nothing (stack, open files), takes the signals of a crash before Bun has handlers for them, and takes
 //            the caller's BUN_JSC_… out of the environment, at which the engine ends or prints. Where there is little
 //            address space it executes itself once more, so that the engine reserves less of it. Then it jumps to
-//            Bun's entry. Nine system calls: some microseconds.
+//            Bun's entry. Ten system calls: some microseconds.
 //   write    in place of libc's in the procedure linkage table. Bun writes to descriptor 2 that way only when it has
 //            crashed, and minibox never does: it calls the kernel through libc itself.
 //   abort    the same: also where our own code calls it because it cannot even call the kernel.
 //   getcwd   the same: a directory that was deleted is "/" for Bun, which would end otherwise. minibox asks the kernel.
 //
-//   the way out: the first limit that is suspiciously small is told with its number; else the lack of /proc; else what
-//   is left: no memory or no thread to be had. Exit code 125. Limits of memory are not looked at before Bun has failed:
-//   nobody can say how much it takes, and what can run shall run.
+//   the way out: one line, exit code 125. It tells the lack of /proc; else the first limit that is suspiciously small,
+//            with its number; else what may be behind it: memory for code refused, or no memory or thread to be had.
+//            Limits of memory are not looked at before Bun has failed: nobody can say how much it takes, and what can
+//            run shall run.
 //
 // The code follows the executable segment's last byte, its data the read-only one's: a segment is mapped in whole pages,
 // and between the segments there is room in the file and in the address space (elf(5)).
@@ -90,6 +91,11 @@ const NO_PROC = "minibox: /proc is not mounted here, and minibox needs it: mount
 const NOTHING_KNOWN =
   "minibox: no thread more can be started, or no memory is left, for minibox itself: see pids.max and memory.max of the cgroup that it is in, and ulimit -a\n";
 
+const NO_CODE =
+  "minibox: this process may not have memory for code that it compiles: SELinux (execmem) or systemd (MemoryDenyWriteExecute) forbids it\n";
+/** Words without a number. */
+const PLAIN = [NO_PROC, NOTHING_KNOWN, NO_CODE];
+
 /**
  * Puts the guard into an ELF64 executable, in place. @throws Error where the executable is not as Bun's has been: look
  * anew at what it does when it crashes
@@ -117,7 +123,8 @@ function data(base: number, entry: number, write: number, getcwd: number): Uint8
   const rows = 40;
   const plain = rows + ROW * ROWS.length;
   const words: Uint8Array[] = [];
-  let next = plain + 16 + VARIABLE_ROOM;
+  const variable = plain + 8 * PLAIN.length;
+  let next = variable + VARIABLE_ROOM;
   const place = (text: string): { at: number; length: number } => {
     const bytes = encoder.encode(text);
     words.push(bytes);
@@ -128,7 +135,7 @@ function data(base: number, entry: number, write: number, getcwd: number): Uint8
   for (const [i, address] of [entry, write, getcwd].entries())
     head.setBigUint64(8 * i, BigInt(address), true);
   new Uint8Array(head.buffer).set(encoder.encode("/proc/self/exe\0"), 24);
-  new Uint8Array(head.buffer).set(encoder.encode(`${SMALLER}\0`), plain + 16);
+  new Uint8Array(head.buffer).set(encoder.encode(`${SMALLER}\0`), variable);
   for (const [i, { resource, shift, need, before, after }] of ROWS.entries()) {
     const row = rows + ROW * i;
     const { at, length } = place(before);
@@ -139,7 +146,7 @@ function data(base: number, entry: number, write: number, getcwd: number): Uint8
     head.setUint16(row + 20, length, true);
     head.setUint16(row + 22, place(after).length, true);
   }
-  for (const [i, text] of [NO_PROC, NOTHING_KNOWN].entries()) {
+  for (const [i, text] of PLAIN.entries()) {
     const { at, length } = place(text);
     head.setUint32(plain + 8 * i, at, true);
     head.setUint32(plain + 8 * i + 4, length, true);

@@ -10,7 +10,7 @@ import { execute, MINIBOX, type Result, rootfs, skipped, skipReason } from "../s
 import { makePlace, type Place, userWords } from "../support/user.ts";
 
 setDefaultTimeout(60_000);
-const skip = skipReason("setpriv", "prlimit", "unshare", "newuidmap");
+const skip = skipReason("setpriv", "prlimit", "unshare", "newuidmap", "python3");
 const busybox = skip ? "" : rootfs("busybox");
 let place: Place;
 let scratch = "";
@@ -141,6 +141,20 @@ describe.skipIf(skip !== "").each(SHAPES)("%s", (_, shape) => {
     const stderr = "minibox: /proc is not mounted here, and minibox needs it: mount -t proc proc /proc\n";
     expect(await execute(words)).toEqual({ status: 125, stdout: "", stderr });
   });
+});
+
+/** prctl(2): PR_SET_MDWE, PR_MDWE_REFUSE_EXEC_GAIN */
+const REFUSE_CODE =
+  "import ctypes, os, sys; refused = ctypes.CDLL(None).prctl(65, 1, 0, 0, 0) != 0; os.execv(sys.argv[1], sys.argv[1:]) if not refused else sys.exit(99)";
+
+test.skipIf(skip !== "")("memory that may not be executed is told", async () => {
+  const words = ["python3", "-c", REFUSE_CODE, MINIBOX, "run", busybox, ...COMMAND];
+  const { status, stdout, stderr } = await execute(words);
+  if (status === 99) return void skipped("needs Linux 6.3 for PR_SET_MDWE");
+  expect([status, stdout]).toEqual([125, ""]);
+  expect(stderr).toMatch(
+    /^minibox: this process may not have memory for code [^\n]*MemoryDenyWriteExecute[^\n]*\n$/,
+  );
 });
 
 /** Makes a cgroup that admits so many tasks; returns the file to join it, or undefined where there is no such controller. */
