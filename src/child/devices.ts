@@ -59,8 +59,8 @@ function names(devices: readonly Device[], path: string): boolean {
 /** In a fresh /dev there is none for the file systems in it: made here, each is found at once. */
 function makeMountPoint(dev: number, { destination, type, options }: Mount): void {
   const isBind = type === "bind" || options?.includes("bind") || options?.includes("rbind");
-  if (isBind || !/^\/dev\/[^/]+$/.test(destination)) return;
-  attempt("mkdirat", dev, destination.slice("/dev/".length), 0o755);
+  const name = destination.startsWith("/dev/") ? destination.slice("/dev/".length) : "";
+  if (name !== "" && !isBind && !name.includes("/")) attempt("mkdirat", dev, name, 0o755);
 }
 
 function link(dev: number, name: string, target: string): void {

@@ -3,9 +3,10 @@
 // leads out.
 
 import { O, RESOLVE, S_IFDIR, S_IFMT } from "../sys/constants.ts";
-import { EEXIST, EINVAL, ELOOP, ENOENT, ENOTDIR, SysError } from "../sys/errno.ts";
+import { EEXIST, EINVAL, ELOOP, ENOENT, ENOTDIR, EXDEV, SysError } from "../sys/errno.ts";
 import { close, statx, tryOpenat2, tryReadlinkat, withFd } from "../sys/file.ts";
 import { attempt } from "../sys/libc.ts";
+import { fileSystemType, mountFlags, PROC_SUPER_MAGIC, ST_RDONLY, SYSFS_MAGIC } from "../sys/statfs.ts";
 import { Refusal } from "./refusal.ts";
 
 export type Kind = "directory" | "file";
@@ -108,10 +109,26 @@ function make(
       ? attempt("mkdirat", parent, name, 0o755)
       : attempt("openat", parent, name, O.O_CREAT | O.O_EXCL | O.O_NOFOLLOW | O.O_CLOEXEC, 0o644);
   if (result === -EEXIST) return;
-  if (result < 0)
+  if (result < 0) {
+    refuseElsewhere(root, parent, at, what);
     throw new SysError(kind === "directory" ? "mkdirat" : "openat", [name], -result, `create ${what}`);
+  }
   if (kind === "file") close(result);
   if (tell) tellOwn(root, parent, at, name, tell);
+}
+
+/** Where it is no directory of the rootfs that nothing can be made in, that says more than the error. @throws Refusal */
+function refuseElsewhere(root: number, parent: number, at: readonly string[], what: string): void {
+  const path = `/${at.join("/")}`;
+  const type = fileSystemType(parent);
+  if (type === PROC_SUPER_MAGIC || type === SYSFS_MAGIC)
+    throw new Refusal(`${what} cannot be made: in ${path} there is only what the kernel shows`);
+  const own = tryOpenat2(root, path, O.O_PATH, NO_LINKS | RESOLVE.RESOLVE_NO_XDEV);
+  if (own >= 0) close(own);
+  else if (own === -EXDEV && mountFlags(parent) & ST_RDONLY)
+    throw new Refusal(
+      `${what} cannot be made: what is mounted on the way there is read-only, so it must exist in it`,
+    );
 }
 
 /** What lies in a volume or another mount is not the rootfs's. */

@@ -3,9 +3,9 @@
 
 import type { Mount, Spec } from "../spec/types.ts";
 import type { ChildRequest } from "../sync.ts";
-import { AT, AT_FDCWD, MOUNT_ATTR, MS, O, S_IFDIR, S_IFMT } from "../sys/constants.ts";
+import { AT, AT_FDCWD, MOUNT_ATTR, MS, O, RESOLVE, S_IFDIR, S_IFMT } from "../sys/constants.ts";
 import { EINVAL, isErrno } from "../sys/errno.ts";
-import { openInRoot, statx, withFd } from "../sys/file.ts";
+import { openInRoot, statx, tryOpenat2, withFd } from "../sys/file.ts";
 import { step } from "../sys/libc.ts";
 import { fdPath, mount, moveMount, openTree, setMountAttributes } from "../sys/mount.ts";
 import { openTied, tieOf, whyNotTied } from "../sys/propagation.ts";
@@ -170,6 +170,8 @@ function withLabel(entry: Mount, options: ParsedOptions, label: string | undefin
 
 function mountFileSystem(root: number, entry: Mount, options: ParsedOptions): void {
   const type = entry.type ?? null;
+  if (type === "tmpfs" && !options.data.includes("mode="))
+    options.data = `${likeCovered(root, entry)}${options.data}`;
   withFd(openDestination(root, entry.destination, "directory", isVital(entry)), (place) => {
     const make = (data: string) =>
       mount(entry.source ?? entry.type ?? "none", fdPath(place), type, options.flags, data || null);
@@ -186,6 +188,16 @@ function mountFileSystem(root: number, entry: Mount, options: ParsedOptions): vo
     withFd(openInRoot(root, entry.destination, O.O_PATH), (fd) =>
       setMountAttributes(fd, propagationOf(options)),
     );
+}
+
+/** A tmpfs of no mode of its own looks like the directory that it covers; where there is none, as /tmp. */
+function likeCovered(root: number, { destination }: Mount): string {
+  const fd = tryOpenat2(root, destination, O.O_PATH, RESOLVE.RESOLVE_IN_ROOT | RESOLVE.RESOLVE_NO_MAGICLINKS);
+  if (fd < 0) return "";
+  const { mode, uid, gid } = withFd(fd, statx);
+  const NOBODY = 65_534; // also the kernel's word for an id that the user namespace does not have
+  const owner = uid === NOBODY || gid === NOBODY ? "" : `uid=${uid},gid=${gid},`;
+  return `mode=${(mode & 0o7777).toString(8)},${owner}`;
 }
 
 const propagationOf = (options: ParsedOptions) => ({

@@ -46,6 +46,10 @@ export function parseVolume(text: string, cwd: string): Mount {
   for (const option of list)
     if (!VOLUME_OPTIONS.has(option) && option !== "z" && option !== "Z")
       throw new UsageError(`--volume: unknown option "${option}" in "${text}"`);
+  if (list.filter((option) => PROPAGATION.includes(option)).length > 1)
+    throw new UsageError(
+      `--volume: "${text}" says twice how it propagates: one of ${PROPAGATION.join(", ")}`,
+    );
   const kept = list.filter((option) => VOLUME_OPTIONS.has(option) && option !== "bind" && option !== "rbind");
   const recursion = list.includes("bind") ? "bind" : "rbind";
   return {
@@ -137,7 +141,7 @@ export function parseMount(text: string, cwd: string): Mount {
   const source = values.get("source");
   if (!source) throw new UsageError(`--mount: "${text}" needs a source (src=/path)`);
   const propagation = values.get("bind-propagation");
-  if (propagation && !PROPAGATION.includes(propagation))
+  if (propagation !== undefined && !PROPAGATION.includes(propagation))
     throw new UsageError(`--mount: unknown bind-propagation "${propagation}"`);
   const recursion = isTrue(values.get("bind-nonrecursive"), text) ? "bind" : "rbind";
   return {

@@ -5,6 +5,7 @@ import { attempt, call } from "./libc.ts";
 import { fdPath } from "./mount.ts";
 
 /** linux/statfs.h: bits of f_flags */
+export const ST_RDONLY = 1;
 export const ST_NOEXEC = 8;
 export const ST_NOSYMFOLLOW = 0x2000;
 

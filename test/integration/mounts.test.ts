@@ -1,5 +1,14 @@
 import { describe, expect, test } from "bun:test";
-import { existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { execute, leavesNothing, MINIBOX, run, scratchDirectory, scratchRootfs } from "../support/minibox.ts";
 
@@ -154,6 +163,18 @@ describe("--tmpfs", () => {
     expect(options).not.toContain("noexec");
   });
 
+  test("has the mode and the owner of the directory that it covers, else /tmp's, unless told", async () => {
+    mkdirSync(join(root, "srv/closed"));
+    chmodSync(join(root, "srv/closed"), 0o710);
+    chownSync(join(root, "srv/closed"), 12, 34);
+    const modes = async (...flags: string[]): Promise<string> =>
+      sh(flags, "stat -c '%a %u:%g' /srv/closed /srv/new 2>/dev/null");
+    expect(await modes("--tmpfs", "/srv/closed", "--tmpfs", "/srv/new")).toBe("710 12:34\n1777 0:0\n");
+    expect(await modes("--tmpfs", "/srv/closed:size=1m,uid=7")).toBe("710 7:34\n");
+    expect(await modes("--tmpfs", "/srv/closed:mode=0750")).toBe("750 0:0\n");
+    expect(await modes("--tmpfs", "/srv/closed", "--userns", "300000:300000:65536")).toBe("710 12:34\n");
+  });
+
   test("with an option that there is none is refused", async () => {
     expect((await run(["--tmpfs", "/t:bogus", root, "true"])).stderr).toStartWith(
       'minibox: --tmpfs: unknown option "bogus" in "/t:bogus"\n',
@@ -178,6 +199,64 @@ describe("--read-only", () => {
     await run(["--read-only", root, "true"]);
     writeFileSync(join(root, "writable"), "");
     expect(existsSync(join(root, "writable"))).toBe(true);
+  });
+});
+
+describe("a mount point that cannot be made", () => {
+  test.each([
+    [
+      "in /proc",
+      ["-v", `${outside}:/proc/new`],
+      "/proc/new cannot be made: in /proc there is only what the kernel shows",
+    ],
+    [
+      "in /sys",
+      ["--tmpfs", "/sys/new/deep"],
+      "/sys/new/deep cannot be made: in /sys there is only what the kernel shows",
+    ],
+    [
+      "in a read-only volume",
+      ["-v", `${outside}:/d:ro`, "--tmpfs", "/d/missing"],
+      "/d/missing cannot be made: what is mounted on the way there is read-only, so it must exist in it",
+    ],
+  ])("%s, is told so", async (_, flags, line) => {
+    expect(await run([...flags, root, "true"])).toEqual({
+      status: 125,
+      stdout: "",
+      stderr: `minibox: the mount point ${line}\n`,
+    });
+  });
+
+  test("exists in a read-only volume, and is used", async () => {
+    expect(await sh(["-v", `${outside}:/d:ro`, "--tmpfs", "/d/sub"], "touch /d/sub/x && ls /d/sub")).toBe(
+      "x\n",
+    );
+  });
+});
+
+describe("a volume of any kind of file", () => {
+  test("is what it is on the host", async () => {
+    await execute([
+      "sh",
+      "-c",
+      'mkfifo "$0/fifo" && python3 -c "import socket, sys; socket.socket(socket.AF_UNIX).bind(sys.argv[1])" "$0/socket"',
+      outside,
+    ]);
+    const kinds = ["fifo", "socket", "sub", "file"];
+    const flags = kinds.flatMap((kind) => ["-v", `${outside}/${kind}:/kinds/${kind}/`]);
+    expect(await sh([...flags, "-v", "/dev/null:/kinds/null"], "stat -c '%F' /kinds/* | sort")).toBe(
+      "character special file\ndirectory\nfifo\nregular file\nsocket\n",
+    );
+    expect(existsSync(join(root, "kinds"))).toBe(false);
+  });
+
+  test("is found through links of the rootfs on the way to its destination", async () => {
+    expect(
+      await sh(
+        ["-v", `${outside}:/var/run/x/y`],
+        "ls -d /run/x/y /var/run/x/y; grep -c ' /run/x/y ' /proc/mounts",
+      ),
+    ).toBe("/run/x/y\n/var/run/x/y\n1\n");
   });
 });
 

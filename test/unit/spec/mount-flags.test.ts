@@ -37,6 +37,9 @@ describe("--volume", () => {
     "/a:/./",
     "/a:/b:rx",
     "/a:/b:RO",
+    "/a:/b:rslave,shared",
+    "/a:/b/..",
+    "/a:/../.",
   ])("%p is refused", (text) => expect(() => volume(text)).toThrow(UsageError));
 });
 
@@ -110,5 +113,6 @@ describe("--mount", () => {
     "type=tmpfs,dst=/b,tmpfs-mode=rwx",
     "type=tmpfs,dst=/b,tmpfs-size=big",
     "type=bind,src=/a,dst=/b,bind-propagation=sideways",
+    "type=bind,src=/a,dst=/b,bind-propagation=",
   ])("%p is refused", (text) => expect(() => mount(text)).toThrow(UsageError));
 });
