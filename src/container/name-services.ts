@@ -32,7 +32,7 @@ function ask(name: string, words: readonly string[], path: string | undefined): 
       stderr: "ignore",
       timeout: PATIENCE,
       killSignal: "SIGKILL",
-      maxBuffer: 1 << 20,
+      maxBuffer: 64 << 20,
     });
     return exitCode === 0 ? decode(stdout) : undefined;
   } catch {
