@@ -69,14 +69,20 @@ export const subIdWords = (place: Place, words: string[]): string[] => [
   ...userWords(words),
 ];
 
-/** What each run of a user says that no table knows. */
+/** What each run of this user says, whom no table knows. */
 export const ALONE = `minibox: the container has one user id and one group id, the caller's: no user has the id ${UID} (getent passwd ${UID}), and newuidmap maps more only for those with a name\n`;
 
 const ENVIRONMENT = { PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin" };
 
-/** `minibox run WORDS…` as the ordinary user. */
-export const runAsUser = (place: Place, words: string[], options: Options = {}): Promise<Result> =>
-  execute(userWords([place.minibox, "run", ...words]), { env: ENVIRONMENT, cwd: "/", ...options });
+/** `minibox run WORDS…` as the ordinary user; that it has one id alone is not repeated. */
+export const runAsUser = async (place: Place, words: string[], options: Options = {}): Promise<Result> => {
+  const result = await execute(userWords([place.minibox, "run", ...words]), {
+    env: ENVIRONMENT,
+    cwd: "/",
+    ...options,
+  });
+  return { ...result, stderr: result.stderr.replace(ALONE, "") };
+};
 
 /** The same with sub-ids. */
 export const runWithSubIds = (place: Place, words: string[], options: Options = {}): Promise<Result> =>
