@@ -35,8 +35,9 @@ Builds a root file system in DIR, to run containers on. SOURCE is one of:
 
 Options:
   --force          replace DIR if it is not empty; the old one goes once the new one is complete
-  --bin A,B,C      host: copy these programs too, by name or absolute path. Libraries come along,
-                   other files do not: an interpreter such as perl lacks its modules
+  --bin A,B,C      host: copy these programs too, by name or absolute path, with all that they read as far as
+                   this machine tells: the files of their Debian packages and of those that these need, or
+                   the directory that a program is installed in. What does not start in there is named
   --image NAME     docker: the image (default: $image)
   --engine CMD     docker: the command to use, with its own options: --engine "podman --root /srv/c"
   --suite NAME     debootstrap: the release, such as bookworm or jammy (default: this machine's)
@@ -45,7 +46,7 @@ Options:
 
 Examples:
   $SELF rootfs                                 whatever works here
-  $SELF --from host --bin strace,gdb rootfs    this machine's own tools
+  $SELF --bin strace,gcc,python3 rootfs        this machine's own tools
   $SELF --from docker --image alpine rootfs    any image
   chroot rootfs /bin/sh                        a look inside, as root
 
@@ -439,7 +440,8 @@ check_host() {
   return 1
 }
 
-declare -A wanted=() # every path to copy, its directory canonical
+declare -A wanted=() # every path to copy as the file that it leads to, its directory canonical
+declare -A kept=()   # every path to copy as it is, links as links
 libraries=()
 
 build_host() {
@@ -451,10 +453,12 @@ build_host() {
   # One cp for all: -L puts the real file under the name asked for (/etc/alternatives), and with --preserve=links
   # names of one file become hard links (multi-call programs). From /, for --parents fails on absolute names.
   (cd / && cp -L --parents --preserve=mode,timestamps,links -t "$root" -- "${!wanted[@]}")
+  copy_kept
   [[ ! $editor || $editor == /usr/bin/vi ]] || ln -f -- "$root$editor" "$root/usr/bin/vi"
   # The copies get no security updates, so on a shared machine a set-user-ID one would be a way in.
   find "$root" -type f -perm /6000 -exec chmod ug-s {} +
   [[ -e $root/bin/sh ]] || ln -s bash "$root/bin/sh"
+  [[ ! $editor ]] || write_vim_defaults "$editor"
   write_accounts "$(if [[ -e $root/bin/bash ]]; then echo /bin/bash; else echo /bin/sh; fi)"
   write_nsswitch
   make_loader_cache
@@ -514,7 +518,9 @@ choose_programs() {
   for name in "${extra_bins[@]}"; do
     find_program "$name" || die "--bin $name: no such program here"
     add_program "$REPLY"
+    add_whole "$name"
   done
+  ((${#packages[@]} == 0)) || keep_packages
   editor=''
   for name in $EDITORS; do
     find_program "$name" || continue
@@ -534,10 +540,148 @@ add_program() {
   [[ $interpreter != /* || $interpreter == "$1" ]] || ! find_program "$interpreter" || add_program "$REPLY"
 }
 
+# ---- --bin: a program with all that it reads
+
+declare -A packages=() # Debian's, whose files the programs of --bin need
+
+# add_whole NAME: what the program of that name, or path, is part of. A link is kept as one: gcc and java look for
+# their files beside the file that it leads to.
+add_whole() {
+  local path found first words word
+  find_program "$1" || return 0
+  path=$REPLY
+  found=$(owner_of "${path##*/}" "$path")
+  while [[ -L $path ]]; do
+    keep "$path"
+    path=$(readlink -- "$path")
+    [[ $path == /* ]] || path=${REPLY%/*}/$path # keep has left the link's own canonical path
+    path=$(realpath -s -- "$path")
+    found+=" $(owner_of '' "$path")"
+  done
+  keep "$path"
+  for word in $found; do packages[$word]=yes; done
+  [[ ${found// } ]] || keep_installation "$path"
+  LC_ALL=C read -r -n 256 first <"$path" 2>/dev/null || true
+  if [[ ${first:-} == '#!'* ]]; then
+    read -ra words <<<"${first#??}"
+    for word in "${words[0]}" $([[ ${words[0]} != */env ]] || echo "${words[1]:-}"); do
+      [[ $word == "$1" ]] || add_whole "$word"
+    done
+  fi
+}
+
+# keep PATH: note it for the copy as it is; its canonical form in REPLY.
+keep() {
+  canonical "$1"
+  kept[${REPLY#/}]=yes
+}
+
+# owner_of NAME PATH: the Debian package of a path, and the one of that name: python3 needs more than what has the file.
+owner_of() {
+  type -P dpkg-query >/dev/null || return 0
+  canonical "$2"
+  {
+    # a package from before the merge of /bin into /usr lists the former
+    dpkg-query -S "$2" "$REPLY" "${REPLY#/usr}" 2>/dev/null | sed -n 's|^\([a-z0-9+.-]*\)[:,].*|\1|p'
+    [[ ! $1 ]] || dpkg-query -W -f '${Package} ${db:Status-Status}\n' "$1" 2>/dev/null | sed -n 's/ installed$//p'
+  } | sort -u || true # what is in no package is an answer
+}
+
+# keep_packages: the files of those packages and of all that they depend on or recommend, as far as it is installed.
+# Essential packages are left out unless asked for: their part of a root is made here.
+keep_packages() {
+  local path
+  dpkg-query -W -f '${Package}\t${db:Status-Status}\t${Essential}\t${Provides}\t${Pre-Depends}, ${Depends}, ${Recommends}\n' |
+    awk -F '\t' -v seeds="${!packages[*]}" '
+      function names(text, out,  n, i) {
+        gsub(/\([^)]*\)|\[[^]]*\]|:[a-z0-9]+|[[:blank:]]/, "", text)
+        n = split(text, out, /[,|]/)
+        return n
+      }
+      $2 == "installed" {
+        needs[$1] = needs[$1] "," $5
+        if ($3 == "yes") essential[$1] = 1
+        n = names($4, given); for (i = 1; i <= n; i++) providers[given[i]] = providers[given[i]] "," $1
+      }
+      END {
+        n = split(seeds, todo, " ")
+        for (i = 1; i <= n; i++) seen[todo[i]] = 1
+        for (at = 1; at <= n; at++) {
+          if (!(todo[at] in needs)) continue
+          print todo[at]
+          m = names(needs[todo[at]], wanted)
+          for (i = 1; i <= m; i++) {
+            k = names(wanted[i] "," providers[wanted[i]], choice)
+            for (j = 1; j <= k; j++)
+              if ((choice[j] in needs) && !(choice[j] in seen) && !(choice[j] in essential)) {
+                seen[choice[j]] = 1
+                todo[++n] = choice[j]
+              }
+          }
+        }
+      }' >"$workshop/packages"
+  while read -r path; do
+    case $path in
+      /usr/share/doc/* | /usr/share/man/* | /usr/share/info/* | /usr/share/locale/* | /usr/share/lintian/* | /usr/share/bug/*) continue ;;
+    esac
+    [[ -L $path || ( -f $path && -r $path ) ]] || continue
+    keep "$path"
+  done < <(xargs dpkg-query -L <"$workshop/packages" 2>/dev/null)
+  # made when it was installed, so it is in no list
+  if grep -qx ca-certificates "$workshop/packages"; then keep_tree /etc/ssl/certs; fi
+}
+
+# keep_installation PATH: a program of no package. Installed in a directory of its own (/opt/jdk/bin/java), it is that
+# directory; else what bears its name beside it (/usr/local/bin/python3.12, /usr/local/lib/python3.12).
+keep_installation() {
+  local prefix=${1%/*} path
+  [[ $prefix == */bin ]] || return 0
+  prefix=${prefix%/bin}
+  case $prefix in
+    '' | /usr | /usr/local)
+      for path in "$prefix"/{lib,lib64,libexec,share}/"${1##*/}"*; do
+        keep_tree "$path"
+      done ;;
+    *)
+      # not somebody's home
+      [[ ! -d $prefix/lib || $prefix/ =~ ^(/root|/home/[^/]*)/(\.local/)?$ ]] || keep_tree "$prefix" ;;
+  esac
+}
+
+keep_tree() {
+  local path
+  while IFS= read -r -d '' path; do
+    keep "$path"
+    [[ $path != *.so && $path != *.so.* ]] || ours+=("$path")
+  done < <(find "$1" \( -type f -o -type l \) -readable -print0 2>/dev/null)
+}
+
+ours=() # libraries of such an installation: they may need others
+
+copy_kept() {
+  ((${#kept[@]})) || return 0
+  printf '%s\0' "${!kept[@]}" | tar -C / --null --no-recursion --verbatim-files-from -T - -cf - | tar -x -p -C "$root"
+}
+
+# check_extra_programs: says which program of --bin does not start in the root, and its own last words.
+check_extra_programs() {
+  local name words cage=(unshare --mount --pid --fork --mount-proc="$root/proc")
+  is_root || cage+=(--user --map-root-user)
+  "${cage[@]}" chroot "$root" /bin/sh -c : 2>/dev/null || return 0 # no namespaces here
+  for name in "${extra_bins[@]}"; do
+    words=(--version)
+    [[ ${name##*/} != java ]] || words=(-version)
+    env -i PATH="$SYSTEM_PATH" HOME=/root LC_ALL=C.UTF-8 \
+      timeout 20 "${cage[@]}" chroot "$root" "$name" "${words[@]}" </dev/null >"$workshop/said" 2>&1 ||
+      say "$name ${words[0]} ends with status $? in the root: $(tail -n 1 "$workshop/said")"
+  done
+}
+
 # ldd is asked once, for all. Its lines: "libc.so.6 => /lib/libc.so.6 (0x…)", "/lib64/ld-linux.so.2 (0x…)".
 choose_libraries() {
   local path
-  (cd / && ldd "${!wanted[@]}") >"$workshop/ldd" 2>/dev/null || true # it fails when one of them is static or a script
+  # $ORIGIN is the directory of the file itself, not of a link to it
+  (cd / && realpath -z -- "${!wanted[@]}" "${ours[@]}" | xargs -0 ldd) >"$workshop/ldd" 2>/dev/null || true # it fails when one of them is static or a script
   while read -r path; do
     say "a library was not found here: $path"
   done < <(sed -n 's/^[[:blank:]]*\(.*\) => not found$/\1/p' "$workshop/ldd" | sort -u)
@@ -555,12 +699,14 @@ choose_data() {
       add_data "$dir/${name:0:1}/$name"
     done
   done
-  # glibc before 2.34 loads `files` and `dns` as libraries; they live beside libc
+  # glibc before 2.34 loads `files` and `dns` as libraries; they live beside libc, as do those that are part of it
+  # since then: a program that was built for an older one asks for them
   for path in "${libraries[@]}"; do
     [[ $path == */libc.so.6 ]] || continue
     add_data "${path%/*}/libnss_files.so.2"
     add_data "${path%/*}/libnss_dns.so.2"
     add_data "${path%/*}/libresolv.so.2"
+    for name in libpthread.so.0 libdl.so.2 libm.so.6 librt.so.1 libutil.so.1; do add_data "${path%/*}/$name"; done
   done
   for path in /usr/lib/locale/C.utf8/{*,*/*} /etc/os-release /etc/vim/vimrc.tiny; do
     add_data "$path"
@@ -569,6 +715,15 @@ choose_data() {
 
 add_data() {
   if [[ -f $1 ]]; then want "$1"; fi
+}
+
+# Without its runtime files vim complains of the one that it wants to begin with (E1187), and that one of the others.
+write_vim_defaults() {
+  local version
+  version=$("$1" --version 2>/dev/null | sed -n '1s/^VIM - Vi IMproved \([0-9]*\)\.\([0-9]*\).*/\1\2/p')
+  [[ $version && ! -e $root/usr/share/vim/vim$version/defaults.vim ]] || return 0
+  mkdir -p "$root/usr/share/vim/vim$version"
+  echo 'set backspace=indent,eol,start ruler showcmd wildmenu' >"$root/usr/share/vim/vim$version/defaults.vim"
 }
 
 # Its own, not the host's: that may name systemd, sss or ldap, which are not inside.
@@ -624,6 +779,7 @@ build() {
   work "build_$1"
   if ((status == 0)) && declare -F "finish_$1" >/dev/null; then work "finish_$1"; fi
   if ((status == 0)); then work make_usual_directories; fi
+  if ((status == 0 && ${#extra_bins[@]})); then work check_extra_programs; fi
   built=$1
 }
 

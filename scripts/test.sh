@@ -16,6 +16,7 @@ needs vi vim-tiny
 needs tmux tmux
 needs python3 python3
 needs cc gcc libc6-dev
+needs java default-jre-headless
 needs newuidmap uidmap
 needs runc runc
 needs crun crun

@@ -218,6 +218,75 @@ describe("host", () => {
     expect(await shell(target, `${scratch}/tool-link; test -x /usr/bin/ldd`)).toBe("42\n");
   });
 
+  const languages = ["python3", "gcc", "node", "java", "perl"];
+
+  testIf(
+    without(...languages),
+    "--bin brings along what interpreters and compilers read",
+    async () => {
+      const target = join(scratch, "languages");
+      const { status, err } = await build("--bin", languages.join(","), target);
+      expect({ status, err }).toEqual({
+        status: 0,
+        err: expect.not.stringMatching(/not found|ends with status/),
+      });
+      await writeFile(
+        join(target, "tmp/hello.c"),
+        '#include <stdio.h>\nint main(void) { puts("hello"); return 0; }\n',
+      );
+      const works: [string, string][] = [
+        ["python3 -c 'import ssl, json, sqlite3, ctypes; print(6 * 7)'", "42\n"],
+        ["cd /tmp && gcc -O2 -o hello hello.c && ./hello", "hello\n"],
+        ['node -e \'console.log(require("crypto").createHash("md5") && 6 * 7)\'', "42\n"],
+        ["java -version 2>&1 | grep -c 'Runtime Environment'", "1\n"],
+        ["perl -MPOSIX -MData::Dumper -e 'print floor(42.5), \"\\n\"'", "42\n"],
+      ];
+      for (const [line, out] of works)
+        expect(await run([MINIBOX, "run", target, "sh", "-c", line])).toEqual({ status: 0, out, err: "" });
+    },
+    300_000,
+  );
+
+  test("--bin takes a directory that a program is installed in whole", async () => {
+    const home = join(scratch, "opt/tool-1");
+    await mkdir(join(home, "bin"), { recursive: true });
+    await mkdir(join(home, "lib"));
+    await writeFile(join(home, "lib/words"), "from its own directory\n");
+    await writeFile(join(home, "bin/tool"), '#!/bin/sh\ncd "$(dirname "$0")/../lib" && cat words\n');
+    await chmod(join(home, "bin/tool"), 0o755);
+    const target = join(scratch, "with-installation");
+    expect((await build("--bin", join(home, "bin/tool"), target)).err).not.toContain("ends with status");
+    expect(await shell(target, `${home}/bin/tool`)).toBe("from its own directory\n");
+  });
+
+  testIf(withoutRoot, "--bin names what does not start in the root, in its own words", async () => {
+    const tool = join(scratch, "lost");
+    await writeFile(tool, "#!/bin/sh\ncat /nonexistent/data || exit 3\n");
+    await chmod(tool, 0o755);
+    const { status, err } = await build("--bin", tool, join(scratch, "with-lost"));
+    expect(status).toBe(0);
+    expect(err).toContain(
+      `: ${tool} --version ends with status 3 in the root: cat: /nonexistent/data: No such file or directory\n`,
+    );
+  });
+
+  const vimBasic = without("vim.basic", "tmux");
+
+  testIf(vimBasic, "a large vim without its runtime files does not complain of that", async () => {
+    using terminal = new Tmux();
+    const target = join(scratch, "vim");
+    await build("--from", "host", target);
+    await run(["cp", "/usr/bin/vim.basic", join(target, "usr/bin/vi")]);
+    const libraries = (await run(["ldd", "/usr/bin/vim.basic"])).out.matchAll(/ (\/[^ ]+) \(/g);
+    for (const [, library] of libraries)
+      await run(["sh", "-c", 'cp -nL --parents "$0" "$1"', library!, target]);
+    terminal.enter(`${inside(target, "vi", "/etc/passwd").join(" ")}`);
+    const screen = await terminal.shows(/root:x:0:0/, 25);
+    expect(screen).not.toMatch(/E\d{2,}:/);
+    terminal.type(":q!");
+    terminal.press("Enter");
+  });
+
   test("--bin with an unknown program is refused and leaves nothing", async () => {
     const target = join(scratch, "no-such-bin");
     const { status, err } = await build("--bin", "no-such-program", target);
