@@ -13,6 +13,7 @@ needs ip iproute2
 needs ps procps
 needs less less
 needs vi vim-tiny
+needs vim.basic vim
 needs tmux tmux
 needs python3 python3
 needs cc gcc libc6-dev

@@ -15,7 +15,7 @@ export const RUN_FLAGS = {
     type: "string",
     many: true,
     valueHint: "file",
-    description: "read variables from a file, one K=V or K a line",
+    description: "read variables from a file, one K=V or K a line (docker's format: quotes stay)",
   },
   workdir: {
     type: "string",
