@@ -24,7 +24,12 @@ export interface Confinement {
 }
 
 /** Fills in the OCI object, and makes the filter. @throws UsageError, RunError, SysError */
-export function confine(spec: Spec, given: Given, compiler: Compiler | undefined): Confinement {
+export function confine(
+  spec: Spec,
+  given: Given,
+  compiler: Compiler | undefined,
+  warn: (message: string) => void,
+): Confinement {
   let requiredCapabilities: readonly string[] = [];
   let profile: string | undefined;
   if (given.many("cap-add").length + given.many("cap-drop").length + given.many("security-opt").length > 0) {
@@ -33,10 +38,15 @@ export function confine(spec: Spec, given: Given, compiler: Compiler | undefined
     profile = options.seccomp;
     checkSecurityModules(spec);
   }
-  return { requiredCapabilities, seccomp: filterFor(spec, profile, compiler) };
+  return { requiredCapabilities, seccomp: filterFor(spec, profile, compiler, warn) };
 }
 
-function filterFor(spec: Spec, profile: string | undefined, compiler?: Compiler): SeccompFilter | undefined {
+function filterFor(
+  spec: Spec,
+  profile: string | undefined,
+  compiler: Compiler | undefined,
+  warn: (message: string) => void,
+): SeccompFilter | undefined {
   if (profile === "unconfined") return undefined;
   const capabilities = spec.process.capabilities?.bounding ?? [];
   const ready = profile === undefined ? precompiledFilter(capabilities) : undefined;
@@ -52,5 +62,5 @@ function filterFor(spec: Spec, profile: string | undefined, compiler?: Compiler)
           capabilities,
         );
   spec.linux.seccomp = seccomp as unknown as Seccomp;
-  return compiler.compileSeccomp(seccomp, profile ?? "the default seccomp profile");
+  return compiler.compileSeccomp(seccomp, profile ?? "the default seccomp profile", warn);
 }

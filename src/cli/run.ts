@@ -113,11 +113,12 @@ function requestOf(rootfs: string, command: string[], given: Given, extras: Extr
   const name = given.one("name");
   const timeout = given.one("timeout");
   const stopTimeout = given.one("stop-timeout");
+  const warn = given.is("quiet") ? () => {} : note;
   return {
     id: name === undefined ? randomName() : parseName("--name", name),
     bundle: "/",
     spec,
-    ...confine(spec, given, extras.compiler),
+    ...confine(spec, given, extras.compiler, warn),
     userns: undefined,
     init: given.is("init"),
     chroot: given.is("chroot"),
@@ -129,7 +130,7 @@ function requestOf(rootfs: string, command: string[], given: Given, extras: Extr
     timeout: timeout === undefined ? Number.POSITIVE_INFINITY : parseDuration("--timeout", timeout),
     stopTimeout:
       stopTimeout === undefined ? DEFAULT_STOP_TIMEOUT : parseDuration("--stop-timeout", stopTimeout),
-    warn: given.is("quiet") ? () => {} : note,
+    warn,
     explain: (error, pid, spec) =>
       import("../container/explain.ts").then(({ explainExec }) => explainExec(error, pid, spec)),
   };

@@ -27,9 +27,20 @@ const resolve = (profile: unknown, caps: readonly string[]): LinuxSeccomp =>
 /** Our own calls after the filter is in force: a listener that had to be asked first would never get to know. */
 const NEVER_NOTIFY = ["sendmsg", "write"];
 
-/** Compiles OCI's linux.seccomp. `what` names the profile in an error. @throws RunError */
-export function compileSeccomp(seccomp: LinuxSeccomp, what: string): SeccompFilter {
-  const { program, flags } = naming(what, () => compile(seccomp, MACHINE));
+/**
+ * Compiles OCI's linux.seccomp. `what` names the profile in an error, and in a warning of names that are no calls.
+ * @throws RunError
+ */
+export function compileSeccomp(
+  seccomp: LinuxSeccomp,
+  what: string,
+  warn: (message: string) => void,
+): SeccompFilter {
+  const { program, flags, unknownSyscalls } = naming(what, () => compile(seccomp, MACHINE));
+  if (unknownSyscalls.length > 0)
+    warn(
+      `${what}: no kernel that minibox knows has these calls, their rules are ignored: ${unknownSyscalls.join(", ")}`,
+    );
   const listens = (flags & SECCOMP_FILTER_FLAG_NEW_LISTENER) !== 0;
   if (listens && !seccomp.listenerPath)
     throw new RunError(

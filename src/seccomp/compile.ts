@@ -17,7 +17,7 @@ export interface CompiledFilter {
   program: Uint8Array;
   /** For seccomp(2); SECCOMP_FILTER_FLAG_NEW_LISTENER is among them where a rule notifies. */
   flags: number;
-  /** Names in the profile that are no system call on any architecture known here: ignored, as runc does. */
+  /** Names in the profile that are no system call on any architecture: their rules mean nothing. */
   unknownSyscalls: string[];
 }
 

@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { attackRootfs } from "../support/attack.ts";
 import { run } from "../support/minibox.ts";
+import { fixture, profileOf } from "../unit/seccomp/support/profiles.ts";
 import { numbersOf } from "../unit/seccomp/support/reference.ts";
 
 /** Makes one call with zeros, by its number, and prints its errno. */
@@ -39,6 +40,7 @@ const x64 = process.arch === "x64";
 const NUMBER = x64
   ? { keyctl: "250", mount: "165", open_by_handle_at: "304", getpriority: "140", bpf: "321" }
   : { keyctl: "219", mount: "40", open_by_handle_at: "265", getpriority: "141", bpf: "280" };
+const numbers = numbersOf(x64 ? "x86_64" : "aarch64");
 
 describe("the default filter", () => {
   test("is in force, and stops calls that a container has no use for", async () => {
@@ -81,7 +83,6 @@ describe("the default filter", () => {
     CAP_SYSLOG: "syslog",
     ...(x64 ? { CAP_SYS_RAWIO: "iopl" } : {}),
   };
-  const numbers = numbersOf(x64 ? "x86_64" : "aarch64");
   const getrandom = `${numbers.getrandom}`;
 
   test.each(Object.entries(BRINGS))("%s brings %s, beside what all have", async (cap, name) => {
@@ -121,6 +122,27 @@ describe("a profile of one's own", () => {
         stderr: "",
       });
     }
+  });
+
+  test.each(["docker", "podman"] as const)("may be %s's own, as it is", async (who) => {
+    const path = profile(profileOf(fixture(who)));
+    const words = [root.path, "/call", `${numbers.getrandom}`, NUMBER.open_by_handle_at, `${numbers.getpid}`];
+    const { stdout, stderr } = await run(["--security-opt", `seccomp=${path}`, ...words]);
+    expect([stdout, stderr]).toEqual([expect.stringMatching(/^(0|14|22)\n1\n0\n$/), ""]);
+  });
+
+  test("that names a call which no kernel has is told so, and the rest of it holds", async () => {
+    const path = profile({
+      defaultAction: "SCMP_ACT_ALLOW",
+      syscalls: [{ names: ["keyctll", "getpriority"], action: "SCMP_ACT_ERRNO", errnoRet: 77 }],
+    });
+    const words = ["--security-opt", `seccomp=${path}`, root.path, "/call", NUMBER.getpriority];
+    expect(await run(words)).toEqual({
+      status: 0,
+      stdout: "77\n",
+      stderr: `minibox: ${path}: no kernel that minibox knows has these calls, their rules are ignored: keyctll\n`,
+    });
+    expect((await run(["-q", ...words])).stderr).toBe("");
   });
 
   test("that kills ends the command by SIGSYS", async () => {
