@@ -27,6 +27,8 @@ export interface ChildRequest {
   /** absolute; relative paths in the spec start here */
   bundle: string;
   spec: Spec;
+  /** those of 0, 1 and 2 that are its terminal, where it has one; the others stay the caller's */
+  terminalDescriptors: readonly number[] | undefined;
   /** the child stays as PID 1 and runs the command below itself */
   init: boolean;
   /** change the root with chroot(2), where pivot_root(2) cannot work */

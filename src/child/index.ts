@@ -83,7 +83,7 @@ function confine(
   becomeUser(process, request.keepGroups);
   if (!entered) changeDirectory(process); // as the user, to whom alone it may be open
   limitCapabilities(process);
-  leaveNothingOpen(terminal, request.ignored, request.init);
+  leaveNothingOpen(terminal, request);
   setParentDeathSignal(SIGNALS.KILL); // a change of identity has cleared it
   const init = request.init ? prepareInit() : undefined; // first: once we are ready, signals are passed on
   send(socket, { type: "ready" });

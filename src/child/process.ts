@@ -1,6 +1,7 @@
 // Owns the last steps before the user's program: limits, directory, identity, descriptors, signals, execve.
 
 import type { Process } from "../spec/types.ts";
+import type { ChildRequest } from "../sync.ts";
 import { AT, F_SETFD, O, RESOLVE, RLIMITS, SIG_SETMASK } from "../sys/constants.ts";
 import { EACCES, ENAMETOOLONG, ENOENT, ENOTDIR, EPERM, isErrno, SysError } from "../sys/errno.ts";
 import { close, open, tryOpenat2, tryReadFile, withFd } from "../sys/file.ts";
@@ -93,13 +94,13 @@ function ownPipes(uid: number): void {
 /** Puts right what Bun and the caller did to descriptors and signals; what remains open is 0, 1, 2. */
 export function leaveNothingOpen(
   terminal: number | undefined,
-  ignored: readonly number[],
-  init: boolean,
+  { terminalDescriptors = [], ignored, init }: ChildRequest,
 ): void {
   step("leave nothing of the host's behind", "only stdin, stdout and stderr pass; signals are as after boot");
-  if (terminal !== undefined) for (const fd of [0, 1, 2]) call("dup3", terminal, fd, 0);
-  // a standard descriptor that the caller had closed is Bun's own, close-on-exec
-  else for (const fd of [0, 1, 2]) attempt("fcntl", fd, F_SETFD, 0);
+  for (const fd of [0, 1, 2])
+    if (terminal !== undefined && terminalDescriptors.includes(fd)) call("dup3", terminal, fd, 0);
+    // a standard descriptor that the caller had closed is Bun's own, close-on-exec
+    else attempt("fcntl", fd, F_SETFD, 0);
   const CLOSE_RANGE_CLOEXEC = 4;
   call("close_range", 3, 0xffffffff, CLOSE_RANGE_CLOEXEC);
   // an ignored signal stays so over execve

@@ -2,6 +2,7 @@
 
 import { abandon, begin, beginUserNamespace, type Starting } from "../container/begin.ts";
 import { nameFiles } from "../container/name-files.ts";
+import type { TerminalPlan } from "../container/relay.ts";
 import { checkRootfs, resolvConfFor } from "../container/rootfs.ts";
 import { type RunRequest, run } from "../container/run.ts";
 import { resolveUser } from "../container/user.ts";
@@ -11,13 +12,14 @@ import { parseDuration, parseName } from "../spec/values.ts";
 import { SysError } from "../sys/errno.ts";
 import { step } from "../sys/libc.ts";
 import { geteuid } from "../sys/process.ts";
-import { getTermios, windowSize } from "../sys/terminal.ts";
+import { windowSize } from "../sys/terminal.ts";
 import { type Parsed, parseFlags } from "./argv.ts";
 import { environmentVariable, workingDirectory } from "./caller.ts";
 import { type Compiler, confine, loadCompiler } from "./confinement.ts";
 import { readNamedFile } from "./named-files.ts";
 import { note } from "./report.ts";
 import { RUN_FLAGS } from "./run-flags.ts";
+import { terminalFor } from "./terminal.ts";
 
 const DEFAULT_STOP_TIMEOUT = 10_000;
 
@@ -108,7 +110,8 @@ function givenBy({ given }: Parsed): Given {
 function requestOf(rootfs: string, command: string[], given: Given, extras: Extras): RunRequest {
   step("look at the rootfs and the flags", "a mistake is told before anything is made for the container");
   const root = checkRootfs(rootfs);
-  const spec = specFromFlags(root, command, given, hostOf(given, root));
+  const terminal = terminalFor(given);
+  const spec = specFromFlags(root, command, given, hostOf(root, terminal));
   withUser(spec, resolveUser(root, given.one("user")));
   const name = given.one("name");
   const timeout = given.one("timeout");
@@ -120,6 +123,7 @@ function requestOf(rootfs: string, command: string[], given: Given, extras: Extr
     spec,
     ...confine(spec, given, extras.compiler, warn),
     userns: undefined,
+    terminal,
     init: given.is("init"),
     chroot: given.is("chroot"),
     overlay: given.is("overlay"),
@@ -139,16 +143,13 @@ function requestOf(rootfs: string, command: string[], given: Given, extras: Extr
 /** Twelve hex digits, as docker shows them; a name in use is refused like any other. */
 const randomName = (): string => Math.random().toString(16).slice(2, 14).padEnd(12, "0");
 
-function hostOf(given: Given, rootfs: string): Host {
-  if (given.is("tty") && given.is("no-tty")) throw new UsageError("--tty and --no-tty contradict each other");
-  const isInteractive = () => getTermios(0) !== undefined && getTermios(1) !== undefined;
-  const terminal = given.is("tty") || (!given.is("no-tty") && isInteractive());
+function hostOf(rootfs: string, terminal: TerminalPlan | undefined): Host {
   return {
     cwd: workingDirectory(),
     env: environmentVariable,
     readFile: (path) => readNamedFile(`--env-file: ${path}`, path),
     resolvConf: () => resolvConfFor(rootfs),
-    terminal,
-    consoleSize: terminal ? windowSize(0) : undefined,
+    terminal: terminal !== undefined,
+    consoleSize: terminal ? windowSize(terminal.screen) : undefined,
   };
 }

@@ -1,7 +1,7 @@
-// Owns the supervisor's side of a terminal: the caller's is made raw, and bytes pass between it and the container's.
+// Owns the bytes between the container's terminal and ours, and when the caller's terminal is taken for them.
 
-import { O, POLLIN, POLLOUT } from "../sys/constants.ts";
-import { EAGAIN, EINTR } from "../sys/errno.ts";
+import { F_GETFL, F_SETFL, O, POLLHUP, POLLIN, POLLOUT } from "../sys/constants.ts";
+import { EAGAIN, EINTR, EIO } from "../sys/errno.ts";
 import { close } from "../sys/file.ts";
 import { attempt, call } from "../sys/libc.ts";
 import {
@@ -10,19 +10,40 @@ import {
   foregroundGroup,
   getTermios,
   isCanonical,
+  keyOf,
   openPeer,
-  rawMode,
-  setTermios,
   signalsOf,
   type Termios,
-  waitForForeground,
 } from "../sys/terminal.ts";
-import { heedTerminal } from "./signals.ts";
+import { CallerTerminal } from "./caller-terminal.ts";
+import { isRead } from "./reader.ts";
 
-const F_GETFL = 3;
-const F_SETFL = 4;
 /** A pipe or terminal that poll(2) calls writable takes this much without making us wait (PIPE_BUF). */
 const CHUNK = 4096;
+/** How long, in milliseconds, an input that has ended is watched for a switch of mode. */
+const END_AGAIN = 100;
+/** After this time, in milliseconds, we look whether the container has turned to its terminal. */
+const LOOK = 50;
+/** In the background we look this often, in milliseconds, whether we are still there: nothing tells. */
+const BACKGROUND = 250;
+const NEVER = Number.POSITIVE_INFINITY;
+
+/** How a container's terminal is connected with ours. */
+export interface TerminalPlan {
+  /** those of the command's 0, 1 and 2 that are the container's terminal */
+  descriptors: readonly number[];
+  input: number;
+  output: number;
+  /** the caller's terminal where the input comes from it, else -1 */
+  keyboard: number;
+  /** the caller's terminal whose size is the container's, or -1 */
+  screen: number;
+  /**
+   * The keys are the container's from its start. Else others of a pipeline may want them (`minibox run … | less`), and
+   * they are so once the container turns to its terminal: it changes the mode, or reads.
+   */
+  atOnce: boolean;
+}
 
 /** Signal keys that a chunk of input held, and the process group that the container's kernel sent them to. */
 export interface Keys {
@@ -30,85 +51,118 @@ export interface Keys {
   signals: readonly number[];
 }
 
-/** Carries bytes between descriptors 0 and 1 and a pty's master, and keeps the caller's terminal settings. */
+/** Carries bytes between a plan's input and output and a pty's master. */
 export class Relay {
-  private saved: Termios | undefined;
-  private raw: Termios | undefined;
+  private readonly caller: CallerTerminal | undefined;
+  private readonly initial: Termios | undefined;
+  private wanted: boolean;
+  /** when to look for what nothing tells us */
+  private nextLook = NEVER;
+  /** keys were typed, and were not the container's: until the next look they are not looked at */
+  private deaf = false;
   private readonly buffer = new Uint8Array(65536);
-  /** read from stdin, not yet taken by the container */
+  /** read from our input, not yet taken by the container */
   private input = new Uint8Array(0);
   private lastGiven = 0x0a;
   private inputEnded = false;
   /** the mode in which the end of the input was told: a switch of mode makes the line discipline forget it */
   private endedCanonical: boolean | undefined;
-  /** read from the container, not yet taken by our stdout */
+  /** read from the container, not yet taken by our output */
   private output = new Uint8Array(0);
   private outputEnded = false;
-  /** nobody reads our stdout any more */
+  /** nobody reads our output any more */
   hungUp = false;
 
   /** held open: a container that has closed its terminal may open it again */
   private readonly slave: number;
 
-  constructor(private readonly master: number) {
-    heedTerminal();
+  constructor(
+    readonly master: number,
+    private readonly plan: TerminalPlan,
+    private readonly processes: () => readonly number[],
+  ) {
     // a container that does not read its input must not stop us from carrying its output
     call("fcntl", master, F_SETFL, call("fcntl", master, F_GETFL, 0) | O.O_NONBLOCK);
     this.slave = openPeer(master);
+    this.caller = plan.keyboard < 0 ? undefined : new CallerTerminal(plan.keyboard);
+    this.wanted = plan.atOnce;
+    this.initial = getTermios(master);
   }
 
-  /** Makes the caller's terminal raw; until then ^C and messages mean what they always do. */
-  enterRaw(): void {
-    waitForForeground(0);
-    const now = getTermios(0);
-    if (!now) return;
-    // continued without a shell's having put it right, it still is as we left it
-    if (!this.raw || !Bun.deepEquals(now, this.raw)) this.saved = now;
-    this.raw = rawMode(this.saved!);
-    setTermios(0, this.raw);
+  /** Takes the caller's terminal where it is wanted and ours; until then ^C and messages mean what they always do. */
+  settle(): void {
+    this.nextLook = NEVER;
     this.resize();
+    if (!this.caller?.isOfInterest) return;
+    if (!this.wanted) this.nextLook = performance.now() + LOOK;
+    else if (!this.caller.take()) this.nextLook = performance.now() + BACKGROUND;
   }
 
   /** Puts the caller's terminal back as it was. */
   restore(): void {
-    if (this.saved) setTermios(0, this.saved);
-    this.raw = undefined;
+    this.caller?.release();
   }
 
   resize(): void {
-    copyWindowSize(0, this.master);
+    copyWindowSize(this.plan.screen, this.master);
   }
 
-  /** What to poll for: [descriptor, events] of stdin, master and stdout; -1 where there is nothing to wait for. */
+  /** True where the output that waits must stop us first, as it would any program in the background (stty tostop). */
+  get mustStop(): boolean {
+    return this.output.length > 0 && this.caller?.isHeld === false && this.caller.stopsOutput();
+  }
+
+  /** What to poll for: [descriptor, events] of input, master and output; -1 where there is nothing to wait for. */
   interest(): [number, number][] {
-    const wantsInput = !this.inputEnded && this.input.length === 0;
     const wantsOutput = !this.outputEnded && this.output.length === 0;
     const masterEvents = (wantsOutput ? POLLIN : 0) | (this.input.length > 0 ? POLLOUT : 0);
     return [
-      [wantsInput ? 0 : -1, POLLIN],
+      [this.wantsInput() ? this.plan.input : -1, POLLIN],
       [masterEvents ? this.master : -1, masterEvents],
-      [this.output.length > 0 ? 1 : -1, POLLOUT],
+      [this.output.length > 0 ? this.plan.output : -1, POLLOUT],
     ];
+  }
+
+  private wantsInput(): boolean {
+    if (this.inputEnded || this.input.length > 0) return false;
+    if (!this.caller || this.caller.isHeld) return true;
+    return this.caller.isOfInterest && !this.wanted && !this.deaf;
   }
 
   /** Milliseconds after which carry() wants to be called though nothing was found. */
   get patience(): number {
-    return this.inputEnded && !this.outputEnded ? 100 : Number.POSITIVE_INFINITY;
+    const look = this.nextLook === NEVER ? NEVER : Math.max(0, this.nextLook - performance.now());
+    return this.inputEnded && !this.outputEnded ? Math.min(END_AGAIN, look) : look;
   }
 
   /** Moves what is ready, given what poll found; tells of signal keys on their way in. */
-  carry(stdin: number, master: number, stdout: number): Keys | undefined {
-    if (stdin) this.takeInput();
+  carry(input: number, master: number, output: number): Keys | undefined {
+    if (input) this.takeInput(input);
     const keys = this.input.length > 0 ? this.giveInput() : undefined;
-    if (stdout) this.giveOutput();
+    if (output) this.giveOutput();
     if (master) this.takeOutput();
-    if (!stdin && !master && !stdout) this.tellEndAgain();
+    if (!input && !master && !output) this.tellEndAgain();
+    if (master && !this.wanted && this.nextLook === NEVER) this.nextLook = performance.now() + LOOK;
+    if (performance.now() >= this.nextLook) this.look();
     return keys;
   }
 
-  /** What the container wrote last and stdout has not taken yet: true while there is some. */
+  /** Presses the key that sends this signal in the container's terminal; undefined where there is no such key now. */
+  press(signal: number): Keys | undefined {
+    const termios = getTermios(this.master);
+    const key = termios ? keyOf(termios, signal) : 0;
+    const group = foregroundGroup(this.master);
+    if (key === 0 || attempt("write", this.master, Uint8Array.of(key), 1) !== 1) return undefined;
+    return { group, signals: [signal] };
+  }
+
+  /** What the container wrote last and our output has not taken yet: true while there is some. */
   hasOutput(): boolean {
     return this.output.length > 0 || this.takeOutput();
+  }
+
+  get outputDescriptor(): number {
+    return this.plan.output;
   }
 
   /** Restores the terminal and closes the container's. */
@@ -118,9 +172,34 @@ export class Relay {
     close(this.master);
   }
 
-  private takeInput(): void {
-    const n = attempt("read", 0, this.buffer, this.buffer.length);
+  private look(): void {
+    this.deaf = false;
+    this.nextLook = NEVER;
+    if (!this.caller || this.caller.isHeld) return;
+    if (!this.wanted && this.caller.isForeground()) this.wanted = this.isTurnedTo();
+    if (this.wanted) this.settle();
+  }
+
+  /** True once the container has changed its terminal's mode, or reads from it. */
+  private isTurnedTo(): boolean {
+    const now = getTermios(this.master);
+    return (now && !Bun.deepEquals(now, this.initial)) || isRead(this.slave, this.processes());
+  }
+
+  private takeInput(found: number): void {
+    if (this.caller && !this.caller.isHeld) {
+      this.look();
+      if (!this.caller.isHeld) {
+        if (found & POLLHUP) this.inputEnded = true;
+        this.deaf = true;
+        this.nextLook = performance.now() + BACKGROUND;
+        return;
+      }
+    }
+    const n = attempt("read", this.plan.input, this.buffer, this.buffer.length);
     if (n > 0) this.input = this.buffer.slice(0, n);
+    // read(2) says so in the background: somebody has taken the terminal from us
+    else if (n === -EIO && this.caller && !this.caller.isForeground()) this.settle();
     else if (n !== -EINTR && n !== -EAGAIN) this.tellEnd();
   }
 
@@ -165,7 +244,7 @@ export class Relay {
   }
 
   giveOutput(): void {
-    const n = attempt("write", 1, this.output, Math.min(this.output.length, CHUNK));
+    const n = attempt("write", this.plan.output, this.output, Math.min(this.output.length, CHUNK));
     if (n > 0) this.output = this.output.subarray(n);
     else if (n !== -EAGAIN && n !== -EINTR) {
       this.output = new Uint8Array(0);

@@ -14,12 +14,13 @@ import {
 import { SIGNALS } from "../sys/constants.ts";
 import { ECONNRESET, EPIPE, isErrno, SysError } from "../sys/errno.ts";
 import { close, tryReadFile } from "../sys/file.ts";
-import { startTime } from "../sys/process.ts";
+import { descendants, startTime } from "../sys/process.ts";
 import { abandon, type Starting } from "./begin.ts";
 import { type Limits, openLimits } from "./limits.ts";
 import { handListener } from "./listener.ts";
 import { noteMade } from "./made.ts";
 import { makeNetwork } from "./network.ts";
+import type { TerminalPlan } from "./relay.ts";
 import { byCaller, gatherSignals, ignoredSignals } from "./signals.ts";
 import type { Child } from "./spawn.ts";
 import { createState, prune, removeState, type StateDirectory } from "./state.ts";
@@ -36,6 +37,8 @@ export interface RunRequest {
   seccomp: SeccompFilter | undefined;
   /** the container has a user namespace: what the parent has to do for it; its code is loaded only then */
   userns: UserNamespaceWork | undefined;
+  /** where spec.process.terminal is set */
+  terminal: TerminalPlan | undefined;
   init: boolean;
   chroot: boolean;
   overlay: boolean;
@@ -78,8 +81,12 @@ export function run(starting: Starting, request: RunRequest): Outcome | Promise<
       timeout: request.timeout,
       stopTimeout: request.stopTimeout,
       init: request.init,
+      terminal: request.terminal,
       ignored: byCaller(ignored),
-      everyone: limits.processes,
+      everyone: () => {
+        const inside = limits.processes();
+        return inside.length > 0 ? inside : descendants(child.pid);
+      },
       onListener: (fd) => handListener(fd, request.id, child.pid, request.bundle, request.spec),
       onMessage: (message) => {
         if (message.type === "confined") {
@@ -185,6 +192,7 @@ function childRequest(
     spec: plain(spec),
     requiredCapabilities,
     seccomp,
+    terminalDescriptors: request.terminal?.descriptors,
     init,
     chroot,
     overlay,

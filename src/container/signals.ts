@@ -1,10 +1,18 @@
 // Owns signals on their way through the supervisor: which are taken, and how they reach the command (signal(7),
 // pid_namespaces(7)).
 
-import { SIGNALS } from "../sys/constants.ts";
+import { SIG_BLOCK, SIGNALS } from "../sys/constants.ts";
 import { tryReadFile } from "../sys/file.ts";
 import { attempt, call, step, untraced } from "../sys/libc.ts";
-import { defaultSignal, getpid, kill, procStatus, setSignalMask, unblockSignals } from "../sys/process.ts";
+import {
+  defaultSignal,
+  getpid,
+  kill,
+  procStatus,
+  setSignalMask,
+  signalSet,
+  unblockSignals,
+} from "../sys/process.ts";
 import { redirectSignals } from "../sys/signal-threads.ts";
 import type { Child } from "./spawn.ts";
 
@@ -37,12 +45,6 @@ export function gatherSignals(ignored: readonly number[]): void {
 
 /** 32 and 33 are libc's own. */
 const NOT_GATHERED: ReadonlySet<number> = new Set([...NOT_TAKEN, SIGNALS.CHLD, 32, 33]);
-
-/** At a terminal in the background we stop when we touch it, as every program does. */
-export function heedTerminal(): void {
-  for (const signal of [SIGNALS.TTIN, SIGNALS.TTOU]) defaultSignal(signal);
-  unblockSignals([SIGNALS.TTIN, SIGNALS.TTOU]);
-}
 
 /** Default action: nothing, or go on (signal(7)). */
 export const HARMLESS: ReadonlySet<number> = new Set([SIGNALS.CONT, SIGNALS.URG, SIGNALS.WINCH]);
@@ -106,12 +108,34 @@ export function byCaller(ignored: readonly number[]): number[] {
   return signals;
 }
 
-/** ^Z: all of the container stops, then we do, as the shell that waits for us expects; and all go on together. */
-export function suspend(child: Child, everyone: () => readonly number[]): void {
+/**
+ * ^Z: all of the container stops, then we do, as the shell that waits for us expects; and all go on together. With a
+ * signal our whole process group stops by it, as the kernel does it for a key: a shell waits for all of its job. `between`
+ * is called when the container has stopped and we have not.
+ */
+export function suspend(
+  child: Child,
+  everyone: () => readonly number[],
+  between: () => void,
+  signal?: number,
+): void {
   signalChild(child, SIGNALS.STOP);
   const stopped = everyone();
   for (const pid of stopped) kill(pid, SIGNALS.STOP);
-  kill(getpid(), SIGNALS.STOP);
+  between();
+  if (signal === undefined) kill(getpid(), SIGNALS.STOP);
+  else stopGroup(signal);
   for (const pid of stopped) kill(pid, SIGNALS.CONT);
   signalChild(child, SIGNALS.CONT);
+}
+
+/** The kernel drops the signal where no shell of the session could continue the group (an orphaned one, setpgid(2)). */
+function stopGroup(signal: number): void {
+  const handler = new Uint8Array(32);
+  attempt("rt_sigaction", signal, null, handler, 8);
+  defaultSignal(signal);
+  unblockSignals([signal]);
+  kill(0, signal);
+  call("rt_sigprocmask", SIG_BLOCK, signalSet([signal]), null, 8);
+  attempt("rt_sigaction", signal, handler, null, 8);
 }

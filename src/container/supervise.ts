@@ -4,7 +4,7 @@ import { type FromChild, type Received, read, readAtHand } from "../sync.ts";
 import { POLLIN, POLLOUT, SIGNALS } from "../sys/constants.ts";
 import { attempt, untraced } from "../sys/libc.ts";
 import { type Exit, timespec } from "../sys/process.ts";
-import { type Keys, Relay } from "./relay.ts";
+import { type Keys, Relay, type TerminalPlan } from "./relay.ts";
 import { commandOf, deliver, HARMLESS, handles, STOPPING, signalChild, suspend } from "./signals.ts";
 import { bury, type Child, hangUp } from "./spawn.ts";
 import { trimMemory } from "./trim.ts";
@@ -16,6 +16,8 @@ export interface Wishes {
   stopTimeout: number;
   /** the child stays PID 1 and runs the command below itself */
   init: boolean;
+  /** how the container's terminal is connected, where it has one */
+  terminal: TerminalPlan | undefined;
   /** what our caller wants ignored */
   ignored: readonly number[];
   /** the container's processes, as the host counts */
@@ -37,9 +39,13 @@ export interface Outcome {
   timedOut: boolean;
 }
 
+/** siginfo's si_code for signals of the kernel's own (asm-generic/siginfo.h) */
+const SI_KERNEL = 0x80;
 const NEVER = Number.POSITIVE_INFINITY;
 /** A wait that has lasted this long, in milliseconds, may last: memory is worth some work then. */
 const LONG = 100;
+/** The kernel echoes a key within this time, in milliseconds. */
+const ECHO = 10;
 /** What ended containers wrote last is offered this long, in milliseconds, to a reader who does not read. */
 const LAST_WORDS = 1000;
 
@@ -121,7 +127,7 @@ export class Supervisor {
   private heed({ message, fd }: Received<FromChild>): void {
     if (message.type === "ready") this.ready = true;
     else if (message.type === "spawning") this.spawning = true;
-    else if (message.type === "terminal" && fd !== undefined) this.relay = new Relay(fd);
+    else if (message.type === "terminal" && fd !== undefined) this.connect(fd);
     else if (message.type === "listener" && fd !== undefined) this.wishes.onListener(fd);
     else if (message.type === "error" || message.type === "refused") this.failure = message;
     else this.wishes.onMessage(message);
@@ -141,12 +147,21 @@ export class Supervisor {
     this.started = this.ready;
     hangUp(this.child);
     if (!this.started) return;
-    this.relay?.enterRaw();
+    this.relay?.settle();
     this.wishes.onMessage({ type: "started" });
   }
 
-  private carry(relay: Relay, stdin: number, master: number, stdout: number): void {
-    const keys = relay.carry(stdin, master, stdout);
+  private connect(master: number): void {
+    const { terminal, everyone } = this.wishes;
+    if (terminal) this.relay = new Relay(master, terminal, everyone);
+  }
+
+  private carry(relay: Relay, input: number, master: number, output: number): void {
+    if (relay.mustStop && !this.endedBy) {
+      this.pause(SIGNALS.TTOU);
+      return; // signals that have come meanwhile are first
+    }
+    const keys = relay.carry(input, master, output);
     if (keys) this.press(keys);
     // as when a terminal is gone: what else would tell a container that writes for nobody
     if (relay.hungUp) {
@@ -160,33 +175,60 @@ export class Supervisor {
     if (group !== this.child.pid) return;
     for (const signal of signals) {
       if (handles(group, signal)) continue;
-      if (signal === SIGNALS.TSTP) this.pause();
+      if (signal === SIGNALS.TSTP) this.pause(SIGNALS.TSTP);
       else this.send(signal);
     }
   }
 
   private takeSignals(): void {
     const info = new Uint8Array(128); // struct signalfd_siginfo
-    while (attempt("read", this.signals, info, info.length) === info.length) this.take(info[0]!);
+    const code = new Int32Array(info.buffer, 8, 1);
+    while (attempt("read", this.signals, info, info.length) === info.length)
+      this.take(info[0]!, code[0] === SI_KERNEL);
   }
 
-  private take(signal: number): void {
+  private take(signal: number, isKey: boolean): void {
     if (signal === SIGNALS.CHLD || this.wishes.ignored.includes(signal)) return;
-    // stopped by SIGSTOP and continued, we find the terminal as the shell has left it
-    if (signal === SIGNALS.CONT && this.started) this.relay?.enterRaw();
+    // continued, we find the terminal as the shell has left it: ours, or in the background not
+    if (signal === SIGNALS.CONT && this.started) this.relay?.settle();
     if (signal === SIGNALS.WINCH && this.relay) this.relay.resize();
+    else if (isKey && this.started && this.relay && this.takeKey(this.relay, signal)) return;
     else if (STOPPING.has(signal) && !(this.started && this.commandHandles(signal))) this.pause();
     else this.send(signal);
+  }
+
+  /** A key of the caller's terminal, which was not raw: it is meant for what runs in the container's. */
+  private takeKey(relay: Relay, signal: number): boolean {
+    if (signal === SIGNALS.TSTP) {
+      this.pause(); // with all of our job
+      return true;
+    }
+    const keys = relay.press(signal);
+    if (keys) this.press(keys);
+    return keys !== undefined;
   }
 
   private commandHandles(signal: number): boolean {
     return handles(commandOf(this.child.pid, this.wishes.init), signal);
   }
 
-  private pause(): void {
-    this.relay?.restore();
-    suspend(this.child, this.wishes.everyone);
-    if (this.started) this.relay?.enterRaw();
+  /** Stops the container and us; for the whole of our job by this signal, where it does not know yet. */
+  private pause(signal?: number): void {
+    const letGo = (): void => {
+      if (this.relay && this.started) this.flush(this.relay);
+      this.relay?.restore();
+    };
+    suspend(this.child, this.wishes.everyone, letGo, signal);
+    if (this.started) this.relay?.settle();
+  }
+
+  /** What a stopped container wrote, and the key's echo, is on the screen before the shell's prompt. */
+  private flush(relay: Relay): void {
+    if (relay.mustStop) return;
+    while (relay.hasOutput() || (poll([[relay.master, POLLIN]], ECHO)[0] && relay.hasOutput())) {
+      if (!poll([[relay.outputDescriptor, POLLOUT]], LAST_WORDS)[0]) return;
+      relay.giveOutput();
+    }
   }
 
   private send(signal: number): void {
@@ -225,10 +267,17 @@ export class Supervisor {
   /** Carries what the container wrote before it ended; a signal, or the wish to have it ended, cuts that short. */
   private drain(relay: Relay): void {
     while (relay.hasOutput()) {
+      if (relay.mustStop && !this.endedBy)
+        suspend(
+          this.child,
+          () => [],
+          () => {},
+          SIGNALS.TTOU,
+        );
       const patience = this.endedBy || this.timedOut ? LAST_WORDS : NEVER;
       const [writable, signal] = poll(
         [
-          [1, POLLOUT],
+          [relay.outputDescriptor, POLLOUT],
           [this.signals, POLLIN],
         ],
         Math.min(patience, Math.max(0, this.deadline - performance.now())),

@@ -81,6 +81,7 @@ export const AT = {
   AT_SYMLINK_NOFOLLOW: 0x100,
   AT_REMOVEDIR: 0x200,
   AT_EMPTY_PATH: 0x1000,
+  AT_STATX_DONT_SYNC: 0x4000,
   AT_RECURSIVE: 0x8000,
 } as const;
 export const F_SETFD = 2;

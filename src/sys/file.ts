@@ -187,9 +187,12 @@ export function statx(fd: number): Stat {
   return parseStatx();
 }
 
-/** statx(2) of a path, symlinks followed unless told; undefined where there is nothing to be seen. */
-export function tryStat(path: string, follow = true): Stat | undefined {
-  const flags = follow ? 0 : AT.AT_SYMLINK_NOFOLLOW;
+/**
+ * statx(2) of a path, symlinks followed unless told; undefined where there is nothing to be seen. Without `sync` a file
+ * system that is served by somebody (FUSE) is not asked, who might never answer.
+ */
+export function tryStat(path: string, follow = true, sync = true): Stat | undefined {
+  const flags = (follow ? 0 : AT.AT_SYMLINK_NOFOLLOW) | (sync ? 0 : AT.AT_STATX_DONT_SYNC);
   return attempt("statx", AT_FDCWD, path, flags, STATX_BASIC_STATS, statxBytes) < 0
     ? undefined
     : parseStatx();

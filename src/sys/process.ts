@@ -179,6 +179,8 @@ export function exit(status: number): never {
 }
 
 export const getpid = (): number => attempt("getpid");
+/** The process group that we are in. */
+export const getpgrp = (): number => attempt("getpgid", 0);
 export const getppid = (): number => attempt("getppid");
 export const geteuid = (): number => attempt("geteuid");
 export const getegid = (): number => attempt("getegid");
@@ -226,6 +228,14 @@ export const procStatus = (pid: number): string | undefined => tryReadFile(`/pro
 export function startTime(pid: number): number {
   const stat = tryReadFile(`/proc/${pid}/stat`) ?? "";
   return Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19] ?? 0);
+}
+
+/** All that descend from a process, itself not among them (proc_tid_children(5)). */
+export function descendants(pid: number): number[] {
+  const found: number[] = [];
+  for (const word of (tryReadFile(`/proc/${pid}/task/${pid}/children`) ?? "").trim().split(" "))
+    if (word !== "") found.push(Number(word), ...descendants(Number(word)));
+  return found;
 }
 
 /** True while a process exists, zombie or not. */

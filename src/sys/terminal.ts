@@ -1,6 +1,6 @@
 // Owns terminals: termios, window size, pseudo-terminals (ioctl_tty(2), pts(4)).
 
-import { IOCTL, O, SIGNALS } from "./constants.ts";
+import { AT_FDCWD, IOCTL, O, SIGNALS } from "./constants.ts";
 import { openat } from "./file.ts";
 import { attempt, call } from "./libc.ts";
 
@@ -40,9 +40,20 @@ export const CC = { VINTR: 17, VQUIT: 18, VEOF: 21, VSUSP: 27 } as const;
 const C_LFLAG = 12;
 const ISIG = 1;
 const ICANON = 2;
+const TOSTOP = 0o400;
 
 /** True where input comes line by line. */
 export const isCanonical = (termios: Termios): boolean => (termios[C_LFLAG]! & ICANON) !== 0;
+
+/** True where output of the background stops (stty tostop). */
+export const stopsBackground = (termios: Termios): boolean =>
+  (new DataView(termios.buffer).getUint32(C_LFLAG, true) & TOSTOP) !== 0;
+
+/** The key that sends this signal; 0 for none. */
+export function keyOf(termios: Termios, signal: number): number {
+  if ((termios[C_LFLAG]! & ISIG) === 0) return 0;
+  return signal === SIGNALS.INT ? termios[CC.VINTR]! : signal === SIGNALS.QUIT ? termios[CC.VQUIT]! : 0;
+}
 
 /** The signals that these bytes make a terminal send to its foreground process group (termios(3), ISIG). */
 export function signalsOf(termios: Termios, bytes: Uint8Array): number[] {
@@ -54,14 +65,25 @@ export function signalsOf(termios: Termios, bytes: Uint8Array): number[] {
   return signals;
 }
 
-/** The foreground process group of a pty, seen from its master; 0 for none. */
-export function foregroundGroup(master: number): number {
+/**
+ * The foreground process group of our controlling terminal, or of a pty, seen from its master; 0 for none, -errno where
+ * it cannot be told: ENOTTY for a terminal that is not our controlling one.
+ */
+export function foregroundGroup(fd: number): number {
   const group = new Int32Array(1);
-  return attempt("ioctl", master, IOCTL.TIOCGPGRP, new Uint8Array(group.buffer)) < 0 ? 0 : group[0]!;
+  const result = attempt("ioctl", fd, IOCTL.TIOCGPGRP, new Uint8Array(group.buffer));
+  return result < 0 ? result : group[0]!;
 }
 
-/** tcdrain(3): changes nothing, but a process in the background is stopped by it (SIGTTOU). */
-export const waitForForeground = (fd: number): number => attempt("ioctl", fd, IOCTL.TCSBRK, 1);
+/**
+ * A terminal opened anew: for both ways, and where nobody else is made not to wait (O_NONBLOCK belongs to the open file,
+ * which other processes have as well). The descriptor itself where that may not be.
+ */
+export function reopenTerminal(fd: number): number {
+  const flags = O.O_RDWR | O.O_NOCTTY | O.O_NONBLOCK | O.O_CLOEXEC;
+  const again = attempt("openat", AT_FDCWD, `/proc/self/fd/${fd}`, flags, 0);
+  return again < 0 ? fd : again;
+}
 
 /** Gives `to` the window size of `from`; nothing where `from` is no terminal. */
 export function copyWindowSize(from: number, to: number): void {

@@ -6,12 +6,19 @@ import { TOP } from "./minibox.ts";
 
 let count = 0;
 
-/** A terminal of 80 by 24 in which bash waits at the prompt "$ ". */
+/** Shells with job control, as a person's that has nothing set up. */
+export const SHELLS = {
+  bash: "bash --norc --noprofile",
+  dash: "dash",
+  zsh: "zsh -f -o nopromptsp",
+} as const;
+
+/** A terminal of 80 by 24 in which a shell waits at the prompt "$ ". */
 export class Tmux {
   private readonly socket = `minibox-test-${process.pid}-${++count}`;
 
-  constructor() {
-    const shell = "exec env PS1='$ ' HISTFILE= bash --norc --noprofile";
+  constructor(words: string = SHELLS.bash) {
+    const shell = `exec env -u ENV PS1='$ ' HISTFILE= ${words}`;
     this.tmux("-f", "/dev/null", "new-session", "-d", "-x", "80", "-y", "24", "-c", TOP, shell);
     this.tmux("set-option", "-g", "window-size", "manual");
   }
@@ -38,6 +45,11 @@ export class Tmux {
   enter(line: string): void {
     this.type(line);
     this.press("Enter");
+  }
+
+  /** Its device file. */
+  get device(): string {
+    return this.tmux("display-message", "-p", "#{pane_tty}").trim();
   }
 
   resize(columns: number, rows: number): void {
