@@ -37,12 +37,14 @@ export interface ChildRequest {
   overlay: boolean;
   /** to be written, because it is asked for or because the caller's own is no usual one */
   oomScoreAdj: number | undefined;
-  /** of the control groups that the container is in; undefined where it is in none of its own */
-  cgroupVersion: 1 | 2 | undefined;
+  /** the control groups that the container sees; undefined where the host has none */
+  cgroups: CgroupView | undefined;
   /** the cgroup lets no device be opened but harmless ones */
   devicesLimited: boolean;
   /** files to write "0" into, to be in the cgroup */
   cgroupFiles: string[];
+  /** how many of them, from the first, must let it in */
+  requiredCgroups: number;
   /** an empty directory of this container's own, to mount what needs a place before the root is ready */
   stateDir: string;
   /** laid upon the rootfs's files of the same paths, where it has them */
@@ -66,6 +68,12 @@ export interface ChildRequest {
 export interface OwnFile {
   path: string;
   text: string;
+}
+
+/** Version 2 is one file system, version 1 one for each of these names, with mount(2)'s options; null for version 2. */
+export interface CgroupView {
+  version: 1 | 2;
+  hierarchies: [name: string, options: string | null][];
 }
 
 /** One descriptor follows for the root, then one for each of these, in this order. */

@@ -4,37 +4,50 @@
 import { RunError } from "../errors.ts";
 import type { Resources } from "../spec/types.ts";
 import { AT_FDCWD } from "../sys/constants.ts";
-import { EEXIST, errnoText, isErrno, SysError } from "../sys/errno.ts";
-import { readFile, tryReadFile, writeFile } from "../sys/file.ts";
+import { EEXIST, ENOENT, errnoText, isErrno, SysError } from "../sys/errno.ts";
+import { readFile, rmdir, tryReadFile, writeFile } from "../sys/file.ts";
 import { attempt, step } from "../sys/libc.ts";
 import { deviceList, limitDevicesV1 } from "./devices.ts";
-import type { Cgroup } from "./index.ts";
+import type { Cgroup, Hierarchies, View } from "./index.ts";
 
-/** Entered always: what holds for every container, and finds its processes. */
+/** Without these there is no container: what holds for every one, and finds its processes. */
 const ALWAYS = ["memory", "pids", "devices"] as const;
 
-export class V1Cgroup implements Cgroup {
-  readonly version = 1;
-  private readonly path = new Map<string, string>();
+/**
+ * A container has a group of its own with these, which language runtimes read their share of the machine from. With the
+ * others it stays with its caller, and sees nothing of them: there the caller's group may be the top of everybody's.
+ */
+export const OWN_CONTROLLERS = [...ALWAYS, "cpu", "cpuacct", "cpuset"] as const;
 
-  constructor(
-    private readonly mounts: Map<string, string>,
-    id: string,
-    resources: Resources,
-  ) {
+export class V1Cgroup implements Cgroup {
+  readonly view: View | undefined;
+  private readonly mounts: Map<string, string>;
+  private readonly path = new Map<string, string>();
+  /** by mount point, which several controllers may share; first come those that there must be */
+  private readonly own = new Map<string, string>();
+  readonly required: number;
+
+  constructor({ v1, view }: Hierarchies, id: string, resources: Resources) {
+    this.mounts = v1;
+    this.view = view;
     const wanted: string[] = [...ALWAYS];
     if (resources.cpu?.quota !== undefined || resources.cpu?.shares !== undefined) wanted.push("cpu");
     if (resources.cpu?.cpus !== undefined || resources.cpu?.mems !== undefined) wanted.push("cpuset");
-    for (const controller of wanted) {
-      const mount = mounts.get(controller);
-      if (mount !== undefined) this.path.set(controller, `${mount}/minibox/${id}`);
-    }
+    for (const controller of wanted) this.add(controller, id);
+    this.required = this.own.size;
+    for (const controller of OWN_CONTROLLERS) this.add(controller, id);
+  }
+
+  private add(controller: string, id: string): void {
+    const mount = this.mounts.get(controller);
+    if (mount === undefined) return;
+    const directory = `${mount}/minibox/${id}`;
+    this.path.set(controller, directory);
+    this.own.set(mount, directory);
   }
 
   get directories(): string[] {
-    const directories: string[] = [];
-    for (const [, directory] of this.path) directories.push(directory);
-    return directories;
+    return [...this.own.values()];
   }
 
   /**
@@ -43,22 +56,41 @@ export class V1Cgroup implements Cgroup {
    */
   get joinFiles(): string[] {
     const files: string[] = [];
-    for (const directory of this.directories) files.push(`${directory}/tasks`);
+    for (const [, directory] of this.own) files.push(`${directory}/tasks`);
     return files;
   }
 
   create(): void {
     step("create the cgroup");
-    for (const directory of this.directories) {
-      const parent = directory.slice(0, directory.lastIndexOf("/"));
-      let made = attempt("mkdirat", AT_FDCWD, directory, 0o755);
-      if (made === -2) {
-        attempt("mkdirat", AT_FDCWD, parent, 0o755);
-        made = attempt("mkdirat", AT_FDCWD, directory, 0o755);
+    const cpuset = this.path.get("cpuset");
+    let made = 0;
+    for (const [mount, directory] of this.own) {
+      try {
+        makeDirectory(directory);
+        if (directory === cpuset) this.fillCpuset(directory);
+      } catch (error) {
+        if (made < this.required || !(error instanceof SysError)) throw error;
+        // nothing was asked of this one: there the container stays with its caller
+        rmdir(directory);
+        this.own.delete(mount);
       }
-      if (made < 0 && made !== -EEXIST)
-        throw new SysError("mkdirat", [directory], -made, `create the cgroup ${directory}`);
+      made++;
     }
+  }
+
+  /**
+   * A new cpuset has no CPUs and no memory nodes, and takes no process then. Ours are born with those of the cpuset above,
+   * once that has some (cgroup.clone_children); memory nodes come first, so that CPUs mean both.
+   */
+  private fillCpuset(directory: string): void {
+    if (readFile(`${directory}/cpuset.cpus`).trim() !== "") return;
+    const parent = directory.slice(0, directory.lastIndexOf("/"));
+    const above = [this.mounts.get("cpuset")!, parent, directory];
+    for (let i = 1; i < above.length; i++)
+      for (const file of ["cpuset.mems", "cpuset.cpus"])
+        if (readFile(`${above[i]}/${file}`).trim() === "")
+          writeFile(`${above[i]}/${file}`, readFile(`${above[i - 1]}/${file}`).trim());
+    writeFile(`${parent}/cgroup.clone_children`, "1");
   }
 
   apply(resources: Resources): void {
@@ -70,7 +102,8 @@ export class V1Cgroup implements Cgroup {
     if (cpu?.period !== undefined) this.set("cpu", "cpu.cfs_period_us", cpu.period, "--cpus");
     if (cpu?.quota !== undefined) this.set("cpu", "cpu.cfs_quota_us", cpu.quota, "--cpus");
     if (cpu?.shares !== undefined) this.set("cpu", "cpu.shares", cpu.shares, "cpu shares");
-    if (cpu?.cpus !== undefined || cpu?.mems !== undefined) this.applyCpuset(cpu.cpus, cpu.mems);
+    if (cpu?.cpus !== undefined) this.set("cpuset", "cpuset.cpus", cpu.cpus, "--cpuset-cpus");
+    if (cpu?.mems !== undefined) this.set("cpuset", "cpuset.mems", cpu.mems, "cpuset mems");
     if (pids !== undefined) this.set("pids", "pids.max", pids.limit, "--pids-limit");
   }
 
@@ -82,19 +115,6 @@ export class V1Cgroup implements Cgroup {
       this.set("memory", file, 2 * limit, "--memory");
   }
 
-  /** A new cpuset has no CPUs and no memory nodes: nothing can join before both are set, parents first. */
-  private applyCpuset(cpus: string | undefined, mems: string | undefined): void {
-    const own = this.path.get("cpuset");
-    if (own === undefined) throw unavailable("cpuset", "--cpuset-cpus");
-    const parent = own.slice(0, own.lastIndexOf("/"));
-    const top = this.mounts.get("cpuset")!;
-    for (const file of ["cpuset.cpus", "cpuset.mems"])
-      if (readFile(`${parent}/${file}`).trim() === "")
-        writeFile(`${parent}/${file}`, readFile(`${top}/${file}`).trim());
-    this.set("cpuset", "cpuset.cpus", cpus ?? readFile(`${parent}/cpuset.cpus`).trim(), "--cpuset-cpus");
-    this.set("cpuset", "cpuset.mems", mems ?? readFile(`${parent}/cpuset.mems`).trim(), "--cpuset-cpus");
-  }
-
   private set(controller: string, file: string, value: number | string, flag: string): void {
     const directory = this.path.get(controller);
     if (directory === undefined) throw unavailable(controller, flag);
@@ -102,7 +122,7 @@ export class V1Cgroup implements Cgroup {
     try {
       writeFile(`${directory}/${file}`, String(value));
     } catch (error) {
-      if (isErrno(error, 2)) throw unavailable(`${controller} (${file})`, flag);
+      if (isErrno(error, ENOENT)) throw unavailable(`${controller} (${file})`, flag);
       if (error instanceof SysError)
         throw new RunError(
           `${flag} cannot be enforced: writing ${value} to ${directory}/${file}: ${errnoText(error.errno)}`,
@@ -120,6 +140,17 @@ export class V1Cgroup implements Cgroup {
     const text = tryReadFile(`${this.path.get("memory")}/memory.oom_control`) ?? "";
     return Number(/^oom_kill (\d+)$/m.exec(text)?.[1] ?? 0);
   }
+}
+
+/** @throws SysError */
+function makeDirectory(directory: string): void {
+  let made = attempt("mkdirat", AT_FDCWD, directory, 0o755);
+  if (made === -ENOENT) {
+    attempt("mkdirat", AT_FDCWD, directory.slice(0, directory.lastIndexOf("/")), 0o755);
+    made = attempt("mkdirat", AT_FDCWD, directory, 0o755);
+  }
+  if (made < 0 && made !== -EEXIST)
+    throw new SysError("mkdirat", [directory], -made, `create the cgroup ${directory}`);
 }
 
 const unavailable = (controller: string, flag: string): RunError =>

@@ -8,10 +8,14 @@ import { close, readFile, tryReadFile, writeFile } from "../sys/file.ts";
 import { attempt, step } from "../sys/libc.ts";
 import { limitDevicesV2 } from "./device-program.ts";
 import { deviceList } from "./devices.ts";
-import type { Cgroup } from "./index.ts";
+import type { Cgroup, View } from "./index.ts";
+
+/** What is counted for every container, limited or not. */
+const COUNTED = ["memory", "pids", "cpu", "io"] as const;
 
 export class V2Cgroup implements Cgroup {
-  readonly version = 2;
+  readonly required = 1;
+  readonly view: View = { version: 2, hierarchies: [] };
   private readonly parent: string;
   private readonly path: string;
 
@@ -53,6 +57,29 @@ export class V2Cgroup implements Cgroup {
     }
     if (made < 0 && made !== -EEXIST)
       throw new SysError("mkdirat", [this.path], -made, `create the cgroup ${this.path}`);
+    this.count();
+  }
+
+  /** Hands down what counts (memory.current, pids.current…), for whoever looks; as far as there is and we may. */
+  private count(): void {
+    const missing = without(COUNTED, tryReadFile(`${this.path}/cgroup.controllers`));
+    if (missing.length === 0) return;
+    const unavailable = without(missing, tryReadFile(`${this.top}/cgroup.controllers`));
+    const available = without(missing, unavailable.join(" "));
+    if (available.length === 0) return;
+    step(`hand ${available.join(", ")} down to the cgroup`, "what it uses is counted, limited or not");
+    for (const directory of [this.top, this.parent]) {
+      const fd = attempt(
+        "openat",
+        AT_FDCWD,
+        `${directory}/cgroup.subtree_control`,
+        O.O_WRONLY | O.O_CLOEXEC,
+        0,
+      );
+      if (fd < 0) return;
+      for (const controller of available) attempt("write", fd, `+${controller}`, controller.length + 1);
+      close(fd);
+    }
   }
 
   apply(resources: Resources): void {
@@ -125,6 +152,12 @@ export class V2Cgroup implements Cgroup {
     return Number(/^oom_kill (\d+)$/m.exec(text)?.[1] ?? 0);
   }
 }
+
+/** Those words that are not in a text of words. */
+const without = (words: readonly string[], text = ""): string[] => {
+  const others = text.trim().split(" ");
+  return words.filter((word) => !others.includes(word));
+};
 
 const unavailable = (controller: string, flag: string): RunError =>
   new RunError(`${flag} cannot be enforced: this host has no cgroup controller ${controller}`);

@@ -1,13 +1,51 @@
-// Owns entering the container's cgroup: the child writes itself into it, so nothing else is ever charged.
+// Owns the container's control groups from inside: the child writes itself into its own, so nothing else is ever charged,
+// and shows those of version 1.
 
-import { O } from "../sys/constants.ts";
-import { open, withFd } from "../sys/file.ts";
-import { call, step } from "../sys/libc.ts";
+import type { CgroupView, ChildRequest } from "../sync.ts";
+import { AT, O } from "../sys/constants.ts";
+import { close, open } from "../sys/file.ts";
+import { attempt, call, step } from "../sys/libc.ts";
+import { fdPath, mountDetached, moveMount, setMountAttributes } from "../sys/mount.ts";
 
-/** Writes "0", which means oneself, into each file, opened already or not (cgroups(7)). @throws SysError */
-export function joinCgroup(files: readonly string[], opened: readonly number[] | undefined): void {
-  if (files.length === 0) return;
+/**
+ * Writes "0", which means oneself, into each file, opened already or not (cgroups(7)). Where no limit was asked for, a
+ * group may refuse us (the cpu controller does so with real-time processes): we stay in the caller's. @throws SysError
+ */
+export function joinCgroup(
+  { cgroupFiles, requiredCgroups }: ChildRequest,
+  opened: readonly number[] | undefined,
+): void {
+  if (cgroupFiles.length === 0) return;
   step("join the cgroup", "from here on the limits hold, for whatever this process becomes or starts");
-  if (opened) for (const file of opened) withFd(file, (fd) => call("write", fd, "0", 1));
-  else for (const file of files) withFd(open(file, O.O_WRONLY), (fd) => call("write", fd, "0", 1));
+  for (let i = 0; i < cgroupFiles.length; i++) {
+    const file = opened?.[i] ?? open(cgroupFiles[i]!, O.O_WRONLY);
+    if (i < requiredCgroups) call("write", file, "0", 1);
+    else attempt("write", file, "0", 1);
+    close(file);
+  }
+}
+
+/**
+ * A tmpfs with a mount for each hierarchy, whose top is the container's own group there: so its cgroup namespace has it.
+ * Of several controllers in one (cpu,cpuacct) each has a link. What cannot be mounted is not shown. @throws SysError
+ */
+export function mountHierarchies(
+  place: number,
+  hierarchies: CgroupView["hierarchies"],
+  { attrSet, attrClear }: { attrSet: number; attrClear: number },
+  label: string | undefined,
+): void {
+  const context: [string, string][] = label ? [["context", label]] : [];
+  const top = mountDetached("tmpfs", [["source", "tmpfs"], ["mode", "755"], ...context], 0);
+  moveMount(top, place);
+  for (const [name, options] of hierarchies) {
+    call("mkdirat", top, name, 0o755);
+    const type = options === null ? "cgroup2" : "cgroup";
+    const mounted = attempt("mount", "cgroup", `${fdPath(top)}/${name}`, type, 0, options);
+    if (mounted < 0) attempt("unlinkat", top, name, AT.AT_REMOVEDIR);
+    else if (name.includes(",")) for (const part of name.split(",")) attempt("symlinkat", name, top, part);
+  }
+  // read-only at last, all at once: nobody is inside yet who could have written before
+  setMountAttributes(top, { set: attrSet, clear: attrClear, recursive: true });
+  close(top);
 }

@@ -60,7 +60,7 @@ function confine(
   if (!request.overlay) reportMade((path, inode) => send(socket, { type: "made", path, inode }));
   const made = prepareRoot(request, spec, handed?.root, warn); // a mount of its own, that pivot_root can make the root
   const { root } = made;
-  joinCgroup(request.cgroupFiles, handed?.cgroupFiles); // before the cgroup namespace, whose root is where we are now
+  joinCgroup(request, handed?.cgroupFiles); // before the cgroup namespace, whose root is where we are now
   unshareCgroupNamespace(spec);
   // on the host's side of the root still: sources of binds are host paths
   mountAll(root, request, sources, () => createDevices(root, spec));

@@ -9,6 +9,7 @@ import { openInRoot, statx, tryOpenat2, withFd } from "../sys/file.ts";
 import { step } from "../sys/libc.ts";
 import { fdPath, mount, moveMount, openTree, setMountAttributes } from "../sys/mount.ts";
 import { openTied, tieOf, whyNotTied } from "../sys/propagation.ts";
+import { mountHierarchies } from "./cgroup.ts";
 import { openDestination } from "./mount-points.ts";
 import { Refusal } from "./refusal.ts";
 
@@ -144,19 +145,24 @@ const VITAL_PLACES = new Set(["/proc", "/sys", "/dev"]);
 const isVital = (entry: Mount): boolean =>
   NEVER_THROUGH_SYMLINK.has(entry.type ?? "") || VITAL_PLACES.has(entry.destination);
 
-/**
- * OCI's "cgroup" is whatever the host has. Of v1 it would be a tmpfs and a mount for each controller, which would cost
- * every start more than all of them are used for: there, the place stays empty.
- */
+/** OCI's "cgroup" is whatever the host has. */
 function mountCgroup(root: number, entry: Mount, request: ChildRequest): void {
-  if (request.cgroupVersion === 2) mountEntry(root, { ...entry, type: "cgroup2" }, request, -1);
+  const { cgroups, spec } = request;
+  if (cgroups?.version === 2) mountEntry(root, { ...entry, type: "cgroup2" }, request, -1);
+  if (cgroups?.version !== 1) return;
+  const options = parseOptions(entry.options ?? []);
+  step(`mount the control groups on ${entry.destination}${shown(entry)}`, "of each its own part alone");
+  withFd(openDestination(root, entry.destination, "directory", true), (place) =>
+    mountHierarchies(place, cgroups.hierarchies, options, spec.linux.mountLabel),
+  );
 }
+
+const shown = ({ options }: Mount): string => (options?.length ? ` (${options.join(",")})` : "");
 
 function mountEntry(root: number, entry: Mount, { spec, bundle }: ChildRequest, tree: number): void {
   const options = withLabel(entry, parseOptions(entry.options ?? []), spec.linux.mountLabel);
-  const shown = entry.options?.length ? ` (${entry.options.join(",")})` : "";
   const what = entry.type === "bind" || options.flags & MS.MS_BIND ? `bind ${entry.source}` : entry.type;
-  step(`mount ${what} on ${entry.destination}${shown}`);
+  step(`mount ${what} on ${entry.destination}${shown(entry)}`);
   if (options.flags & MS.MS_BIND || entry.type === "bind")
     bind(root, entry, options, tree >= 0 ? tree : openSource(entry, options, bundle));
   else mountFileSystem(root, entry, options);

@@ -146,8 +146,12 @@ function mountsOf(pid: number): MountLine[] {
 function kernelPaths(mounts: readonly MountLine[]): { maskedPaths: string[]; readonlyPaths: string[] } {
   const below = mounts.filter(({ destination }) => /^\/(proc|sys)\/./.test(destination));
   const isItself = ({ type }: MountLine) => type === "proc" || type === "sysfs";
+  // one that has mounts in it is the control groups'
+  const isEmpty = ({ destination }: MountLine) =>
+    !below.some((mount) => mount.destination.startsWith(`${destination}/`));
   const isMask = (mount: MountLine) =>
     !isItself(mount) &&
+    isEmpty(mount) &&
     (mount.root.endsWith("/null") || mount.options.includes("ro")) &&
     mount.type.includes("tmpfs");
   return {

@@ -1,6 +1,6 @@
 // Owns a container's limits as `run` knows them: its cgroup made, asked and removed, or the refusal where there is none.
 
-import type { Cgroup } from "../cgroup/index.ts";
+import { type Cgroup, callersView, type View } from "../cgroup/index.ts";
 import { processesIn, removeCgroups } from "../cgroup/remove.ts";
 import { RunError } from "../errors.ts";
 import type { Resources } from "../spec/types.ts";
@@ -9,9 +9,12 @@ import { SysError } from "../sys/errno.ts";
 export interface Limits {
   directories: readonly string[];
   joinFiles: readonly string[];
+  /** how many of these, from the first, must let the container in */
+  required: number;
   /** no device but harmless ones can be opened */
   devices: boolean;
-  version: 1 | 2 | undefined;
+  /** what the container sees of control groups; undefined where the host has none */
+  view: View | undefined;
   oomKills(): number;
   /** the processes inside, as the host counts */
   processes(): number[];
@@ -19,15 +22,16 @@ export interface Limits {
   hasten(): void;
 }
 
-const NO_CGROUP: Limits = {
+const withoutCgroup = (): Limits => ({
   directories: [],
   joinFiles: [],
+  required: 0,
   devices: false,
-  version: undefined,
+  view: callersView(),
   oomKills: () => 0,
   processes: () => [],
   hasten: () => {},
-};
+});
 
 /** Makes the cgroup; without permission to, a container that asked for no limit runs without one. */
 export function openLimits(
@@ -39,7 +43,7 @@ export function openLimits(
   const isLimited = (resources.memory ?? resources.cpu ?? resources.pids) !== undefined;
   if (!cgroup) {
     if (isLimited) throw new RunError("limits cannot be enforced: this host has no cgroups mounted");
-    return NO_CGROUP;
+    return withoutCgroup();
   }
   undo.push(() => {
     for (const path of removeCgroups(cgroup.directories)) warn(`the cgroup ${path} could not be removed`);
@@ -51,13 +55,14 @@ export function openLimits(
     cgroup.apply(resources);
   } catch (error) {
     if (isLimited || !(error instanceof SysError)) throw error;
-    return NO_CGROUP;
+    return withoutCgroup();
   }
   return {
     directories: cgroup.directories,
     joinFiles: cgroup.joinFiles,
+    required: cgroup.required,
     devices,
-    version: cgroup.version,
+    view: cgroup.view,
     oomKills: () => (resources.memory ? cgroup.oomKills() : 0),
     processes: () => processesIn(cgroup.directories[0]),
     hasten: () => cgroup.hasten?.(),

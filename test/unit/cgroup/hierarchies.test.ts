@@ -41,7 +41,7 @@ test("a mount point with spaces and a backslash is read as it is", () => {
 });
 
 test("none at all, an empty file, and a mount that only looks like one", () => {
-  const none = { v1: new Map(), v2: undefined };
+  const none = { v1: new Map(), v2: undefined, view: undefined };
   expect(parseHierarchies("")).toEqual(none);
   expect(parseHierarchies(line("/", "ext4 /dev/vda rw"))).toEqual(none);
   expect(parseHierarchies(line("/x", "fuse cgroup2 rw"))).toEqual(none);
