@@ -14,7 +14,7 @@ setDefaultTimeout(20 * 60_000);
 const reason = reasonWithoutMachine();
 const roots = ["--disk-dir", `${TOP}/.cache/rootfs`];
 
-const INTEGRATION = ["limits", "exit", "init", "timeout", "leftovers"];
+const INTEGRATION = ["limits", "cgroup-view", "exit", "init", "timeout", "leftovers"];
 const SECURITY = [
   "apparmor",
   "attest",
@@ -45,6 +45,19 @@ describe.skipIf(reason !== "")(`in the virtual machine${reason && `: ${reason}`}
     expect(report).not.toMatch(/^\(fail\).*/m);
     expect(report).toMatch(/limits on cgroup v2 > out of memory/);
     expect(report).toMatch(/an AppArmor profile > is in force/);
+    expect(status).toBe(0);
+  });
+
+  test.each(["v1", "hybrid"])("on cgroup %s a container sees its own groups", async (version) => {
+    rootfs("busybox");
+    const environment = [`MINIBOX_TEST_SLOWNESS=${SLOWNESS}`, "MINIBOX_TEST_IN_VM=1", "TMPDIR=/var/tmp"];
+    const bun = ["node_modules/.bin/bun", "test", "--timeout", String(10_000 * SLOWNESS)];
+    const flags = [...roots, "--cgroup", version, "--timeout", "600"];
+    const files = ["test/integration/cgroup-view.test.ts", "test/integration/limits.test.ts"];
+    const { status, stdout, stderr } = await inMachine(flags, ["env", ...environment, ...bun, ...files]);
+    const report = stdout + stderr;
+    expect(report).not.toMatch(/^\(fail\).*/m);
+    expect(report).toMatch(/in \/sys\/fs\/cgroup on v1 > a container reads its own limits/);
     expect(status).toBe(0);
   });
 

@@ -39,6 +39,14 @@ fact mapped run --userns 200000:300000:65536 -m 64m -v /root:/mnt $R sh -c 'stat
 fact made stat -c %u $R/made
 fact limit run --userns 200000:300000:65536 -m 16m $R tail /dev/zero
 fact opaque run --userns 200000:300000:65536 --overlay $R true
+# where nobody above hands anything down, and for a user to whom nothing was delegated
+echo '-cpuset -cpu -io -memory -pids' >/sys/fs/cgroup/user.slice/cgroup.subtree_control
+echo '-cpuset -cpu -io -memory -pids' >/sys/fs/cgroup/cgroup.subtree_control
+fact none cat /sys/fs/cgroup/cgroup.subtree_control
+fact counted run $R sh -c 'cd /sys/fs/cgroup; ls memory.current pids.current cpu.max io.stat; cat pids.current'
+mkdir /sys/fs/cgroup/plain
+asPlain() { (echo $BASHPID >/sys/fs/cgroup/plain/cgroup.procs && exec setpriv --reuid 1000 --regid 1000 --clear-groups "$@"); }
+fact plain asPlain /minibox/minibox run $R sh -c 'cat /proc/self/cgroup; grep " /sys/fs/cgroup " /proc/self/mounts | cut -d " " -f 3,4 | cut -d , -f 1; ls /sys/fs/cgroup/pids.current; mkdir /sys/fs/cgroup/x'
 fact layers run --userns 200000:300000:65536 --overlay $R sh -c 'touch /other; grep -c " / " /proc/self/mounts'
 fact mounts-after sh -c 'wc -l </proc/self/mountinfo'
 `;
@@ -86,6 +94,17 @@ describe.skipIf(reason !== "")(`in the virtual machine${reason && `: ${reason}`}
       "1 new|ls: /bin/vi: No such file or directory",
     );
     expect(facts.get("terminal")).toStartWith("0 /dev/pts/0");
+  });
+
+  test("where nothing is delegated it sees its caller's cgroup, read-only", () => {
+    expect(facts.get("plain")).toBe(
+      "1 0::/|cgroup2 ro|/sys/fs/cgroup/pids.current|mkdir: can't create directory '/sys/fs/cgroup/x': Read-only file system",
+    );
+  });
+
+  test("memory, pids, cpu and io are counted for root's containers, whatever was handed down before", () => {
+    expect(facts.get("none")).toBe("0 ");
+    expect(facts.get("counted")).toBe("0 cpu.max|io.stat|memory.current|pids.current|2");
   });
 
   test("nothing is left", () => {
