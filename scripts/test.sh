@@ -25,6 +25,8 @@ needs podman podman
 needs bwrap bubblewrap
 needs hyperfine hyperfine
 needs go golang-go
+needs java default-jre-headless
+needs node nodejs
 needs qemu-system-x86_64 qemu-system-x86
 needs mkfs.ext4 e2fsprogs
 needs lz4 lz4

@@ -40,6 +40,35 @@ test("a mount point with spaces and a backslash is read as it is", () => {
   expect(parseHierarchies(line("/a\\040b\\134c", "cgroup2 none rw")).v2).toBe("/a b\\c");
 });
 
+test("a container is shown version 2 alone as it is", () => {
+  expect(parseHierarchies(line("/sys/fs/cgroup", "cgroup2 cgroup2 rw,nsdelegate")).view).toEqual({
+    version: 2,
+    hierarchies: [],
+  });
+});
+
+test("of version 1 each hierarchy it has a group in, and those without controllers, as they were mounted", () => {
+  const { view } = parseHierarchies(
+    line("/sys/fs/cgroup/unified", "cgroup2 cgroup2 rw,nsdelegate") +
+      line("/sys/fs/cgroup/systemd", "cgroup cgroup rw,xattr,release_agent=/lib/agent,name=systemd") +
+      line("/sys/fs/cgroup/cpu,cpuacct", "cgroup cgroup rw,cpu,cpuacct") +
+      line("/sys/fs/cgroup/freezer", "cgroup cgroup rw,freezer") +
+      line("/sys/fs/cgroup/cpuset", "cgroup cgroup ro,cpuset,clone_children") +
+      line("/mnt/sets", "cgroup cgroup rw,cpuset,clone_children") +
+      line("/sys/fs/cgroup/memory", "cgroup cgroup rw,memory"),
+  );
+  expect(view).toEqual({
+    version: 1,
+    hierarchies: [
+      ["unified", null],
+      ["systemd", "xattr,name=systemd"],
+      ["cpu,cpuacct", "cpu,cpuacct"],
+      ["cpuset", "cpuset,clone_children"],
+      ["memory", "memory"],
+    ],
+  });
+});
+
 test("none at all, an empty file, and a mount that only looks like one", () => {
   const none = { v1: new Map(), v2: undefined, view: undefined };
   expect(parseHierarchies("")).toEqual(none);
