@@ -71,9 +71,12 @@ test.skipIf(reason !== "")(`a default container has the posture of docker's ${re
   expect(posture.maskedPaths).toEqual(
     expect.arrayContaining(["/proc/kcore", "/proc/keys", "/sys/firmware"].filter((path) => existsSync(path))),
   );
+  // on version 1 a tmpfs too, but not an empty one
+  expect(posture.maskedPaths).not.toContain("/sys/fs/cgroup");
   const options = Object.fromEntries(posture.mounts.map((mount) => [mount.destination, mount.options]));
   expect(options["/proc"]).toEqual(expect.arrayContaining(["nosuid", "nodev", "noexec"]));
   expect(options["/sys"]).toEqual(expect.arrayContaining(["ro", "nosuid", "nodev", "noexec"]));
+  expect(options["/sys/fs/cgroup"]).toEqual(expect.arrayContaining(["ro", "nosuid", "nodev", "noexec"]));
   expect(options["/dev"]).toEqual(expect.arrayContaining(["nosuid", "noexec"]));
   expect(options["/dev/shm"]).toEqual(expect.arrayContaining(["nosuid", "nodev", "noexec"]));
 });
