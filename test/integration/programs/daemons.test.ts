@@ -26,6 +26,7 @@ events {} http { access_log off; server { listen 80; location / { root /srv/www;
 mkdir -p /var/lib/nginx /var/log/nginx
 nginx -c /srv/nginx.conf
 curl -sS http://localhost/
+until [ "$(ps -o user= -C nginx | grep -c www-data)" = 2 ]; do sleep 0.02; done
 ps -o user= -C nginx | sort | uniq -c | tr -s ' '
 nginx -c /srv/nginx.conf -s quit
 while [ -e nginx.pid ]; do sleep 0.02; done

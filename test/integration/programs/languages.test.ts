@@ -144,7 +144,7 @@ describe("in a default container", () => {
 
   test.skipIf(lacks("python3") !== "")("python3", async () => {
     view.put("srv/hello.py", PYTHON);
-    expect(await view.run("/usr/bin/python3 /srv/hello.py")).toEqual(
+    expect(await view.run("python3 /srv/hello.py")).toEqual(
       said("random 8 CERT_REQUIRED\nthread\npool [1, 4, 9]\nqueue\nshared 7\nchild\nover tcp\n"),
     );
   });

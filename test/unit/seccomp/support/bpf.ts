@@ -17,8 +17,15 @@ function seccompData(call: Call): DataView {
   return view;
 }
 
-/** The verdict; throws where the program is one that seccomp(2) would not take. */
-export function run(program: Uint8Array, call: Call): number {
+/** What a run of a program took. */
+export interface Cost {
+  instructions: number;
+  /** offsets into struct seccomp_data that it looked at */
+  loads: Set<number>;
+}
+
+/** The verdict; throws where the program is one that seccomp(2) would not take. Adds what it took to `cost`. */
+export function run(program: Uint8Array, call: Call, cost?: Cost): number {
   const code = new DataView(program.buffer, program.byteOffset, program.byteLength);
   const data = seccompData(call);
   const length = program.length / 8;
@@ -26,6 +33,7 @@ export function run(program: Uint8Array, call: Call): number {
   let accumulator: number | undefined;
   for (let pc = 0; ; pc++) {
     if (pc >= length) throw new Error(`ran off the end at ${pc}`);
+    if (cost) cost.instructions++;
     const op = code.getUint16(pc * 8, true);
     const k = code.getUint32(pc * 8 + 4, true);
     if (op === 0x06) return k;
@@ -35,6 +43,7 @@ export function run(program: Uint8Array, call: Call): number {
     }
     if (op === 0x20) {
       if (k % 4 !== 0 || k >= 64) throw new Error(`load at ${k}`);
+      cost?.loads.add(k);
       accumulator = data.getUint32(k, true);
       continue;
     }
