@@ -3,6 +3,8 @@
 import { describe, expect, test } from "bun:test";
 import { dirname } from "node:path";
 import { hostView, lacks, said } from "../../support/host-view.ts";
+import { skipReason } from "../../support/minibox.ts";
+import { makePlace, runWithSubIds } from "../../support/user.ts";
 
 const view = hostView();
 
@@ -173,5 +175,24 @@ describe("in a default container", () => {
   test.skipIf(lacks("ruby") !== "")("ruby", async () => {
     view.put("srv/hello.rb", RUBY);
     expect(await view.run("ruby /srv/hello.rb")).toEqual(said("random 16 4\nthread\nfrom a child\n0\n"));
+  });
+});
+
+describe("in an ordinary user's container", () => {
+  const lacking = lacks("node", "python3") || skipReason("setpriv", "unshare", "newuidmap", "newgidmap");
+
+  test.skipIf(lacking !== "")("node and python3", async () => {
+    const place = makePlace();
+    const ownTmp = ["--tmpfs", "/tmp"]; // the view's belongs to the host's root, who is nobody in there
+    try {
+      view.put("srv/hello.js", NODE);
+      view.put("srv/hello.py", PYTHON);
+      for (const script of ["node /srv/hello.js", "python3 /srv/hello.py"])
+        expect(await runWithSubIds(place, view.words(["sh", "-c", script], ownTmp))).toEqual(
+          await view.run(script),
+        );
+    } finally {
+      place.remove();
+    }
   });
 });
