@@ -8,7 +8,7 @@ export type Differences = Readonly<Record<string, string>>;
 export const FROM_DOCKER: Differences = {};
 
 const NAMESPACES =
-  "docker's rule: in a user namespace a program is root over kernel code that is not made for it";
+  "docker's rule: in a user namespace any program reaches kernel code that is root's alone otherwise";
 const MOUNTS =
   "docker's rule: without CAP_SYS_ADMIN the kernel refuses it anyway, outside of user namespaces";
 const MEMORY = "docker's rule: where memory lies is CAP_SYS_NICE's to decide";
