@@ -60,24 +60,26 @@ export class V2Cgroup implements Cgroup {
     this.count();
   }
 
-  /** Hands down what counts (memory.current, pids.current…), for whoever looks; as far as there is and we may. */
+  /**
+   * Hands down what counts (memory.current, pids.current…), for whoever looks; as far as there is and we may. From a cgroup
+   * that processes live in, memory cannot be handed down, and with cpu or pids alone nobody could enter ours (cgroups(7),
+   * "Thread mode"): so memory goes first.
+   */
   private count(): void {
     const missing = without(COUNTED, tryReadFile(`${this.path}/cgroup.controllers`));
     if (missing.length === 0) return;
     const unavailable = without(missing, tryReadFile(`${this.top}/cgroup.controllers`));
     const available = without(missing, unavailable.join(" "));
-    if (available.length === 0) return;
+    if (available.length === 0 || unavailable.includes("memory")) return;
     step(`hand ${available.join(", ")} down to the cgroup`, "what it uses is counted, limited or not");
     for (const directory of [this.top, this.parent]) {
-      const fd = attempt(
-        "openat",
-        AT_FDCWD,
-        `${directory}/cgroup.subtree_control`,
-        O.O_WRONLY | O.O_CLOEXEC,
-        0,
-      );
+      const file = `${directory}/cgroup.subtree_control`;
+      const fd = attempt("openat", AT_FDCWD, file, O.O_WRONLY | O.O_CLOEXEC, 0);
       if (fd < 0) return;
-      for (const controller of available) attempt("write", fd, `+${controller}`, controller.length + 1);
+      for (const controller of available) {
+        const written = attempt("write", fd, `+${controller}`, controller.length + 1);
+        if (written < 0 && controller === "memory") break;
+      }
       close(fd);
     }
   }

@@ -19,6 +19,7 @@ fact memory run -m 16m $R tail /dev/zero
 fact pids run --pids-limit 5 $R sh -c 'for i in 1 2 3 4 5 6 7 8; do sleep 1 & done; wait'
 fact cpuset run --cpuset-cpus 0 $R nproc
 fact cpus run --cpus 0.5 $R true
+fact unlimited run $R sh -c 'cat /proc/self/cgroup; ls /sys/fs/cgroup/cgroup.procs'
 fact overlay run --overlay $O sh -c 'echo new >/etc/passwd; rm /bin/vi; cat /etc/passwd; ls /bin/vi'
 fact terminal run -t $R tty
 # in a cgroup of its own, as in a scope of systemd's: alone there, and with a shell
@@ -40,8 +41,9 @@ fact made stat -c %u $R/made
 fact limit run --userns 200000:300000:65536 -m 16m $R tail /dev/zero
 fact opaque run --userns 200000:300000:65536 --overlay $R true
 # where nobody above hands anything down, and for a user to whom nothing was delegated
-echo '-cpuset -cpu -io -memory -pids' >/sys/fs/cgroup/user.slice/cgroup.subtree_control
-echo '-cpuset -cpu -io -memory -pids' >/sys/fs/cgroup/cgroup.subtree_control
+for level in /user.slice/user-1000/scope/minibox /user.slice/user-1000/scope /user.slice/user-1000/minibox /user.slice/user-1000 /user.slice /minibox ""; do
+  for controller in cpuset cpu io memory pids; do echo -$controller >/sys/fs/cgroup$level/cgroup.subtree_control; done
+done
 fact none cat /sys/fs/cgroup/cgroup.subtree_control
 fact counted run $R sh -c 'cd /sys/fs/cgroup; ls memory.current pids.current cpu.max io.stat; cat pids.current'
 mkdir /sys/fs/cgroup/plain
@@ -81,6 +83,10 @@ describe.skipIf(reason !== "")(`in the virtual machine${reason && `: ${reason}`}
     expect(facts.get("pids")).toContain("can't fork: Resource temporarily unavailable");
     expect(facts.get("cpuset")).toBe("0 1");
     expect(facts.get("cpus")).toBe("0 ");
+  });
+
+  test("without limits it has a cgroup, too", () => {
+    expect(facts.get("unlimited")).toBe("0 0::/|/sys/fs/cgroup/cgroup.procs");
   });
 
   test("and below its own, where it is alone", () => {
