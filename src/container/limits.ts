@@ -5,6 +5,7 @@ import { processesIn, removeCgroups } from "../cgroup/remove.ts";
 import { RunError } from "../errors.ts";
 import type { Resources } from "../spec/types.ts";
 import { SysError } from "../sys/errno.ts";
+import { attempt } from "../sys/libc.ts";
 
 export interface Limits {
   directories: readonly string[];
@@ -49,6 +50,8 @@ export function openLimits(
     for (const path of removeCgroups(cgroup.directories)) warn(`the cgroup ${path} could not be removed`);
   });
   let devices: boolean;
+  // every user of the container may read them
+  const umask = attempt("umask", 0o022);
   try {
     cgroup.create();
     devices = cgroup.limitDevices(resources.devices);
@@ -56,6 +59,8 @@ export function openLimits(
   } catch (error) {
     if (isLimited || !(error instanceof SysError)) throw error;
     return withoutCgroup();
+  } finally {
+    attempt("umask", umask);
   }
   return {
     directories: cgroup.directories,

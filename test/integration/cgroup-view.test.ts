@@ -46,6 +46,13 @@ describe.skipIf(skip !== "")(`in /sys/fs/cgroup on ${VERSION}`, () => {
     expect(stdout.trim().split("\n")).toEqual(LIMIT_VALUES);
   });
 
+  test("as any user, whatever its caller's umask", async () => {
+    const words = [MINIBOX, "run", "-u", "1000", ...LIMITS, busybox, "cat", ...LIMIT_FILES];
+    const { stdout, stderr } = await execute(["sh", "-c", 'umask 077; exec "$@"', "sh", ...words]);
+    expect(stderr).toBe("");
+    expect(stdout.trim().split("\n")).toEqual(LIMIT_VALUES);
+  });
+
   test("so does one in a user namespace", async () => {
     const flags = ["--userns", "200000:300000:65536", ...LIMITS];
     const { stdout, stderr } = await run([...flags, busybox, "cat", ...LIMIT_FILES]);
