@@ -1,6 +1,6 @@
 // Owns the caller's terminal: whether we may use it now (job control, credentials(7)), its mode while we do, its size.
 
-import { ENOTTY } from "../sys/errno.ts";
+import { EIO, ENOTTY } from "../sys/errno.ts";
 import { listDirectory, open, statx, tryReadFile, withFd } from "../sys/file.ts";
 import { getpgrp } from "../sys/process.ts";
 import {
@@ -45,8 +45,13 @@ export class CallerTerminal {
     return now !== undefined && stopsBackground(now);
   }
 
-  /** Makes it raw, where it is ours to use; false where it is not. */
-  take(): boolean {
+  /** True where it is gone for ever: its window was closed, its line cut. */
+  isHungUp(): boolean {
+    return foregroundGroup(this.fd) === -EIO;
+  }
+
+  /** Makes it raw, where it is ours to use; false where it is not. `output` says that others write to it as well. */
+  take(output = false): boolean {
     if (!this.isForeground()) {
       this.raw = undefined;
       return false;
@@ -54,10 +59,20 @@ export class CallerTerminal {
     const now = getTermios(this.fd);
     if (!now) return false;
     // continued without a shell's having put it right, it still is as we left it
-    if (!this.raw || !Bun.deepEquals(now, this.raw)) this.saved = now;
-    this.raw = rawMode(this.saved!);
-    setTermios(this.fd, this.raw);
+    if (!this.raw || !Bun.deepEquals(now, this.raw)) {
+      this.saved = now;
+      this.raw = undefined;
+    }
+    this.setRaw(output);
     return true;
+  }
+
+  /** The same, for a terminal that is held. */
+  setRaw(output: boolean): void {
+    const next = rawMode(this.saved!, output);
+    if (this.raw && Bun.deepEquals(next, this.raw)) return;
+    this.raw = next;
+    setTermios(this.fd, this.raw);
   }
 
   /** Puts it back as it was; in the background it is as the shell wants it. */

@@ -1,17 +1,28 @@
 // Owns the question whether a process waits for input of the container's terminal, which no call answers from outside.
 
 import { listDirectory, open, type Stat, statx, tryReadFile, tryStat, withFd } from "../sys/file.ts";
-import { NUMBERS } from "../sys/numbers.ts";
 
-const COLUMN = process.arch === "arm64" ? 1 : 0;
-const READING: readonly number[] = [NUMBERS.read[COLUMN], NUMBERS.readv[COLUMN]];
+/** System call numbers of read, readv (asm/unistd_64.h, asm-generic/unistd.h). */
+const READING = process.arch === "arm64" ? [63, 65] : [0, 19];
+/** poll, select, pselect6, epoll_wait, ppoll, epoll_pwait, epoll_pwait2 */
+const WAITING = process.arch === "arm64" ? [73, 72, 22, 441] : [7, 23, 270, 232, 271, 281, 441];
 /** /dev/tty: the controlling terminal, by the name that every process has for its own */
 const TTY = { major: 5, minor: 0 };
 
-/** True where a thread of one of these processes is in read(2) of this terminal (proc_pid_syscall(5)). */
-export function isRead(slave: number, pids: readonly number[]): boolean {
+/**
+ * True where a thread of one of these processes is in read(2) of this terminal. For one in poll(2) or the like only its
+ * memory says what it waits for, and looking there could take for ever: with `maybe` it counts where one of 0, 1 and 2
+ * is the terminal.
+ */
+export function isRead(slave: number, pids: readonly number[], maybe: boolean): boolean {
   const terminal = statx(slave);
-  for (const pid of pids) for (const thread of threadsOf(pid)) if (reads(pid, thread, terminal)) return true;
+  for (const pid of pids)
+    for (const thread of threadsOf(pid)) {
+      const [number, first] = callOf(pid, thread);
+      if (READING.includes(number) && isTerminal(pid, first, terminal)) return true;
+      if (maybe && WAITING.includes(number))
+        for (const fd of [0, 1, 2]) if (isTerminal(pid, fd, terminal)) return true;
+    }
   return false;
 }
 
@@ -23,11 +34,14 @@ function threadsOf(pid: number): string[] {
   }
 }
 
-/** "0 0x3 …": the call's number and arguments while it waits, "running" otherwise */
-function reads(pid: number, thread: string, terminal: Stat): boolean {
-  const [number, fd] = (tryReadFile(`/proc/${pid}/task/${thread}/syscall`) ?? "").split(" ");
-  if (fd === undefined || !READING.includes(Number(number))) return false;
-  const file = tryStat(`/proc/${pid}/fd/${Number(fd)}`, true, false);
+/** The call that a thread waits in and its first argument: "0 0x3 …", or "running" (proc_pid_syscall(5)). */
+function callOf(pid: number, thread: string): [number: number, first: number] {
+  const words = (tryReadFile(`/proc/${pid}/task/${thread}/syscall`) ?? "").split(" ");
+  return words.length < 2 ? [-1, -1] : [Number(words[0]), Number(words[1])];
+}
+
+function isTerminal(pid: number, fd: number, terminal: Stat): boolean {
+  const file = tryStat(`/proc/${pid}/fd/${fd}`, true, false);
   if (!file) return false;
   if (file.rdevMajor === TTY.major && file.rdevMinor === TTY.minor) return true;
   return file.inode === terminal.inode && file.major === terminal.major && file.minor === terminal.minor;

@@ -1,17 +1,19 @@
 // Owns the bytes between the container's terminal and ours, and when the caller's terminal is taken for them.
 
-import { F_GETFL, F_SETFL, O, POLLHUP, POLLIN, POLLOUT } from "../sys/constants.ts";
+import { F_GETFL, F_SETFL, IOCTL, O, POLLIN, POLLOUT } from "../sys/constants.ts";
 import { EAGAIN, EINTR, EIO } from "../sys/errno.ts";
 import { close } from "../sys/file.ts";
 import { attempt, call } from "../sys/libc.ts";
+import { poll } from "../sys/poll.ts";
 import {
   CC,
   copyWindowSize,
   foregroundGroup,
   getTermios,
   isCanonical,
-  keyOf,
   openPeer,
+  processesOutput,
+  sendsSignals,
   signalsOf,
   type Termios,
 } from "../sys/terminal.ts";
@@ -95,7 +97,7 @@ export class Relay {
     this.resize();
     if (!this.caller?.isOfInterest) return;
     if (!this.wanted) this.nextLook = performance.now() + LOOK;
-    else if (!this.caller.take()) this.nextLook = performance.now() + BACKGROUND;
+    else if (!this.caller.take(this.isShared())) this.nextLook = performance.now() + BACKGROUND;
   }
 
   /** Puts the caller's terminal back as it was. */
@@ -137,7 +139,7 @@ export class Relay {
 
   /** Moves what is ready, given what poll found; tells of signal keys on their way in. */
   carry(input: number, master: number, output: number): Keys | undefined {
-    if (input) this.takeInput(input);
+    if (input) this.takeInput();
     const keys = this.input.length > 0 ? this.giveInput() : undefined;
     if (output) this.giveOutput();
     if (master) this.takeOutput();
@@ -147,13 +149,14 @@ export class Relay {
     return keys;
   }
 
-  /** Presses the key that sends this signal in the container's terminal; undefined where there is no such key now. */
+  /** Sends what a key sends, to the foreground of the container's terminal; undefined where its keys send nothing. */
   press(signal: number): Keys | undefined {
     const termios = getTermios(this.master);
-    const key = termios ? keyOf(termios, signal) : 0;
     const group = foregroundGroup(this.master);
-    if (key === 0 || attempt("write", this.master, Uint8Array.of(key), 1) !== 1) return undefined;
-    return { group, signals: [signal] };
+    if (!termios || !sendsSignals(termios) || group <= 0) return undefined;
+    return attempt("ioctl", this.master, IOCTL.TIOCSIG, signal) < 0
+      ? undefined
+      : { group, signals: [signal] };
   }
 
   /** What the container wrote last and our output has not taken yet: true while there is some. */
@@ -173,24 +176,36 @@ export class Relay {
   }
 
   private look(): void {
+    // what others want they take at once
+    const isLeft = this.deaf && poll([[this.plan.input, POLLIN]], 0)[0] !== 0;
     this.deaf = false;
     this.nextLook = NEVER;
     if (!this.caller || this.caller.isHeld) return;
-    if (!this.wanted && this.caller.isForeground()) this.wanted = this.isTurnedTo();
+    if (this.caller.isHungUp()) {
+      if (!this.inputEnded) this.tellEnd();
+      return;
+    }
+    if (!this.wanted && this.caller.isForeground()) this.wanted = this.isTurnedTo(isLeft);
     if (this.wanted) this.settle();
   }
 
-  /** True once the container has changed its terminal's mode, or reads from it. */
-  private isTurnedTo(): boolean {
-    const now = getTermios(this.master);
-    return (now && !Bun.deepEquals(now, this.initial)) || isRead(this.slave, this.processes());
+  /** In a pipeline others write lines to the caller's terminal, until the container takes care of each column itself. */
+  private isShared(): boolean {
+    const termios = this.plan.atOnce ? undefined : getTermios(this.master);
+    return termios !== undefined && processesOutput(termios);
   }
 
-  private takeInput(found: number): void {
+  /** True once the container has changed its terminal's mode, or reads from it. Keys that are left are for somebody. */
+  private isTurnedTo(isLeft: boolean): boolean {
+    const now = getTermios(this.master);
+    return (now && !Bun.deepEquals(now, this.initial)) || isRead(this.slave, this.processes(), isLeft);
+  }
+
+  private takeInput(): void {
     if (this.caller && !this.caller.isHeld) {
       this.look();
       if (!this.caller.isHeld) {
-        if (found & POLLHUP) this.inputEnded = true;
+        if (this.inputEnded) return;
         this.deaf = true;
         this.nextLook = performance.now() + BACKGROUND;
         return;
@@ -240,6 +255,7 @@ export class Relay {
     if (n === -EINTR) return true;
     if (n > 0) this.output = this.buffer.slice(0, n);
     else if (n !== -EAGAIN) this.outputEnded = true;
+    if (n > 0 && !this.plan.atOnce && this.caller?.isHeld) this.caller.setRaw(this.isShared());
     return n > 0;
   }
 

@@ -2,8 +2,9 @@
 
 import { type FromChild, type Received, read, readAtHand } from "../sync.ts";
 import { POLLIN, POLLOUT, SIGNALS } from "../sys/constants.ts";
-import { attempt, untraced } from "../sys/libc.ts";
-import { type Exit, timespec } from "../sys/process.ts";
+import { attempt } from "../sys/libc.ts";
+import { poll } from "../sys/poll.ts";
+import type { Exit } from "../sys/process.ts";
 import { type Keys, Relay, type TerminalPlan } from "./relay.ts";
 import { commandOf, deliver, HARMLESS, handles, STOPPING, signalChild, suspend } from "./signals.ts";
 import { bury, type Child, hangUp } from "./spawn.ts";
@@ -292,20 +293,4 @@ export class Supervisor {
     if (this.timedOut) return 124;
     return ended.signal === SIGNALS.KILL && this.endedBy ? 128 + this.endedBy : ended.status;
   }
-}
-
-/** ppoll(2): what was found for each, 0 for nothing. Waits without end for Infinity. */
-function poll(interest: readonly [number, number][], milliseconds: number): number[] {
-  // struct pollfd { int fd; short events, revents; }
-  const words = new Int32Array(interest.length * 2);
-  const halves = new Int16Array(words.buffer);
-  for (let i = 0; i < interest.length; i++) {
-    words[2 * i] = interest[i]![0];
-    halves[4 * i + 2] = interest[i]![1];
-  }
-  const timeout = milliseconds === NEVER ? null : timespec(milliseconds);
-  untraced(() => attempt("ppoll", new Uint8Array(words.buffer), interest.length, timeout, null, 8));
-  const found: number[] = [];
-  for (let i = 0; i < interest.length; i++) found.push(halves[4 * i + 3]!);
-  return found;
 }

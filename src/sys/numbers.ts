@@ -57,7 +57,6 @@ export const NUMBERS = {
   prlimit64: [302, 261],
   read: [0, 63],
   readlinkat: [267, 78],
-  readv: [19, 65],
   recvmsg: [47, 212],
   renameat2: [316, 276],
   rt_sigaction: [13, 134],

@@ -21,13 +21,13 @@ export const isTerminal = (fd: number): boolean => getTermios(fd) !== undefined;
 export const setTermios = (fd: number, termios: Termios): number =>
   attempt("ioctl", fd, IOCTL.TCSETSW, termios);
 
-/** A copy of the settings in raw mode, as cfmakeraw(3) makes it. */
-export function rawMode(termios: Termios): Termios {
+/** A copy of the settings in raw mode, as cfmakeraw(3) makes it; with `output` that is processed as before (OPOST). */
+export function rawMode(termios: Termios, output = false): Termios {
   const raw = termios.slice();
   const view = new DataView(raw.buffer);
   // asm-generic/termbits.h: c_iflag, c_oflag, c_cflag, c_lflag, c_line, c_cc[19]
   view.setUint32(0, view.getUint32(0, true) & ~0o2753, true); // IGNBRK BRKINT PARMRK ISTRIP INLCR IGNCR ICRNL IXON
-  view.setUint32(4, view.getUint32(4, true) & ~0o1, true); // OPOST
+  if (!output) view.setUint32(4, view.getUint32(4, true) & ~OPOST, true);
   view.setUint32(8, (view.getUint32(8, true) & ~0o460) | 0o60, true); // CSIZE PARENB, CS8
   view.setUint32(12, view.getUint32(12, true) & ~0o100113, true); // ECHO ECHONL ICANON ISIG IEXTEN
   raw[17 + 6] = 1; // VMIN
@@ -37,6 +37,8 @@ export function rawMode(termios: Termios): Termios {
 
 /** Where the special characters lie in a struct termios (asm-generic/termbits.h). */
 export const CC = { VINTR: 17, VQUIT: 18, VEOF: 21, VSUSP: 27 } as const;
+const C_OFLAG = 4;
+const OPOST = 1;
 const C_LFLAG = 12;
 const ISIG = 1;
 const ICANON = 2;
@@ -45,20 +47,20 @@ const TOSTOP = 0o400;
 /** True where input comes line by line. */
 export const isCanonical = (termios: Termios): boolean => (termios[C_LFLAG]! & ICANON) !== 0;
 
+/** True where output is processed: a new line goes to its beginning. */
+export const processesOutput = (termios: Termios): boolean => (termios[C_OFLAG]! & OPOST) !== 0;
+
 /** True where output of the background stops (stty tostop). */
 export const stopsBackground = (termios: Termios): boolean =>
   (new DataView(termios.buffer).getUint32(C_LFLAG, true) & TOSTOP) !== 0;
 
-/** The key that sends this signal; 0 for none. */
-export function keyOf(termios: Termios, signal: number): number {
-  if ((termios[C_LFLAG]! & ISIG) === 0) return 0;
-  return signal === SIGNALS.INT ? termios[CC.VINTR]! : signal === SIGNALS.QUIT ? termios[CC.VQUIT]! : 0;
-}
+/** True where keys send signals. */
+export const sendsSignals = (termios: Termios): boolean => (termios[C_LFLAG]! & ISIG) !== 0;
 
 /** The signals that these bytes make a terminal send to its foreground process group (termios(3), ISIG). */
 export function signalsOf(termios: Termios, bytes: Uint8Array): number[] {
   const signals: number[] = [];
-  if ((termios[C_LFLAG]! & ISIG) === 0) return signals;
+  if (!sendsSignals(termios)) return signals;
   if (bytes.includes(termios[CC.VINTR]!)) signals.push(SIGNALS.INT);
   if (bytes.includes(termios[CC.VQUIT]!)) signals.push(SIGNALS.QUIT);
   if (bytes.includes(termios[CC.VSUSP]!)) signals.push(SIGNALS.TSTP);

@@ -198,17 +198,20 @@ describe.skipIf(skip !== "")("a job", () => {
   test("with stty tostop is stopped by its output in the background, and can be killed or brought back", async () => {
     using terminal = new Tmux();
     terminal.enter("stty tostop");
-    for (const end of ["kill %1", "fg"]) {
+    for (const [end, word] of [
+      ["kill %1", "killed"],
+      ["fg", "shown"],
+    ] as const) {
       const name = uniqueName();
-      terminal.enter(`${minibox} run --name ${name} ${busybox} sh -c 'echo it is''out; exec sleep 1000' &`);
+      terminal.enter(`${minibox} run --name ${name} ${busybox} sh -c 'echo is''${word}; exec sleep 1000' &`);
       await until("it is stopped", () => stateOf(supervisorOf(name)) === "T");
       const pid = supervisorOf(name);
-      expect(terminal.screen()).not.toContain("isout");
+      expect(terminal.screen()).not.toContain(`is${word}`);
       terminal.enter("jobs -l");
       await terminal.shows(/Stopped \(tty output\)/);
       terminal.enter(end);
       if (end === "fg") {
-        await terminal.shows(/^it isout$/m);
+        await terminal.shows(/^isshown$/m);
         terminal.press("C-c");
       }
       await gone(pid);
