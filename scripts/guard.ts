@@ -79,7 +79,7 @@ const ROWS: readonly Row[] = [
     shift: 0,
     need: 1024n,
     before: `minibox: no thread more can be started ${OWN} -u says `,
-    after: " for all processes of this user together\n",
+    after: " for all processes and threads of this user together, and it takes 5\n",
   },
 ];
 
@@ -89,7 +89,7 @@ const VARIABLE_ROOM = 48;
 
 const NO_PROC = "minibox: /proc is not mounted here, and minibox needs it: mount -t proc proc /proc\n";
 const NOTHING_KNOWN =
-  "minibox: no thread more can be started, or no memory is left, for minibox itself: see pids.max and memory.max of the cgroup that it is in, and ulimit -a\n";
+  "minibox: no thread more can be started, or no memory is left, for minibox itself: see pids.max (it takes 5) and memory.max of the cgroup that it is in, and ulimit -a\n";
 
 const NO_CODE =
   "minibox: this process may not have memory for code that it compiles: SELinux (execmem) or systemd (MemoryDenyWriteExecute) forbids it\n";

@@ -10,7 +10,7 @@ bun=node_modules/.bin/bun
   exit 1
 }
 [ -n "$(find minibox -newer package.json -print -quit 2>/dev/null)" ] &&
-  [ -z "$(find src scripts/build.ts package.json -newer minibox -print -quit)" ] || "$bun" scripts/build.ts
+  [ -z "$(find src scripts/*.ts package.json -newer minibox -print -quit)" ] || "$bun" scripts/build.ts
 
 [ -d ubuntu-rootfs ] || scripts/build-rootfs.sh ubuntu-rootfs
 

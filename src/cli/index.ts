@@ -9,8 +9,11 @@ import { runCommand } from "./run.ts";
 
 const COMMANDS = ["run", "help", "version"] as const;
 
-/** Runs the command line and ends the process with its exit code. `starting` is the child of a run, spawned already. */
-export function main(starting: Starting | undefined): void {
+/**
+ * Runs the command line and ends the process with its exit code. `starting` is the child of a run, spawned already.
+ * What is thrown nevertheless is a failure to report one.
+ */
+export function main(starting: Starting | undefined): Promise<void> | undefined {
   let command: string | undefined;
   const fail = async (error: unknown): Promise<void> => {
     if (starting) abandon(starting); // buried already where the run got that far
@@ -27,10 +30,9 @@ export function main(starting: Starting | undefined): void {
     const line = callerWords();
     command = line[0];
     const status = dispatch(line, starting);
-    if (typeof status === "number") exit(status);
-    else status.then(exit, failSafely);
+    return typeof status === "number" ? exit(status) : status.then(exit, failSafely);
   } catch (error) {
-    failSafely(error);
+    return failSafely(error);
   }
 }
 

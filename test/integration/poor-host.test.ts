@@ -190,14 +190,19 @@ describe.skipIf(skip !== "")("where few processes are allowed", () => {
     }
   });
 
-  test("by pids.max 4, it runs", async () => {
-    const cgroup = pidsCgroup(4);
+  test.each(SHAPES)("by pids.max 5, %s runs", async (_, shape) => {
+    const cgroup = pidsCgroup(5);
     if (!cgroup) return void skipped("needs a pids controller");
     try {
-      expect(await inShell(`echo $$ > ${cgroup.join}`, [MINIBOX, "run", busybox, ...COMMAND])).toEqual(RAN);
+      expect(await inShell(`echo $$ > ${cgroup.join}`, [...shape(), ...COMMAND])).toEqual(RAN);
     } finally {
       await removed(cgroup);
     }
+  });
+
+  test("by ulimit -u 5, an ordinary user's container runs", async () => {
+    const words = ["prlimit", "--nproc=5", place.minibox, "run", place.rootfs, ...COMMAND];
+    expect(await execute(userWords(words), { cwd: "/" })).toEqual(RAN);
   });
 
   test.each([0, 1, 2, 3, 4])("by ulimit -u %p, an ordinary user is told", async (most) => {
