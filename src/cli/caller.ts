@@ -3,6 +3,7 @@
 
 import { splitNul } from "../sys/bytes.ts";
 import { readFileBytes, readlink } from "../sys/file.ts";
+import { attempt } from "../sys/libc.ts";
 
 const REPLACEMENT = "\ufffd";
 const NO_LIMIT = 1 << 30;
@@ -25,5 +26,10 @@ export function environmentVariable(name: string): string | undefined {
   return entries.find((entry) => entry.startsWith(`${name}=`))?.slice(name.length + 1);
 }
 
-/** The caller's working directory, as the kernel has it: PWD could say anything. */
-export const workingDirectory = (): string => readlink("/proc/self/cwd");
+/** The caller's working directory, as the kernel has it: PWD could say anything. "" where it was deleted. */
+export function workingDirectory(): string {
+  const path = readlink("/proc/self/cwd");
+  if (!path.endsWith(" (deleted)")) return path;
+  // a directory may be called so
+  return attempt("getcwd", new Uint8Array(4096), 4096) < 0 ? "" : path;
+}

@@ -17,6 +17,7 @@ export interface Given {
 
 /** What the host knows and the flags refer to. */
 export interface Host {
+  /** "" where it was deleted */
   cwd: string;
   /** the caller's environment, asked for one name at a time */
   env(name: string): string | undefined;

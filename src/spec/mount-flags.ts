@@ -23,8 +23,12 @@ const VOLUME_OPTIONS = new Set([
   ...PROPAGATION,
 ]);
 
-const absolute = (path: string, cwd: string): string =>
-  path.startsWith("/") ? path : `${cwd.replace(/\/$/, "")}/${path}`;
+function absolute(flag: string, path: string, cwd: string): string {
+  if (path.startsWith("/")) return path;
+  if (cwd === "")
+    throw new UsageError(`${flag}: the source "${path}" is relative, and the working directory was deleted`);
+  return `${cwd.replace(/\/$/, "")}/${path}`;
+}
 
 function destination(flag: string, path: string): string {
   if (!path.startsWith("/"))
@@ -34,7 +38,7 @@ function destination(flag: string, path: string): string {
   return clean;
 }
 
-/** "SRC:DST[:OPTION,…]"; a relative SRC starts at the caller's directory. @throws UsageError */
+/** "SRC:DST[:OPTION,…]"; a relative SRC starts at the caller's directory, "" for one that was deleted. @throws UsageError */
 export function parseVolume(text: string, cwd: string): Mount {
   const [source, target, options, ...more] = text.split(":");
   if (!source || !target || more.length > 0)
@@ -55,7 +59,7 @@ export function parseVolume(text: string, cwd: string): Mount {
   return {
     destination: destination("--volume", target),
     type: "bind",
-    source: absolute(source, cwd),
+    source: absolute("--volume", source, cwd),
     options: [recursion, ...kept],
   };
 }
@@ -147,7 +151,7 @@ export function parseMount(text: string, cwd: string): Mount {
   return {
     destination: destinationPath,
     type,
-    source: absolute(source, cwd),
+    source: absolute("--mount", source, cwd),
     options: [recursion, ...readonly, ...(propagation ? [propagation] : [])],
   };
 }

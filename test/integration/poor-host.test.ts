@@ -121,6 +121,31 @@ describe.skipIf(skip !== "").each(SHAPES)("%s", (_, shape) => {
     expect(await inShell(script, [...shape(), ...COMMAND])).toEqual(RAN);
   });
 
+  test.each([
+    [
+      "-v",
+      "here:/mnt",
+      /^minibox: --volume: the source "here" is relative, and the working directory was deleted\n/,
+    ],
+    [
+      "--mount",
+      "src=here,dst=/mnt",
+      /^minibox: --mount: the source "here" is relative, and the working directory/,
+    ],
+  ])("cannot take a source from there: %s %s", async (flag, value, words) => {
+    const script = 'cd "$(mktemp -d /tmp/minibox-test-XXXXXX)" && chmod 755 . && rmdir "$PWD"';
+    const [rootfsWord, ...before] = shape().reverse();
+    const { status, stderr } = await inShell(script, [
+      ...before.reverse(),
+      flag,
+      value,
+      rootfsWord!,
+      ...COMMAND,
+    ]);
+    expect(status).toBe(125);
+    expect(stderr).toMatch(words);
+  });
+
   test("runs in a working directory whose mount is gone", async () => {
     const script = 'mount -t tmpfs none "$0" && cd "$0" && umount -l "$0" && exec "$@"';
     const words = ["unshare", "--mount", "sh", "-c", script, scratch, ...shape(), ...COMMAND];
@@ -141,6 +166,12 @@ describe.skipIf(skip !== "").each(SHAPES)("%s", (_, shape) => {
     const stderr = "minibox: /proc is not mounted here, and minibox needs it: mount -t proc proc /proc\n";
     expect(await execute(words)).toEqual({ status: 125, stdout: "", stderr });
   });
+});
+
+test.skipIf(skip !== "")("a source may be in a directory whose name only looks deleted", async () => {
+  const script = 'mkdir -p "$0/x (deleted)/here" && cd "$0/x (deleted)" && exec "$@"';
+  const words = ["sh", "-c", script, scratch, MINIBOX, "run", "-v", "here:/mnt", busybox, ...COMMAND];
+  expect(await execute(words)).toEqual(RAN);
 });
 
 /** prctl(2): PR_SET_MDWE, PR_MDWE_REFUSE_EXEC_GAIN */
