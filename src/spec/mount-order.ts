@@ -18,9 +18,13 @@ const isWithin = (path: string, above: string): boolean => path === above || pat
 
 const depth = ({ destination }: Mount): number => destination.split("/").length;
 
+/** True where a mount of the user's stands in a default one's place, or shows what it has there itself. */
+const replaces = (given: Mount, { destination }: Mount): boolean =>
+  given.destination === destination || (given.type === "bind" && isWithin(destination, given.destination));
+
 /**
  * The outer mounts first, since a mount hides what lies below its place; those of one depth stay in their order. A
- * default that a mount of the user's would hide is left out. @throws UsageError where two have the same destination
+ * default that a mount of the user's replaces is left out. @throws UsageError where two have the same destination
  */
 export function orderMounts(defaults: readonly Mount[], given: readonly Mount[]): Mount[] {
   const places = new Set<string>();
@@ -31,8 +35,6 @@ export function orderMounts(defaults: readonly Mount[], given: readonly Mount[])
       );
     places.add(destination);
   }
-  const kept = defaults.filter(
-    ({ destination }) => !given.some((other) => isWithin(destination, other.destination)),
-  );
+  const kept = defaults.filter((entry) => !given.some((other) => replaces(other, entry)));
   return [...kept, ...given].sort((a, b) => depth(a) - depth(b));
 }

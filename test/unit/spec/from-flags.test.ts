@@ -253,6 +253,9 @@ describe("mounts", () => {
     expect(places(["-v", "/x:/dev/"])).toEqual(["/proc", "/sys", "/dev", "/sys/fs/cgroup"]);
     expect(places(["--tmpfs", "/dev/shm:size=1m"]).filter((place) => place === "/dev/shm")).toHaveLength(1);
     expect(places(["-v", "/x:/devices"])).toContain("/dev");
+    expect(places(["--tmpfs", "/dev"]).filter((place) => place.startsWith("/dev"))).toEqual([
+      ...["/dev", "/dev/pts", "/dev/shm", "/dev/mqueue"],
+    ]);
   });
 
   test("with the same destination twice are refused", () => {
