@@ -118,6 +118,7 @@ describe("where several containers have one rootfs", () => {
     const words = [
       place.minibox,
       "run",
+      "-q",
       place.ownRootfs,
       "sh",
       "-c",

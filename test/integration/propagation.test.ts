@@ -86,12 +86,12 @@ test("a slave works in a user namespace; to be shared is refused there", async (
   const user = [...ENTER, ...userWords([])];
   const child = await execute([
     ...user,
-    ...[place.minibox, "run", "-v", `${shared}:/v:rslave`, place.ownRootfs, "ls", "/v"],
+    ...[place.minibox, "run", "-q", "-v", `${shared}:/v:rslave`, place.ownRootfs, "ls", "/v"],
   ]);
   expect([child.stdout, child.stderr]).toEqual(["a\nb\nsub\n", ""]);
   for (const words of [
     [...ENTER, MINIBOX, "run", ...userns, "-v", `${shared}:/v:rshared`, root, "true"],
-    [...user, place.minibox, "run", "-v", `${shared}:/v:rshared`, place.ownRootfs, "true"],
+    [...user, place.minibox, "run", "-q", "-v", `${shared}:/v:rshared`, place.ownRootfs, "true"],
   ])
     expect(await execute(words)).toEqual({
       status: 125,

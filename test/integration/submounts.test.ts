@@ -46,7 +46,7 @@ const inside = async (path: string, words: string[], owner = "0"): Promise<strin
 const WAYS: [string, string, string[], string][] = [
   ["root", root, [MINIBOX, "run"], "0"],
   ["root in a user namespace", root, [MINIBOX, "run", "--userns", "300000:300000:65536"], "300000"],
-  ["an ordinary user", place.ownRootfs, userWords([place.minibox, "run"]), String(UID)],
+  ["an ordinary user", place.ownRootfs, userWords([place.minibox, "run", "-q"]), String(UID)],
 ];
 
 describe.each(WAYS)("as %s", (who, path, run, owner) => {
