@@ -40,6 +40,13 @@ const during =
   ({ phase }: SysError): string | undefined =>
     phase.startsWith(start) ? hint : undefined;
 
+const missingPlace =
+  (why: string) =>
+  ({ phase }: SysError): string | undefined => {
+    const what = /^create (the mount point|the working directory) /.exec(phase)?.[1];
+    return what && `the rootfs ${why}: make ${what} in the rootfs, or use --overlay`;
+  };
+
 const HINTS: readonly Hint[] = [
   {
     calls: ["unshare"],
@@ -109,18 +116,12 @@ const HINTS: readonly Hint[] = [
   {
     calls: ["mkdirat", "openat"],
     codes: ["EROFS"],
-    say: during(
-      "create the mount point ",
-      "the rootfs is on a read-only file system: make the mount point in the rootfs, or use --overlay",
-    ),
+    say: missingPlace("is on a read-only file system"),
   },
   {
     calls: ["mkdirat", "openat"],
     codes: ["EACCES"],
-    say: during(
-      "create the mount point ",
-      "the rootfs belongs to another user: make the mount point in the rootfs, or use --overlay",
-    ),
+    say: missingPlace("belongs to another user"),
   },
   {
     calls: ["open_tree"],

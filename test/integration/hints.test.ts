@@ -52,6 +52,16 @@ describe.skipIf(needsRoot !== "")("file systems:", () => {
     expect(stdout).toBe("on one\nwithout\n");
   });
 
+  test("a working directory that a read-only rootfs lacks", async () => {
+    const { stdout, stderr } = await shell(`mount -t tmpfs t "$2"; cp -a "$1/." "$2"; mount -o remount,ro "$2"
+      "$0" run -w /new "$2" true; "$0" run --overlay -w /new "$2" pwd
+      mount -o remount,rw "$2"; mkdir "$2/new"; mount -o remount,ro "$2"; "$0" run -w /new "$2" pwd`);
+    expect(stderr).toBe(
+      "minibox: create the working directory /new: EROFS: read-only file system\n  the rootfs is on a read-only file system: make the working directory in the rootfs, or use --overlay\n",
+    );
+    expect(stdout).toBe("/new\n/new\n");
+  });
+
   test("a file to mount on that a read-only rootfs lacks", async () => {
     const { stdout, stderr } = await shell(`mount -t tmpfs t "$2"; cp -a "$1/." "$2"; mount -o remount,ro "$2"
       "$0" run -v /etc/hostname:/new "$2" true; "$0" run --overlay -v /etc/hostname:/new "$2" echo overlay
