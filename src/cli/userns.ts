@@ -19,7 +19,9 @@ export function userNamespaceFor(
   const wish = parseUserNamespace(given, geteuid() !== 0, required);
   if (wish.kind === "host") return undefined;
   const namespace = planUserNamespace(wish, environmentVariable("PATH"));
-  const root = isInitialUserNamespace() ? rootWarning(namespace.uid, namespace.gid) : undefined;
+  // where all that there is are the ids of our own user namespace, no others can be chosen
+  const chosen = (wish.kind === "mapped" || !namespace.rootless) && isInitialUserNamespace();
+  const root = chosen ? rootWarning(namespace.uid, namespace.gid) : undefined;
   return (request) => {
     if (root !== undefined) request.warn(root);
     if (namespace.alone !== undefined)
