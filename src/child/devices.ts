@@ -8,6 +8,7 @@ import { close, openat, openInRoot, withFd } from "../sys/file.ts";
 import { attempt, call, step } from "../sys/libc.ts";
 import { moveMount, openTree, setMountAttributes } from "../sys/mount.ts";
 import { openDestination } from "./mount-points.ts";
+import { hasUserNamespace } from "./namespaces.ts";
 import { Refusal } from "./refusal.ts";
 
 const character = (path: string, major: number, minor: number): Device => ({
@@ -95,11 +96,6 @@ export function guardDevices(root: number, request: ChildRequest, warn: (message
 }
 
 const MKNOD = "CAP_MKNOD";
-
-function hasUserNamespace(spec: Spec): boolean {
-  for (const { type } of spec.linux.namespaces ?? []) if (type === "user") return true;
-  return false;
-}
 
 const TYPES = { c: S_IFCHR, u: S_IFCHR, b: S_IFBLK, p: S_IFIFO } as const;
 

@@ -25,6 +25,12 @@ function isNew(spec: Spec, wanted: Namespace["type"]): boolean {
   return false;
 }
 
+/** True where the container is in a user namespace other than the host's. */
+export function hasUserNamespace(spec: Spec): boolean {
+  for (const { type } of namespaces(spec)) if (type === "user") return true;
+  return false;
+}
+
 /**
  * Joins the namespaces that have a path, and makes the others new; the cgroup one comes later. `network` is one that
  * the parent has made.

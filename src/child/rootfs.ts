@@ -18,6 +18,7 @@ import {
   setMountAttributes,
 } from "../sys/mount.ts";
 import { fileSystemType, OVERLAYFS_SUPER_MAGIC } from "../sys/statfs.ts";
+import { hasUserNamespace } from "./namespaces.ts";
 import { Refusal } from "./refusal.ts";
 import { attachCovers, coverSubmounts, findSubmounts, openSubmounts, sealSubmounts } from "./submounts.ts";
 
@@ -80,7 +81,7 @@ function coverWithOverlay(
     MOUNT_ATTR.MOUNT_ATTR_NOSUID | MOUNT_ATTR.MOUNT_ATTR_NODEV,
   );
   attach(layer, place);
-  const userNamespace = inUserNamespace(spec);
+  const userNamespace = hasUserNamespace(spec);
   const overlay = (directory: number, number: number | "", attributes: number): number => {
     fillLayer(layer, directory, number);
     const options = overlayOptions(layer, directory, number, userNamespace);
@@ -152,11 +153,6 @@ function overlayOptions(
   // its marks go to user.*, since trusted.* takes a capability outside (kernel documentation, overlayfs)
   if (userNamespace) options.push(["userxattr", null]);
   return options;
-}
-
-function inUserNamespace(spec: Spec): boolean {
-  for (const { type } of spec.linux.namespaces ?? []) if (type === "user") return true;
-  return false;
 }
 
 /** Read-only root, where it is asked for, with what the host has mounted in it. @throws SysError */

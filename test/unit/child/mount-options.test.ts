@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { parseOptions } from "../../../src/child/mounts.ts";
+import { parseOptions } from "../../../src/child/mount-options.ts";
 import { MOUNT_ATTR, MS } from "../../../src/sys/constants.ts";
 
 describe("mount options", () => {

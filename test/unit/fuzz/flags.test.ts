@@ -2,7 +2,7 @@
 // line, never with another error, and never for long. Each case is made from its seed, which a failure names.
 
 import { expect, test } from "bun:test";
-import { parseOptions } from "../../../src/child/mounts.ts";
+import { parseOptions } from "../../../src/child/mount-options.ts";
 import { parseFlags } from "../../../src/cli/argv.ts";
 import { RUN_FLAGS } from "../../../src/cli/run-flags.ts";
 import { lookUp } from "../../../src/container/user.ts";
