@@ -60,7 +60,7 @@ function tellLacking(
       );
     lacking.push(name);
   }
-  warn(`the container goes without ${lacking.join(", ")}: minibox itself does not have that here`);
+  warn(`the container does not get ${lacking.join(", ")}: minibox itself does not have it here`);
 }
 
 /** Sets what is left to the command, after the change of user. @throws SysError */

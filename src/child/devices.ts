@@ -92,7 +92,7 @@ export function guardDevices(root: number, request: ChildRequest, warn: (message
   const sets = spec.process.capabilities;
   if (!sets?.bounding?.includes(MKNOD)) return;
   for (const set of Object.values(sets)) if (set.includes(MKNOD)) set.splice(set.indexOf(MKNOD), 1);
-  warn("the container goes without CAP_MKNOD: no cgroup limits the devices here");
+  warn("the container does not get CAP_MKNOD: no cgroup limits the devices here");
 }
 
 const MKNOD = "CAP_MKNOD";

@@ -177,6 +177,6 @@ function checkNothingBelow({ destination }: Mount, { mounts, linux }: Spec): voi
   for (const path of [...paths, ...(linux.maskedPaths ?? []), ...(linux.readonlyPaths ?? [])])
     if (path.startsWith(`${destination}/`))
       throw new Refusal(
-        `${destination} cannot be shared with the host: what the container has on ${path} would come to lie there too`,
+        `${destination} cannot be shared with the host: what the container mounts on ${path} would appear there too`,
       );
 }

@@ -113,7 +113,7 @@ function tryCover(cover: () => number, lower: number, userNamespace: boolean, sp
     const [path] = userNamespace ? findSubmounts({ ...spec, mounts: [] }) : [];
     if (path === undefined) throw error;
     throw new Refusal(
-      `--overlay: something is mounted on ${path} in the rootfs, and the kernel lets an ordinary user not look below that`,
+      `--overlay: something is mounted on ${path} in the rootfs, and the kernel does not let an ordinary user look below it`,
     );
   }
 }

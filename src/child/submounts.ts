@@ -80,7 +80,7 @@ export function coverSubmounts(
       } catch (error) {
         if (!(error instanceof SysError)) throw error;
       }
-      warn(`--overlay: ${path} of the rootfs, a mount of its own, can only be read in the container`);
+      warn(`--overlay: ${path} in the rootfs is a mount of its own: the container can only read it`);
       const copy = openTree(source, "", AT.AT_EMPTY_PATH);
       setMountAttributes(copy, { set: MOUNT_ATTR.MOUNT_ATTR_RDONLY });
       return copy;

@@ -89,7 +89,7 @@ const HINTS: readonly Hint[] = [
     codes: ["EINVAL"],
     say: ({ phase }) =>
       phase === "make every mount private"
-        ? "the / that minibox sees is no mount point, as in a plain chroot: bind the directory onto itself (mount --bind DIR DIR) before the chroot"
+        ? "the / that minibox sees is not a mount point, as in a plain chroot: bind the directory onto itself (mount --bind DIR DIR) before the chroot"
         : "the file system does not know one of the options, or its value: dmesg may say which",
   },
   {

@@ -118,7 +118,7 @@ export function writeMaps(pid: number, namespace: UserNamespace, warn: (message:
   const uidIsMapped = hasSucceeded(uidTool);
   const gidIsMapped = hasSucceeded(gidTool);
   if (tools && !(uidIsMapped && gidIsMapped)) {
-    warn("further ids could not be mapped: the container has the caller's alone");
+    warn("further ids could not be mapped: the container has only the caller's");
     if (!uidIsMapped) namespace.uid.length = 1;
     if (!gidIsMapped) namespace.gid.length = 1;
     namespace.keepGroups = !gidIsMapped;

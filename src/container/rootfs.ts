@@ -9,12 +9,12 @@ import { attempt } from "../sys/libc.ts";
 
 /** Returns the absolute path of a directory that can be a root. @throws RunError */
 export function checkRootfs(path: string): string {
-  if (path === "") throw new RunError("the rootfs is an empty word: give the path of a directory");
+  if (path === "") throw new RunError("the rootfs is an empty string: give the path of a directory");
   const stat = tryStat(path);
   if (!stat) throw missing(path);
   if ((stat.mode & S_IFMT) !== S_IFDIR)
     throw new RunError(
-      `the rootfs ${path} is no directory`,
+      `the rootfs ${path} is not a directory`,
       125,
       "an archive must be unpacked first (tar -xf … -C DIR)",
     );

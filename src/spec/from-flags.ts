@@ -199,5 +199,5 @@ function wrongEntry(line: string, name: string): string | undefined {
   if (line.includes("\0")) return "a NUL byte cannot be part of a variable";
   if (name === "") return `"${line}" has no name before the =`;
   if (/^export\s/.test(name)) return `"${name}": leave "export" away, the file is not read by a shell`;
-  return /\s/.test(name) ? `"${name}" is no variable's name: there is a blank in it` : undefined;
+  return /\s/.test(name) ? `"${name}" is not the name of a variable: there is a blank in it` : undefined;
 }

@@ -100,7 +100,7 @@ function checkTmpfsOption(option: string, text: string): void {
     const [, digits, letter] = /^(\d+)([kmgtpe]|%)?$/i.exec(value) ?? [];
     if (digits === undefined || (letter === "%" && key !== "size"))
       throw new UsageError(
-        `--tmpfs: ${key}: "${value}" is no number (64m, 2g${key === "size" ? ", 50%" : ""})`,
+        `--tmpfs: ${key}: "${value}" is not a number (64m, 2g${key === "size" ? ", 50%" : ""})`,
       );
     const power = Math.max(0, LETTERS.indexOf((letter ?? " ").toLowerCase()));
     if (Number(digits) * 1024 ** power > Number.MAX_SAFE_INTEGER)

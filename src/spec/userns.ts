@@ -91,7 +91,7 @@ export function rootWarning(uid: readonly IdMapping[], gid: readonly IdMapping[]
     for (const { containerID, hostID } of maps) if (hostID === 0) ids.push(`${what} ${containerID}`);
   if (ids.length === 0) return undefined;
   const are = ids.length > 1 ? "are" : "is";
-  return `the container's ${ids.join(" and ")} ${are} root on the host too (0): what root owns there, the container owns wherever it gets at it (--userns auto takes ids of nobody's)`;
+  return `the container's ${ids.join(" and ")} ${are} root on the host too (0): every file of the host's root that it can reach is its own (--userns auto takes ids that nobody has)`;
 }
 
 /** True where one of the container's ids is this one of the host's. */
@@ -120,7 +120,7 @@ function checkMapped(what: string, id: number, maps: readonly IdMapping[]): void
     size === 1 ? `${containerID}` : `${containerID}-${containerID + size - 1}`,
   );
   throw new RunError(
-    `--user: the ${what} id ${id} means nothing in the container's user namespace, which has ${ranges.join(", ")}`,
+    `--user: the ${what} id ${id} is not mapped in the container's user namespace, which has ${ranges.join(", ")}`,
     125,
     "more ids come from ranges in /etc/subuid and /etc/subgid, and for an ordinary user newuidmap (package uidmap)",
   );

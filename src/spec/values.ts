@@ -10,7 +10,8 @@ const LARGEST_TERABYTES = Math.floor(Number.MAX_SAFE_INTEGER / SIZE_UNITS.t!);
 export function parseSize(flag: string, text: string): number {
   const match = /^(\d+(?:\.\d+)?)([bkmgt]?)(?:i?b)?$/i.exec(text);
   const unit = match ? SIZE_UNITS[match[2]!.toLowerCase()] : undefined;
-  if (!match || unit === undefined) throw new UsageError(`${flag}: "${text}" is no size (64m, 1.5g, 512k)`);
+  if (!match || unit === undefined)
+    throw new UsageError(`${flag}: "${text}" is not a size (64m, 1.5g, 512k)`);
   const bytes = Math.floor(Number(match[1]) * unit);
   if (!Number.isSafeInteger(bytes))
     throw new UsageError(`${flag}: "${text}" is too large, at most ${LARGEST_TERABYTES}t`);
@@ -29,7 +30,7 @@ export function parseDuration(flag: string, text: string): number {
   else if (/^(\d+(\.\d+)?(ms|s|m|h|d))+$/.test(text))
     for (const [, number, unit] of text.matchAll(/(\d+(?:\.\d+)?)(ms|s|m|h|d)/g))
       total += Number(number) * DURATION_UNITS[unit!]!;
-  else throw new UsageError(`${flag}: "${text}" is no duration (5s, 1m30s, 250ms)`);
+  else throw new UsageError(`${flag}: "${text}" is not a duration (5s, 1m30s, 250ms)`);
   if (total > LONGEST_DAYS * DURATION_UNITS.d!)
     throw new UsageError(`${flag}: "${text}" is too long, at most ${LONGEST_DAYS}d`);
   return Math.round(total);
@@ -38,7 +39,7 @@ export function parseDuration(flag: string, text: string): number {
 /** A whole number of at most `most`, -1 where `unlimited` allows it. @throws UsageError */
 export function parseCount(flag: string, text: string, most: number, unlimited = false): number {
   if (unlimited && text === "-1") return -1;
-  if (!/^\d+$/.test(text)) throw new UsageError(`${flag}: "${text}" is no whole number`);
+  if (!/^\d+$/.test(text)) throw new UsageError(`${flag}: "${text}" is not a whole number`);
   if (Number(text) > most) {
     const hint = unlimited ? `, and -1 is unlimited` : "";
     throw new UsageError(`${flag}: "${text}" is too large, at most ${most}${hint}`);
@@ -52,7 +53,7 @@ const MOST_CPUS = 8192;
 /** CPUs as a decimal number above 0 ("1.5"). @throws UsageError */
 export function parseCpus(flag: string, text: string): number {
   if (!/^(\d+\.?\d*|\.\d+)$/.test(text) || Number(text) < 0.01)
-    throw new UsageError(`${flag}: "${text}" is no number of CPUs (0.5, 2), at least 0.01`);
+    throw new UsageError(`${flag}: "${text}" is not a number of CPUs (0.5, 2), at least 0.01`);
   if (Number(text) > MOST_CPUS) throw new UsageError(`${flag}: "${text}" is too large, at most ${MOST_CPUS}`);
   return Number(text);
 }
@@ -60,7 +61,7 @@ export function parseCpus(flag: string, text: string): number {
 /** A list of CPUs such as "0-2,7", as cpuset(7) writes it. @throws UsageError */
 export function parseCpuList(flag: string, text: string): string {
   if (!/^\d+(-\d+)?(,\d+(-\d+)?)*$/.test(text))
-    throw new UsageError(`${flag}: "${text}" is no list of CPUs (0-2,7)`);
+    throw new UsageError(`${flag}: "${text}" is not a list of CPUs (0-2,7)`);
   for (const range of text.split(",")) {
     const [first, last = first] = range.split("-").map(Number);
     if (first! > last!) throw new UsageError(`${flag}: "${text}": the range ${range} runs backwards`);

@@ -66,6 +66,6 @@ test("in a chroot whose / is no mount point the reason is told", async () => {
     mount -t proc p proc; touch minibox; mount --bind "$0" minibox; mount --bind "$1" r; mkdir run; chroot . /minibox run /r true`;
   const { stderr } = await execute(["unshare", "-m", "sh", "-c", script, MINIBOX, busybox]);
   expect(stderr).toBe(
-    "minibox: make every mount private: EINVAL: invalid argument\n  the / that minibox sees is no mount point, as in a plain chroot: bind the directory onto itself first (mount --bind DIR DIR)\n",
+    "minibox: make every mount private: EINVAL: invalid argument\n  the / that minibox sees is not a mount point, as in a plain chroot: bind the directory onto itself (mount --bind DIR DIR) before the chroot\n",
   );
 });

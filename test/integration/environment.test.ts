@@ -115,7 +115,7 @@ describe("--env-file", () => {
     expect(folder.stderr).toBe(`minibox: --env-file: ${directory}: EISDIR: is a directory\n`);
     writeFileSync(file, "A=1\nB C=2\n");
     expect((await run(["--env-file", file, busybox, "true"])).stderr).toStartWith(
-      `minibox: --env-file: ${file}:2: "B C" is no variable's name: there is a blank in it\n`,
+      `minibox: --env-file: ${file}:2: "B C" is not the name of a variable: there is a blank in it\n`,
     );
   });
 

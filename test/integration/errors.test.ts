@@ -71,13 +71,13 @@ describe("the rootfs", () => {
     writeFileSync(file, "");
     expectFailure(
       await run([file, "true"]),
-      `minibox: the rootfs ${file} is no directory`,
+      `minibox: the rootfs ${file} is not a directory`,
       "  an archive must be unpacked first (tar -xf … -C DIR)",
     );
   });
 
   test.each([
-    ["", "minibox: the rootfs is an empty word: give the path of a directory\n"],
+    ["", "minibox: the rootfs is an empty string: give the path of a directory\n"],
     ["/", "minibox: the rootfs is the host's own /\n  a container needs a root directory of its own\n"],
     ["loop", "minibox: the rootfs loop: ELOOP: too many levels of symbolic links\n"],
     ["file/x", "minibox: the rootfs file/x: ENOTDIR: not a directory\n"],

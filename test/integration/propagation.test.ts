@@ -124,7 +124,7 @@ test("nothing that minibox mounts can come to lie on the host", async () => {
     const { status, stderr } = await execute([...ENTER, MINIBOX, "run", ...flags, root, "true"]);
     expect([status, stderr]).toEqual([
       125,
-      `minibox: ${path} cannot be shared with the host: what the container has on ${below} would come to lie there too\n`,
+      `minibox: ${path} cannot be shared with the host: what the container mounts on ${below} would appear there too\n`,
     ]);
   };
   await refused(["-v", `${shared}:/v:rshared`, "--tmpfs", "/v/a"], "/v", "/v/a");

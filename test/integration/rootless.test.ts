@@ -93,7 +93,7 @@ describe.skipIf(reason !== "")("an ordinary user", () => {
     const refused = await runAsUser(place, ["-u", "1000", place.rootfs, "id"]);
     expect(refused.status).toBe(125);
     expect(refused.stderr).toContain(
-      "the user id 1000 means nothing in the container's user namespace, which has 0",
+      "the user id 1000 is not mapped in the container's user namespace, which has 0",
     );
     expect(refused.stderr).toContain("/etc/subuid");
   });

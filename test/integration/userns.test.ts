@@ -184,7 +184,7 @@ describe.skipIf(reason !== "")("--userns UID:GID:SIZE", () => {
     expect(await refused(["--userns", "auto", "--uidmap", "0:1:1"])).toContain("contradict each other");
     expect(await refused(["--uidmap", "1:1:1"])).toContain("nothing is mapped to id 0");
     expect(await refused(["--uidmap", "0:1:10", "--uidmap", "5:100:10"])).toContain("overlaps");
-    expect(await refused([RANGE, "-u", "65536"])).toContain("the user id 65536 means nothing");
+    expect(await refused([RANGE, "-u", "65536"])).toContain("the user id 65536 is not mapped");
   });
 });
 

@@ -83,12 +83,12 @@ test("a capability that minibox lacks itself is refused by name, and gone withou
     stderr: "minibox: the capability CAP_SYS_TIME cannot be given: minibox itself does not have it here\n",
   });
   const all = await execute([...limited, "--cap-add", "ALL", root.path, ...SETS]);
-  expect(all.stderr).toMatch(/^minibox: the container goes without CAP_.*SYS_TIME.*: minibox itself/);
+  expect(all.stderr).toMatch(/^minibox: the container does not get CAP_.*SYS_TIME.*: minibox itself/);
   expect(Number.parseInt(setsOf(all.stdout).CapEff!, 16) & (1 << 25)).toBe(0);
   const few = ["setpriv", "--bounding-set", "-chown", MINIBOX, "run"];
   const usual = await execute([...few, root.path, ...SETS]);
   expect(usual.stderr).toBe(
-    "minibox: the container goes without CAP_CHOWN: minibox itself does not have that here\n",
+    "minibox: the container does not get CAP_CHOWN: minibox itself does not have it here\n",
   );
   expect(usual.status).toBe(0);
 });

@@ -60,7 +60,7 @@ test("where no cgroup can limit the devices, nodes cannot be made, and are none"
   ];
   const { stdout, stderr } = await execute(["unshare", "-m", "sh", "-c", script, ...words]);
   expect(stderr).toContain(
-    "minibox: the container goes without CAP_MKNOD: no cgroup limits the devices here\n",
+    "minibox: the container does not get CAP_MKNOD: no cgroup limits the devices here\n",
   );
   expect(stdout).toBe("fine\n");
   const asked = await execute([

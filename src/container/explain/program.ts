@@ -184,7 +184,7 @@ function elfReason(place: Place, elf: Elf, errno: number): Reason | undefined {
   const loader = elf.loader;
   // the kernel takes no loader of a loader's, so there is no chain to follow
   const reason = examine(place, loader, "file", (file) => {
-    if (contentsOf(file.read(0, HEAD_BYTES)).kind !== "elf") return unfit("no ELF file");
+    if (contentsOf(file.read(0, HEAD_BYTES)).kind !== "elf") return unfit("not an ELF file");
     return elfFault(parseElf(file.read, file.stat.size), ENOEXEC);
   });
   if (!reason) return undefined;

@@ -39,7 +39,7 @@ export function oneWord(place: Place, command: string): string | undefined {
   const [first = "", ...others] = command.split(/\s+/);
   if (others.length === 0 || first === "") return undefined;
   if (first.includes("/") ? !isProgram(place, first) : !foundOnPath(place, first)) return undefined;
-  return `it is one word with blanks in it: give ${shown(first)} and its arguments as words of their own`;
+  return `it is one word with blanks in it: give ${shown(first)} and its arguments as separate words`;
 }
 
 /** Words of a shell's own, which no file stands for. */
@@ -60,7 +60,7 @@ const BUILTINS = new Set([
 export function notOnPath(place: Place, command: string): Reason {
   if (command === "")
     return {
-      what: "the command is an empty word",
+      what: "the command is an empty string",
       status: NOT_FOUND,
       hint: "is a variable of the calling script not set? the command follows the rootfs: /bin/sh",
     };
@@ -78,7 +78,7 @@ export function notOnPath(place: Place, command: string): Reason {
       outside && `it is ${shown(outside)}, in a directory that the PATH leaves out`,
       !outside && isProgram(place, `./${command}`) ? didYouMean(`./${command}`) : undefined,
       oneWord(place, command),
-      BUILTINS.has(command) ? "it is a word of the shell's own: /bin/sh -c '…'" : undefined,
+      BUILTINS.has(command) ? "it is built into the shell: /bin/sh -c '…'" : undefined,
       outside ? undefined : didYouMean(nearestIn(place, command, directories) ?? otherShell(place, command)),
       directories.some((directory) => isOnHost(`${directory}/${command}`)) ? ON_HOST : undefined,
       deeperRoot(place),

@@ -90,7 +90,7 @@ describe.skipIf(reason !== "" || !isX64)(
       );
       put("/d/loader-text", "hello\n");
       put("/d/app2", makeElf({ loader: "/d/loader-text" }));
-      expect(run(["/d/app2"])).toEqual(says(126, "/d/app2: its loader /d/loader-text: no ELF file"));
+      expect(run(["/d/app2"])).toEqual(says(126, "/d/app2: its loader /d/loader-text: not an ELF file"));
     });
   },
 );

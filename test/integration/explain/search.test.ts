@@ -51,14 +51,14 @@ describe.skipIf(reason !== "")(`a name that is looked for${reason && `: ${reason
     expect(run([""])).toEqual(
       says(
         127,
-        "the command is an empty word",
+        "the command is an empty string",
         "is a variable of the calling script not set? the command follows the rootfs: /bin/sh",
       ),
     );
   });
 
   test("is a whole command line", () => {
-    const hint = "it is one word with blanks in it: give ls and its arguments as words of their own";
+    const hint = "it is one word with blanks in it: give ls and its arguments as separate words";
     expect(run(["ls -l"])).toEqual(says(127, `ls -l: not found on the PATH ${SEARCHED}`, hint));
     expect(run(["ls -l /"])).toEqual(
       says(127, 'ls -l /: the rootfs has no directory "/ls -l " (the working directory is /)', hint),
@@ -67,11 +67,7 @@ describe.skipIf(reason !== "")(`a name that is looked for${reason && `: ${reason
 
   test("is a word of the shell's own", () => {
     expect(run(["export", "A=1"])).toEqual(
-      says(
-        127,
-        `export: not found on the PATH ${SEARCHED}`,
-        "it is a word of the shell's own: /bin/sh -c '…'",
-      ),
+      says(127, `export: not found on the PATH ${SEARCHED}`, "it is built into the shell: /bin/sh -c '…'"),
     );
   });
 

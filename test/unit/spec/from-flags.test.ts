@@ -107,7 +107,9 @@ describe("environment", () => {
 
   test("a name that is none is refused, with the line", () => {
     FILES["/bad"] = "A=1\nB C=2";
-    expect(() => env(["--env-file", "/bad"])).toThrow('--env-file: /bad:2: "B C" is no variable\'s name');
+    expect(() => env(["--env-file", "/bad"])).toThrow(
+      '--env-file: /bad:2: "B C" is not the name of a variable',
+    );
     FILES["/bad"] = "=x";
     expect(() => env(["--env-file", "/bad"])).toThrow(UsageError);
     expect(() => env(["-e", "=x"])).toThrow(UsageError);

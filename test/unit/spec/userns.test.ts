@@ -94,7 +94,7 @@ describe("withUserNamespace", () => {
   test("names the ids there are, when the user is none of them", () => {
     const spec = defaultSpec("/r", ["true"]);
     spec.process.user = { uid: 0, gid: 10 };
-    expect(() => withUserNamespace(spec, maps, maps)).toThrow("the group id 10 means nothing");
+    expect(() => withUserNamespace(spec, maps, maps)).toThrow("the group id 10 is not mapped");
     expect(() => withUserNamespace(spec, maps, maps)).toThrow("which has 0-9");
   });
 });
