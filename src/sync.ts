@@ -68,6 +68,8 @@ export interface ChildRequest {
 export interface OwnFile {
   path: string;
   text: string;
+  /** the rootfs gets a place for it, where it has none, for as long as the container runs */
+  make: boolean;
 }
 
 /** Version 2 is one file system, version 1 one for each of these names, with mount(2)'s options; null for version 2. */

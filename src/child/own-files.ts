@@ -12,9 +12,11 @@ import {
   S_IFMT,
   S_IFREG,
 } from "../sys/constants.ts";
+import { ENOENT } from "../sys/errno.ts";
 import { close, openat, statx, tryOpenat2, withFd, writeAll } from "../sys/file.ts";
 import { attempt, call, step } from "../sys/libc.ts";
 import { detach, fdPath, mountDetached, moveMount, openTree, setMountAttributes } from "../sys/mount.ts";
+import { openDestination } from "./mount-points.ts";
 
 const { MOUNT_ATTR_NOSUID, MOUNT_ATTR_NODEV, MOUNT_ATTR_NOEXEC, MOUNT_ATTR_RDONLY } = MOUNT_ATTR;
 
@@ -70,24 +72,31 @@ function lay(tmpfs: number, file: OwnFile, place: number, readonly: boolean): vo
   );
 }
 
+const INSIDE = RESOLVE.RESOLVE_IN_ROOT | RESOLVE.RESOLVE_NO_MAGICLINKS | RESOLVE.RESOLVE_NO_XDEV;
+
 /**
- * Opens the rootfs's own regular file; -1 where it has none, or the user mounted something there. Only where writes are
- * thrown away a missing one is made.
+ * Opens the rootfs's own regular file, made where it is missing and may be made; -1 where there is none, or the user
+ * mounted something. @throws SysError, Refusal
  */
-function findPlace(root: number, { path }: OwnFile, overlay: boolean): number {
-  const inside = RESOLVE.RESOLVE_IN_ROOT | RESOLVE.RESOLVE_NO_MAGICLINKS | RESOLVE.RESOLVE_NO_XDEV;
-  if (overlay) {
-    const slash = path.lastIndexOf("/");
-    const directory = tryOpenat2(root, path.slice(0, slash), O.O_PATH | O.O_DIRECTORY, inside);
-    if (directory < 0) return -1;
-    const flags = O.O_CREAT | O.O_EXCL | O.O_NOFOLLOW | O.O_CLOEXEC;
-    const made = attempt("openat", directory, path.slice(slash + 1), flags, 0o644);
-    if (made >= 0) close(made);
-    close(directory);
-  }
-  const fd = tryOpenat2(root, path, O.O_PATH, inside);
+function findPlace(root: number, { path, make }: OwnFile, overlay: boolean): number {
+  const fd = tryOpenat2(root, path, O.O_PATH, INSIDE);
+  if (fd === -ENOENT && (make || overlay) && canBeMade(root, path))
+    return openDestination(root, path, "file", false);
   if (fd < 0) return -1;
   if ((statx(fd).mode & S_IFMT) === S_IFREG) return fd;
   close(fd);
   return -1;
+}
+
+/** A link that leads to nothing is the rootfs's own affair, and so is a directory that it does not have. */
+function canBeMade(root: number, path: string): boolean {
+  const W_OK = 2;
+  const slash = path.lastIndexOf("/");
+  const directory = tryOpenat2(root, path.slice(0, slash), O.O_PATH | O.O_DIRECTORY, INSIDE);
+  if (directory < 0) return false;
+  return withFd(directory, () => {
+    const there = tryOpenat2(directory, path.slice(slash + 1), O.O_PATH | O.O_NOFOLLOW, 0);
+    if (there >= 0) close(there);
+    return there === -ENOENT && attempt("faccessat", directory, ".", W_OK, 0) === 0;
+  });
 }

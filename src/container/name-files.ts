@@ -20,8 +20,9 @@ export function nameFiles(rootfs: string, hostname: string, useHost: boolean): O
   const own = withFd(open(rootfs, O.O_PATH | O.O_DIRECTORY), (root) => tryReadFileInRoot(root, HOSTS));
   const host = useHost ? tryReadFile(HOSTS) : undefined;
   return [
-    { path: HOSTS, text: hostsText(own ?? "", host ?? "", hostname) },
-    { path: "/etc/hostname", text: `${hostname}\n` },
+    { path: HOSTS, text: hostsText(own ?? "", host ?? "", hostname), make: true },
+    // nothing needs it: a place that must be made and removed costs more than it is worth
+    { path: "/etc/hostname", text: `${hostname}\n`, make: false },
   ];
 }
 

@@ -145,12 +145,25 @@ describe("a rootfs that has no such file", () => {
       rmSync(join(bare, "etc", name), { force: true, recursive: true });
   };
 
-  test("gets none, and keeps none", async () => {
+  test("has the one that names need, for as long as the container runs", async () => {
     clear();
     const there = readdirSync(join(bare, "etc"));
-    expect((await run([bare, "ls", "/etc"])).stdout).toBe(`${there.join("\n")}\n`);
-    expect(there).not.toContain("hosts");
+    const script = "hostname -f; echo x >>/etc/hosts; ls /etc; echo up; read -r _; tail -n 1 /etc/hosts";
+    const one = start([bare, "sh", "-c", script]);
+    await one.says("up");
+    // another that ends meanwhile takes nothing away from the first
+    expect((await run([bare, "hostname", "-f"])).stdout).toBe("container\n");
+    one.write("go\n");
+    const names = [...there, "hosts"].sort().join("\n");
+    expect((await one.ended).stdout).toBe(`container\n${names}\nup\nx\n`);
     expect(readdirSync(join(bare, "etc"))).toEqual(there);
+  });
+
+  test("that nobody may write to has none, and starts", async () => {
+    clear();
+    const words = ['mount --bind -o ro $0 $0 && exec "$@"', bare, MINIBOX, "run", bare, "echo", "ran"];
+    const result = await execute(["unshare", "-m", "sh", "-c", ...words]);
+    expect(result).toEqual({ status: 0, stdout: "ran\n", stderr: "" });
   });
 
   test("has them in a throw-away layer", async () => {
