@@ -15,6 +15,8 @@ needs less less
 needs vi vim-tiny
 needs vim.basic vim
 needs tmux tmux
+needs dash dash
+needs zsh zsh
 needs python3 python3
 needs cc gcc libc6-dev
 needs java default-jre-headless

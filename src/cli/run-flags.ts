@@ -113,7 +113,8 @@ export const RUN_FLAGS = {
   tty: {
     type: "boolean",
     alias: "t",
-    description: "give it a terminal (default when stdin and stdout are one)",
+    description:
+      "put stdin, stdout and stderr on a terminal (default: those that are one here, the others as they are)",
   },
   "no-tty": { type: "boolean", description: "pass the caller's descriptors through, also on a terminal" },
   interactive: { type: "boolean", alias: "i", description: "accepted: stdin is always passed" },

@@ -2,9 +2,9 @@
 
 import { abandon, begin, beginUserNamespace, type Starting } from "../container/begin.ts";
 import { nameFiles } from "../container/name-files.ts";
-import type { TerminalPlan } from "../container/relay.ts";
 import { checkRootfs, resolvConfFor } from "../container/rootfs.ts";
 import { type RunRequest, run } from "../container/run.ts";
+import type { TerminalPlan } from "../container/terminal-plan.ts";
 import { resolveUser } from "../container/user.ts";
 import { UsageError } from "../errors.ts";
 import { type Given, type Host, specFromFlags, withUser } from "../spec/from-flags.ts";

@@ -1,6 +1,6 @@
 // Owns the choice of a terminal for the command: which of 0, 1 and 2 are on it, and which of ours it is connected with.
 
-import type { TerminalPlan } from "../container/relay.ts";
+import type { TerminalPlan } from "../container/terminal-plan.ts";
 import { UsageError } from "../errors.ts";
 import type { Given } from "../spec/from-flags.ts";
 import { statx } from "../sys/file.ts";

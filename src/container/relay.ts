@@ -19,6 +19,7 @@ import {
 } from "../sys/terminal.ts";
 import { CallerTerminal } from "./caller-terminal.ts";
 import { isRead } from "./reader.ts";
+import type { Keys, TerminalPlan } from "./terminal-plan.ts";
 
 /** A pipe or terminal that poll(2) calls writable takes this much without making us wait (PIPE_BUF). */
 const CHUNK = 4096;
@@ -29,29 +30,6 @@ const LOOK = 50;
 /** In the background we look this often, in milliseconds, whether we are still there: nothing tells. */
 const BACKGROUND = 250;
 const NEVER = Number.POSITIVE_INFINITY;
-
-/** How a container's terminal is connected with ours. */
-export interface TerminalPlan {
-  /** those of the command's 0, 1 and 2 that are the container's terminal */
-  descriptors: readonly number[];
-  input: number;
-  output: number;
-  /** the caller's terminal where the input comes from it, else -1 */
-  keyboard: number;
-  /** the caller's terminal whose size is the container's, or -1 */
-  screen: number;
-  /**
-   * The keys are the container's from its start. Else others of a pipeline may want them (`minibox run … | less`), and
-   * they are so once the container turns to its terminal: it changes the mode, or reads.
-   */
-  atOnce: boolean;
-}
-
-/** Signal keys that a chunk of input held, and the process group that the container's kernel sent them to. */
-export interface Keys {
-  group: number;
-  signals: readonly number[];
-}
 
 /** Carries bytes between a plan's input and output and a pty's master. */
 export class Relay {

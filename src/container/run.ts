@@ -20,13 +20,14 @@ import { type Limits, openLimits } from "./limits.ts";
 import { handListener } from "./listener.ts";
 import { noteMade } from "./made.ts";
 import { makeNetwork } from "./network.ts";
-import type { TerminalPlan } from "./relay.ts";
 import { byCaller, gatherSignals, ignoredSignals } from "./signals.ts";
 import type { Child } from "./spawn.ts";
 import { createState, prune, removeState, type StateDirectory } from "./state.ts";
 import { lendDescriptors } from "./stdio.ts";
-import { type Failure, type Outcome, Supervisor } from "./supervise.ts";
+import { Supervisor } from "./supervise.ts";
+import type { TerminalPlan } from "./terminal-plan.ts";
 import type { Handing } from "./userns.ts";
+import type { Failure, Outcome } from "./wishes.ts";
 
 /** What `run` is asked for beside the OCI object. */
 export interface RunRequest {
@@ -85,7 +86,7 @@ export function run(starting: Starting, request: RunRequest): Outcome | Promise<
       ignored: byCaller(ignored),
       everyone: () => {
         const inside = limits.processes();
-        return inside.length > 0 ? inside : descendants(child.pid);
+        return inside.length > 0 ? inside : [child.pid, ...descendants(child.pid)];
       },
       onListener: (fd) => handListener(fd, request.id, child.pid, request.bundle, request.spec),
       onMessage: (message) => {

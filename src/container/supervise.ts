@@ -5,40 +5,12 @@ import { POLLIN, POLLOUT, SIGNALS } from "../sys/constants.ts";
 import { attempt } from "../sys/libc.ts";
 import { poll } from "../sys/poll.ts";
 import type { Exit } from "../sys/process.ts";
-import { type Keys, Relay, type TerminalPlan } from "./relay.ts";
+import { Relay } from "./relay.ts";
 import { commandOf, deliver, HARMLESS, handles, STOPPING, signalChild, suspend } from "./signals.ts";
 import { bury, type Child, hangUp } from "./spawn.ts";
+import type { Keys } from "./terminal-plan.ts";
 import { trimMemory } from "./trim.ts";
-
-export interface Wishes {
-  /** milliseconds until TERM; Infinity for none */
-  timeout: number;
-  /** milliseconds between TERM and KILL */
-  stopTimeout: number;
-  /** the child stays PID 1 and runs the command below itself */
-  init: boolean;
-  /** how the container's terminal is connected, where it has one */
-  terminal: TerminalPlan | undefined;
-  /** what our caller wants ignored */
-  ignored: readonly number[];
-  /** the container's processes, as the host counts */
-  everyone(): readonly number[];
-  /** what the child says on its way */
-  onMessage(message: FromChild): void;
-  /** the descriptor that notices of the command's seccomp filter are read from */
-  onListener(fd: number): void;
-}
-
-/** The child's last word when it could not do what it was asked; it waits until it is ended. */
-export type Failure = Extract<FromChild, { type: "error" | "refused" }>;
-
-export interface Outcome {
-  failure?: Failure;
-  status: number;
-  /** false when the child ended before it had become the command */
-  started: boolean;
-  timedOut: boolean;
-}
+import type { Failure, Outcome, Wishes } from "./wishes.ts";
 
 /** siginfo's si_code for signals of the kernel's own (asm-generic/siginfo.h) */
 const SI_KERNEL = 0x80;

@@ -1,11 +1,12 @@
 // A container as a job of an interactive shell: in the background, stopped, brought back, killed, left behind; driven
 // through a real terminal (tmux).
 
-import { describe, expect, setDefaultTimeout, test } from "bun:test";
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { childrenOf, SLOWNESS, tryText, uniqueName, until } from "../support/container.ts";
 import { MINIBOX, rootfs, skipReason } from "../support/minibox.ts";
 import { SHELLS, Tmux, typed } from "../support/tmux.ts";
+import { makePlace, type Place, userWords } from "../support/user.ts";
 
 setDefaultTimeout(60_000 * SLOWNESS);
 const skip = skipReason("tmux", "dash", "zsh");
@@ -267,5 +268,37 @@ describe.skipIf(skip !== "")("a job", () => {
     expect(terminal.screen()).not.toContain("got for");
     process.kill(pid, "SIGTERM");
     await gone(pid);
+  });
+});
+
+describe.skipIf(skip !== "")("an ordinary user's container", () => {
+  let place: Place;
+  beforeAll(() => {
+    place = makePlace();
+  });
+  afterAll(() => place.remove());
+
+  test("is a job as root's is, on a terminal that the user may not open by its name", async () => {
+    using terminal = new Tmux();
+    const words = userWords([place.minibox, "run", place.rootfs]).join(" ");
+    terminal.enter("cd /");
+    terminal.enter(`${words} ${READER} &`);
+    await terminal.shows(/^\[1\] \d+$/m);
+    terminal.enter("fg");
+    await until("it has the terminal", IS_RAW(terminal));
+    terminal.enter("one");
+    await terminal.shows(/^got one\.$/m);
+    terminal.press("C-z");
+    await terminal.shows(/Stopped/);
+    terminal.enter("fg");
+    await until("it has the terminal", IS_RAW(terminal));
+    terminal.enter("two");
+    await terminal.shows(/^got two\.$/m);
+    terminal.press("C-d");
+    await terminal.shows(/got two\.\n\$ ?$/m);
+    terminal.enter(`echo input | ${words} sh -c 'read -r key </dev/tty; echo "key $key, $(cat)."'`);
+    await until("the shell has let go of the terminal", () => !rawSettings(terminal).endsWith("--"));
+    terminal.enter("word");
+    await terminal.shows(/key word, input\.$/m);
   });
 });
