@@ -8,7 +8,6 @@ import {
   existsSync,
   mkdirSync,
   mkdtempSync,
-  readFileSync,
   rmSync,
   symlinkSync,
   writeFileSync,
@@ -137,10 +136,8 @@ test("a passwd that is a link to the host's is the image's own, or none", async 
 });
 
 test("a passwd without end is not read to its end", async () => {
-  const passwd = readFileSync(join(root.path, "etc/passwd"));
   await execute(["truncate", "-s", "20G", join(root.path, "etc/passwd")]);
   const { status, stderr } = await run(["-u", "7", root.path, "/bin/true"]);
-  writeFileSync(join(root.path, "etc/passwd"), passwd);
   expect(stderr).toBe("minibox: read /etc/passwd in the rootfs, at most 64 MiB: EFBIG: file too large\n");
   expect(status).toBe(125);
   rmSync(join(root.path, "etc/passwd"));
