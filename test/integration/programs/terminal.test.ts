@@ -7,25 +7,38 @@ import { Tmux, typed } from "../../support/tmux.ts";
 
 const view = hostView();
 
+/** Types a line to cat, and waits until it is there twice: as the terminal's echo, and as cat's. */
+async function typeTo(tmux: Tmux, word: string): Promise<void> {
+  tmux.enter(word);
+  await tmux.shows(new RegExp(`^${word}\\n${word}$`, "m"));
+}
+
 describe.skipIf(skipReason("tmux") !== "")("bash on a terminal", () => {
   test("stops, lists, resumes and kills jobs", async () => {
     using tmux = new Tmux();
     const bash = view.words(["env", "'PS1=in% '", "bash", "--norc", "--noprofile"]);
     tmux.enter(`${typed(MINIBOX)} run ${bash.join(" ")}`);
     await tmux.shows(/^in% $/m);
-    tmux.enter("sleep 1000");
-    // the shell has given the terminal to the job: ^Z stops that, not the shell
-    await tmux.shows(/^in% sleep 1000$/m);
+    // a job that has said something has the terminal already: ^Z stops it, and not the shell
+    tmux.enter(`sh -c 'echo "job" 1; exec sleep 1000'`);
+    await tmux.shows(/^job 1$/m);
     tmux.press("C-z");
-    await tmux.shows(/\[1\]\+ {2}Stopped +sleep 1000/);
+    await tmux.shows(/^\[1\]\+ {2}Stopped /m);
     tmux.enter("bg %1; jobs");
-    await tmux.shows(/\[1\]\+ {2}Running +sleep 1000 &/);
-    tmux.enter("fg %1");
-    await tmux.shows(/^in% fg %1\nsleep 1000$/m);
-    tmux.press("C-c");
-    await tmux.shows(/\^C\n+in% $/m);
-    tmux.enter("sleep 1000 & kill %1; wait %1; echo status $?");
+    await tmux.shows(/^\[1\]\+ {2}Running /m);
+    tmux.enter("kill %1; wait %1; echo status $?");
     await tmux.shows(/^status 143$/m);
+    // what is typed while bash still edits its line would be bash's: wait until that is over
+    tmux.enter('echo "cat" 2; cat');
+    await tmux.shows(/^cat 2$/m);
+    await typeTo(tmux, "first");
+    tmux.press("C-z");
+    await tmux.shows(/^\[\d\]\+ {2}Stopped +cat$/m);
+    tmux.enter("fg");
+    await tmux.shows(/^in% fg\ncat$/m);
+    await typeTo(tmux, "second");
+    tmux.press("C-c");
+    await tmux.shows(/^second\n\^C\n+in% $/m);
     tmux.enter("exit 7");
     await tmux.shows(/^exit\n\$ $/m);
     expect(await tmux.ask("echo $?", "code")).toBe("7");
