@@ -1,19 +1,20 @@
 // Which of 0, 1 and 2 are a terminal in the container, and whose the keys are, for each way of a command at a prompt.
 
-import { describe, expect, setDefaultTimeout, test } from "bun:test";
-import { readFileSync } from "node:fs";
+import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { SLOWNESS, uniqueName, until } from "../support/container.ts";
-import { leavesNothing, MINIBOX, rootfs, scratchDirectory, skipReason } from "../support/minibox.ts";
+import { MINIBOX, rootfs, skipReason } from "../support/minibox.ts";
 import { Tmux, typed } from "../support/tmux.ts";
 
 setDefaultTimeout(60_000 * SLOWNESS);
 const skip = skipReason("tmux", "less", "vi", "watch");
-leavesNothing();
 const host = skip ? "" : typed(rootfs("host"));
 const busybox = skip ? "" : typed(rootfs("busybox"));
 const minibox = `${typed(MINIBOX)} run`;
-const scratch = skip ? "" : scratchDirectory();
+const scratch = mkdtempSync(join(tmpdir(), "minibox-test-"));
+afterAll(() => rmSync(scratch, { recursive: true }));
 
 /** Says of each descriptor what it is in there, on /dev/tty: "pts/0 pts/0 file". */
 const LOOK = `sh -c 'for f in 0 1 2; do p=$(readlink /proc/$$/fd/$f); case $p in /dev/pts/0) w="$w pts";; /*pts*|/dev/tty*) w="$w host";; pipe*) w="$w pipe";; *) w="$w file";; esac; done; echo look:$w. >/dev/tty'`;

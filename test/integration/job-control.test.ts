@@ -255,6 +255,17 @@ describe.skipIf(skip !== "")("a job", () => {
     await gone(pid);
   });
 
+  test("that reads a terminal which is gone comes to the end of its input", async () => {
+    const name = uniqueName();
+    let pid: number;
+    {
+      using terminal = new Tmux();
+      terminal.enter(`${minibox} run --name ${name} ${busybox} ${READER} & disown`);
+      pid = await running(name, "sh");
+    }
+    await gone(pid);
+  });
+
   test("of another session leaves the terminal to the shell", async () => {
     using terminal = new Tmux();
     const name = uniqueName();
