@@ -63,7 +63,7 @@ describe.skipIf(skip !== "")("where few processes are allowed", () => {
   });
 
   test("by ulimit -u 5, an ordinary user's container runs", async () => {
-    const words = ["prlimit", "--nproc=5", place.minibox, "run", place.rootfs, ...COMMAND];
+    const words = ["prlimit", "--nproc=5", place.minibox, "run", "-q", place.rootfs, ...COMMAND];
     expect(await execute(userWords(words), { cwd: "/" })).toEqual(RAN);
   });
 

@@ -7,8 +7,11 @@ import { type Place, userWords } from "./user.ts";
 export const SHAPES: [string, (place: Place) => string[]][] = [
   ["root", () => [MINIBOX, "run", rootfs("busybox")]],
   ["root with an init", () => [MINIBOX, "run", "--init", rootfs("busybox")]],
-  ["root with a user namespace", () => [MINIBOX, "run", "--uidmap", "0:0:65536", rootfs("busybox")]],
-  ["an ordinary user", (place) => userWords([place.minibox, "run", place.rootfs])],
+  [
+    "root with a user namespace",
+    () => [MINIBOX, "run", "--userns", "100000:100000:65536", rootfs("busybox")],
+  ],
+  ["an ordinary user", (place) => userWords([place.minibox, "run", "-q", place.rootfs])],
 ];
 
 /** A command, and how a run of it ends. */
