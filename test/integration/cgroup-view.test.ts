@@ -181,7 +181,7 @@ async function withHostsPrograms(flags: string[], words: string[]): Promise<stri
   const root = mkdtempSync(join(tmpdir(), "minibox-programs-"));
   for (const name of ["usr", "etc", "tmp"]) mkdirSync(join(root, name));
   for (const name of ["bin", "lib", "lib64", "sbin"]) symlinkSync(`usr/${name}`, join(root, name));
-  const binds = ["-v", "/usr:/usr:ro", "-v", "/etc:/etc:ro", "--security-opt", "seccomp=unconfined"];
+  const binds = ["-v", "/usr:/usr:ro", "-v", "/etc:/etc:ro"];
   const { status, stdout, stderr } = await run([...binds, ...flags, root, ...words]);
   rmSync(root, { recursive: true });
   if (status !== 0) throw new Error(stderr);
