@@ -10,12 +10,12 @@ import {
   copyWindowSize,
   foregroundGroup,
   getTermios,
+  isAtRest,
   isCanonical,
   openPeer,
   processesOutput,
   sendsSignals,
   signalsOf,
-  type Termios,
 } from "../sys/terminal.ts";
 import { CallerTerminal } from "./caller-terminal.ts";
 import { isRead } from "./reader.ts";
@@ -25,8 +25,9 @@ import type { Keys, TerminalPlan } from "./terminal-plan.ts";
 const CHUNK = 4096;
 /** How long, in milliseconds, an input that has ended is watched for a switch of mode. */
 const END_AGAIN = 100;
-/** After this time, in milliseconds, we look whether the container has turned to its terminal. */
+/** After this time, in milliseconds, we look whether the container has turned to its terminal; then after twice as long. */
 const LOOK = 50;
+const LAST_LOOK = 3200;
 /** In the background we look this often, in milliseconds, whether we are still there: nothing tells. */
 const BACKGROUND = 250;
 const NEVER = Number.POSITIVE_INFINITY;
@@ -34,10 +35,10 @@ const NEVER = Number.POSITIVE_INFINITY;
 /** Carries bytes between a plan's input and output and a pty's master. */
 export class Relay {
   private readonly caller: CallerTerminal | undefined;
-  private readonly initial: Termios | undefined;
   private wanted: boolean;
   /** when to look for what nothing tells us */
   private nextLook = NEVER;
+  private patienceToLook = LOOK;
   /** keys were typed, and were not the container's: until the next look they are not looked at */
   private deaf = false;
   private readonly buffer = new Uint8Array(65536);
@@ -66,7 +67,7 @@ export class Relay {
     this.slave = openPeer(master);
     this.caller = plan.keyboard < 0 ? undefined : new CallerTerminal(plan.keyboard);
     this.wanted = plan.atOnce;
-    this.initial = getTermios(master);
+    this.resize(); // before the command is there to be told
   }
 
   /** Takes the caller's terminal where it is wanted and ours; until then ^C and messages mean what they always do. */
@@ -74,7 +75,7 @@ export class Relay {
     this.nextLook = NEVER;
     this.resize();
     if (!this.caller?.isOfInterest) return;
-    if (!this.wanted) this.nextLook = performance.now() + LOOK;
+    if (!this.wanted) this.lookSoon();
     else if (!this.caller.take(this.isShared())) this.nextLook = performance.now() + BACKGROUND;
   }
 
@@ -122,7 +123,7 @@ export class Relay {
     if (output) this.giveOutput();
     if (master) this.takeOutput();
     if (!input && !master && !output) this.tellEndAgain();
-    if (master && !this.wanted && this.nextLook === NEVER) this.nextLook = performance.now() + LOOK;
+    if (master && !this.wanted) this.lookSoon();
     if (performance.now() >= this.nextLook) this.look();
     return keys;
   }
@@ -153,6 +154,11 @@ export class Relay {
     close(this.master);
   }
 
+  private lookSoon(): void {
+    this.patienceToLook = LOOK;
+    this.nextLook = Math.min(this.nextLook, performance.now() + LOOK);
+  }
+
   private look(): void {
     // what others want they take at once
     const isLeft = this.deaf && poll([[this.plan.input, POLLIN]], 0)[0] !== 0;
@@ -165,6 +171,10 @@ export class Relay {
     }
     if (!this.wanted && this.caller.isForeground()) this.wanted = this.isTurnedTo(isLeft);
     if (this.wanted) this.settle();
+    else if (this.patienceToLook < LAST_LOOK) {
+      this.patienceToLook *= 2;
+      this.nextLook = performance.now() + this.patienceToLook;
+    }
   }
 
   /** In a pipeline others write lines to the caller's terminal, until the container takes care of each column itself. */
@@ -176,7 +186,7 @@ export class Relay {
   /** True once the container has changed its terminal's mode, or reads from it. Keys that are left are for somebody. */
   private isTurnedTo(isLeft: boolean): boolean {
     const now = getTermios(this.master);
-    return (now && !Bun.deepEquals(now, this.initial)) || isRead(this.slave, this.processes(), isLeft);
+    return (now !== undefined && !isAtRest(now)) || isRead(this.slave, this.processes(), isLeft);
   }
 
   private takeInput(): void {

@@ -42,6 +42,7 @@ const OPOST = 1;
 const C_LFLAG = 12;
 const ISIG = 1;
 const ICANON = 2;
+const ECHO = 8;
 const TOSTOP = 0o400;
 
 /** True where input comes line by line. */
@@ -53,6 +54,10 @@ export const processesOutput = (termios: Termios): boolean => (termios[C_OFLAG]!
 /** True where output of the background stops (stty tostop). */
 export const stopsBackground = (termios: Termios): boolean =>
   (new DataView(termios.buffer).getUint32(C_LFLAG, true) & TOSTOP) !== 0;
+
+/** True where input comes line by line and is echoed, as from the start; who reads keys or a password changes that. */
+export const isAtRest = (termios: Termios): boolean =>
+  (termios[C_LFLAG]! & (ICANON | ECHO)) === (ICANON | ECHO);
 
 /** True where keys send signals. */
 export const sendsSignals = (termios: Termios): boolean => (termios[C_LFLAG]! & ISIG) !== 0;
