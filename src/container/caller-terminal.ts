@@ -10,6 +10,7 @@ import {
   setTermios,
   stopsBackground,
   type Termios,
+  typeInto,
 } from "../sys/terminal.ts";
 
 /** A terminal that the container's input may come from. It is held while it is raw: its keys are the container's then. */
@@ -73,6 +74,13 @@ export class CallerTerminal {
     if (this.raw && Bun.deepEquals(next, this.raw)) return;
     this.raw = next;
     setTermios(this.fd, this.raw);
+  }
+
+  /** Puts it back as it was, with bytes that are there to be read. */
+  releaseWith(bytes: Uint8Array): void {
+    if (this.raw && this.saved && this.isForeground() && bytes.length > 0)
+      typeInto(this.fd, this.saved, bytes);
+    this.release();
   }
 
   /** Puts it back as it was; in the background it is as the shell wants it. */

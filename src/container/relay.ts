@@ -20,6 +20,7 @@ import {
 import { CallerTerminal } from "./caller-terminal.ts";
 import { isRead } from "./reader.ts";
 import type { Keys, TerminalPlan } from "./terminal-plan.ts";
+import { TypeAhead } from "./type-ahead.ts";
 
 /** A pipe or terminal that poll(2) calls writable takes this much without making us wait (PIPE_BUF). */
 const CHUNK = 4096;
@@ -41,6 +42,7 @@ export class Relay {
   private patienceToLook = LOOK;
   /** keys were typed, and were not the container's: until the next look they are not looked at */
   private deaf = false;
+  private readonly typeAhead = new TypeAhead();
   private readonly buffer = new Uint8Array(65536);
   /** read from our input, not yet taken by the container */
   private input = new Uint8Array(0);
@@ -147,6 +149,13 @@ export class Relay {
     return this.plan.output;
   }
 
+  /** What was typed and nobody has read is in the caller's terminal again, once that is restored. The container has ended. */
+  giveBack(): void {
+    if (!this.caller?.isHeld) return;
+    const { typeAhead, slave, input, plan } = this;
+    this.caller.releaseWith(typeAhead.unread(slave, input, plan.keyboard));
+  }
+
   /** Restores the terminal and closes the container's. */
   end(): void {
     this.restore();
@@ -209,6 +218,7 @@ export class Relay {
   /** A terminal has no end of file, only the key that means it: once ends a line, at a line's start the input. */
   private tellEnd(): void {
     this.inputEnded = true;
+    this.typeAhead.forget();
     const termios = getTermios(this.master);
     if (!termios) return;
     this.endedCanonical = isCanonical(termios);
@@ -230,6 +240,7 @@ export class Relay {
     if (n === -EAGAIN || n === -EINTR) return undefined;
     // the container has closed its terminal: nobody will ever take this
     const given = n > 0 ? this.input.subarray(0, n) : this.input;
+    this.typeAhead.note(given);
     this.input = n > 0 ? this.input.slice(n) : new Uint8Array(0);
     this.lastGiven = given[given.length - 1] ?? 0x0a;
     const signals = termios ? signalsOf(termios, given) : [];

@@ -83,6 +83,7 @@ export function run(starting: Starting, request: RunRequest): Outcome | Promise<
       stopTimeout: request.stopTimeout,
       init: request.init,
       terminal: request.terminal,
+      givesBack: request.seccomp !== undefined,
       ignored: byCaller(ignored),
       everyone: () => {
         const inside = limits.processes();

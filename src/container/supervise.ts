@@ -229,6 +229,7 @@ export class Supervisor {
     // PID 1 cannot outlive its namespace, nor the namespace PID 1: all of the container is gone now
     const ended = bury(this.child);
     if (this.relay) this.drain(this.relay);
+    if (this.wishes.givesBack) this.relay?.giveBack();
     this.relay?.end();
     return {
       status: this.statusOf(ended),

@@ -12,6 +12,8 @@ export interface Wishes {
   init: boolean;
   /** how the container's terminal is connected, where it has one */
   terminal: TerminalPlan | undefined;
+  /** the container cannot put input into its own terminal: what it did not read was typed */
+  givesBack: boolean;
   /** what our caller wants ignored */
   ignored: readonly number[];
   /** the container's processes, as the host counts */

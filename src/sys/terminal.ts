@@ -62,6 +62,18 @@ export const isAtRest = (termios: Termios): boolean =>
 /** True where keys send signals. */
 export const sendsSignals = (termios: Termios): boolean => (termios[C_LFLAG]! & ISIG) !== 0;
 
+/**
+ * Puts bytes into a terminal as if they were typed, neither shown nor taken for signals (TIOCSTI, ioctl_tty(2)); for
+ * whoever may: root, and where dev.tty.legacy_tiocsti is 1 also whoever's controlling terminal it is.
+ */
+export function typeInto(fd: number, termios: Termios, bytes: Uint8Array): void {
+  const silent = termios.slice();
+  silent[C_LFLAG]! &= ~(ISIG | ECHO);
+  setTermios(fd, silent);
+  for (const byte of bytes) if (attempt("ioctl", fd, IOCTL.TIOCSTI, Uint8Array.of(byte)) < 0) break;
+  setTermios(fd, termios);
+}
+
 /** The signals that these bytes make a terminal send to its foreground process group (termios(3), ISIG). */
 export function signalsOf(termios: Termios, bytes: Uint8Array): number[] {
   const signals: number[] = [];

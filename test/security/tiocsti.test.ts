@@ -64,8 +64,25 @@ test.skipIf(reason !== "")(
   },
 );
 
-test.skipIf(reason !== "")(`what it pushes into a terminal of its own stays there ${reason}`, async () => {
-  const shell = `${MINIBOX} run -t ${root.path} /push; IFS= read -r -t 1 line; printf "[%s]" "$line"`;
+test.skipIf(reason !== "")(
+  `nor into a terminal of its own, which a filter keeps it from ${reason}`,
+  async () => {
+    for (const flags of [
+      "-t",
+      "-t --init",
+      "-t --security-opt no-new-privileges=false",
+      "-t --userns 100000:100000:65536",
+    ]) {
+      const shell = `${MINIBOX} run ${flags} ${root.path} /push; IFS= read -r -t 1 line; printf "[%s]" "$line"`;
+      const out = await login("/bin/bash", "-c", shell);
+      expect(out).toContain("<Input/output error>".repeat(4));
+      expect(out).toEndWith("[]");
+    }
+  },
+);
+
+test.skipIf(reason !== "")(`without a filter, what it pushes there stays there ${reason}`, async () => {
+  const shell = `${MINIBOX} run -t --security-opt seccomp=unconfined ${root.path} /push; IFS= read -r -t 1 line; printf "[%s]" "$line"`;
   const out = await login("/bin/bash", "-c", shell);
   expect(out).toContain("<pushed>");
   expect(out).toEndWith("[]");
