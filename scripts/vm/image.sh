@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Builds what every VM run shares and prints its directory: the system disk, the unpacked kernel, the initramfs.
-#   image.sh KERNEL CACHE-DIR
+#   image.sh KERNEL CACHE-DIR [systemd]
 # The directory's name is the hash of all that went in, so that a changed package, Bun or script makes a new one.
 set -euo pipefail
 export LC_ALL=C PATH="$PATH:/usr/sbin:/sbin"
@@ -8,7 +8,7 @@ export LC_ALL=C PATH="$PATH:/usr/sbin:/sbin"
 # In a user namespace where an ordinary user is root, its files are root's in the image, set-uid bits included.
 if ((EUID != 0)); then exec unshare --map-root-user "$0" "$@"; fi
 
-kernel=$1 cache=$2
+kernel=$1 cache=$2 systemd=${3-}
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 checkout=$(cd "$here/../.." && pwd)
 release=${kernel##*/vmlinuz-}
@@ -93,6 +93,7 @@ buildRoot() {
   printf 'passwd: files\ngroup: files\nhosts: files dns\n' >"$root/etc/nsswitch.conf"
   ln -s /proc/self/mounts "$root/etc/mtab"
   install -m 755 "$here/init.sh" "$root/sbin/vm-init"
+  if [[ -n $systemd ]]; then addSystemd "$root"; fi
   cat >"$root/usr/local/bin/as-user" <<-'END'
 	#!/bin/sh
 	# as-user COMMAND…: the ordinary user, in its session's cgroup
@@ -107,6 +108,30 @@ buildRoot() {
   # Sparse, so room to write costs nothing. No journal and no checksums: nobody keeps what is written here.
   truncate -s 4G "$stage/out/system.img"
   mkfs.ext4 -q -F -O ^has_journal,^metadata_csum,^resize_inode -E lazy_itable_init=1,nodiscard -m 0 -N 65536 -d "$root" "$stage/out/system.img"
+}
+
+# systemd and all that its packages need, from the archive: the host is seldom booted with it, and must not have its daemons.
+# Their maintainer scripts are not run; what they would have made that matters here is made below.
+addSystemd() {
+  local root=$1 name package units=$root/usr/lib/systemd/system
+  mkdir "$stage/packages"
+  apt-get -s install --no-install-recommends -o Dir::State::status=/dev/null systemd libpam-systemd dbus dbus-user-session |
+    awk '/^Inst/ && $2 !~ /perl|^(debconf|dpkg|usrmerge|adduser|init-system-helpers|gcc-)/ { print $2 }' >"$stage/names"
+  (cd "$stage/packages" && xargs apt-get -qq -o APT::Sandbox::User=root download <"$stage/names" >&2)
+  for package in "$stage"/packages/*.deb; do
+    dpkg-deb --fsys-tarfile "$package" | tar -C "$root" -xp --no-same-owner --keep-directory-symlink --exclude='./usr/share/'{doc,locale,man}
+  done
+  echo 'messagebus:x:100:100::/nonexistent:/usr/sbin/nologin' >>"$root/etc/passwd"
+  printf '%s\n' messagebus:x:100: systemd-journal:x:101: >>"$root/etc/group"
+  echo 0123456789abcdef0123456789abcdef >"$root/etc/machine-id"
+  sed -i '/pam_systemd/d; $ a session optional pam_systemd.so' "$root/etc/pam.d/common-session"
+  # a session of an ordinary user starts its own systemd; nothing else of Debian's boot is of use here
+  rm -rf "$root"/etc/systemd/{system,user} "$units"/{sysinit,local-fs,multi-user,timers,sockets,graphical,getty}.target.wants
+  mkdir -p "$root"/etc/systemd/{system,user} "$units/sockets.target.wants"
+  ln -s ../dbus.socket "$units/sockets.target.wants"
+  ln -s ../systemd-journald.socket "$units/sockets.target.wants"
+  printf '[Unit]\nRequires=basic.target vm.service\nAfter=basic.target\n' >"$units/vm.target"
+  printf '[Unit]\nAfter=basic.target\n[Service]\nExecStart=/sbin/vm-init job\nStandardError=null\nStandardOutput=null\nTasksMax=infinity\n' >"$units/vm.service"
 }
 
 # The initramfs: busybox and the first steps up to bash on the system disk.

@@ -5,12 +5,13 @@ set -euo pipefail
 usage() {
   cat <<'END'
 usage: run.sh [flags] -- COMMAND [ARG…]
-       run.sh --check
+       run.sh [--systemd] --check
 
 Boots a VM, runs COMMAND in it as root with this checkout at /minibox, and exits with COMMAND's status:
 124 when it took longer than --timeout, 125 when the VM did not come up. Its stdout and stderr are passed on.
 
   --cgroup v2|v1|hybrid  what is mounted on /sys/fs/cgroup (v2)
+  --systemd              with systemd as init and logind to ask for, on v2 or hybrid; without, PID 1 is a shell script
   --initramfs            run from the initramfs, where pivot_root cannot work; the system disk is then at /host
   --disk-dir DIR[:PATH]  a copy of DIR as a disk of its own, mounted on PATH, else at DIR's place in /minibox,
                          or on /mnt/NAME when DIR is elsewhere; may be repeated
@@ -22,7 +23,7 @@ Boots a VM, runs COMMAND in it as root with this checkout at /minibox, and exits
   --console              the kernel's messages, on stderr, when all is over
   --check                one line that says what the host lacks, exit 1; nothing and exit 0 when all is there
 
-In the guest, `as-user COMMAND…` is uid 1000 with sub-ids and, under v2, a delegated cgroup.
+In the guest, `as-user COMMAND…` is uid 1000 with sub-ids and, under v2 without systemd, a delegated cgroup.
 END
 }
 fail() {
@@ -36,6 +37,7 @@ checkout=$(cd "$here/../.." && pwd)
 kernel=$(compgen -G '/boot/vmlinuz-*-cloud-amd64' | sort -V | tail -1 || true)
 
 check() {
+  local cache=$checkout/.cache/vm${systemd:+-systemd}
   local missing=() pair
   for pair in qemu-system-x86_64:qemu-system-x86 mkfs.ext4:e2fsprogs busybox:busybox-static setpriv:util-linux dpkg-query:dpkg ldd:libc-bin \
     apparmor_parser:apparmor; do
@@ -45,6 +47,8 @@ check() {
   [[ -z $kernel || -d /lib/modules/${kernel##*/vmlinuz-} ]] || missing+=("/lib/modules/${kernel##*/vmlinuz-}")
   [[ -x $checkout/node_modules/.bin/bun ]] || missing+=('node_modules/.bin/bun (npm install)')
   [[ $(uname -m) == x86_64 ]] || missing+=('an x86-64 host')
+  [[ -z $systemd || -n $(compgen -G "$cache/*/system.img") ]] || apt-get -qq --print-uris download systemd >/dev/null 2>&1 ||
+    missing+=('the package systemd from an archive (apt-get update)')
   if [[ ${#missing[@]} == 0 ]]; then return; fi
   local IFS=,
   echo "the VM needs: ${missing[*]}" | sed 's/,/, /g'
@@ -52,10 +56,11 @@ check() {
 }
 
 arguments=("$@")
-cgroup=v2 initramfs='' disks=() timeout=600 memory=2048 cpus=2 console='' cwd='' moreKernelFlags=''
+cgroup=v2 systemd='' initramfs='' disks=() timeout=600 memory=2048 cpus=2 console='' cwd='' moreKernelFlags=''
 while (($#)); do
   case $1 in
     --cgroup) cgroup=${2-} && shift ;;
+    --systemd) systemd=systemd ;;
     --initramfs) initramfs=1 ;;
     --disk-dir) disks+=("${2-}") && shift ;;
     --cwd) cwd=${2-} && shift ;;
@@ -73,6 +78,7 @@ while (($#)); do
 done
 (($#)) || { usage >&2 && fail 'no command'; }
 [[ $cgroup =~ ^(v1|v2|hybrid)$ ]] || fail "--cgroup $cgroup: one of v1, v2, hybrid"
+[[ -z $systemd || ($cgroup != v1 && -z $initramfs) ]] || fail '--systemd goes with cgroup v2 or hybrid, and with a disk'
 [[ $timeout =~ ^[0-9]+$ && $memory =~ ^[0-9]+$ && $cpus =~ ^[0-9]+$ ]] || fail '--timeout, --memory and --cpus take whole numbers'
 missing=$(check) || fail "$missing"
 
@@ -93,7 +99,7 @@ trap 'exit 129' HUP
 trap 'exit 130' INT
 trap 'exit 143' TERM
 
-shared=$("$here/image.sh" "$kernel" "$checkout/.cache/vm")
+shared=$("$here/image.sh" "$kernel" "$checkout/.cache/vm${systemd:+-systemd}" $systemd)
 tmp=$(mktemp -d "${TMPDIR:-/tmp}/minibox-vm.XXXXXX")
 
 # Every file is opened here, unlinked before the VM starts and given to QEMU as a descriptor:
@@ -134,7 +140,7 @@ for argument in ${disks[@]+"${disks[@]}"}; do
 done
 
 {
-  printf 'CGROUP=%q CWD=%q\n' "$cgroup" "${cwd:-$(inGuest "$PWD" /minibox)}"
+  printf 'CGROUP=%q SYSTEMD=%q CWD=%q\n' "$cgroup" "$systemd" "${cwd:-$(inGuest "$PWD" /minibox)}"
   printf 'MOUNTPOINTS=('
   if ((${#mountpoints[@]})); then printf '%q ' "${mountpoints[@]}"; fi
   printf ')\nCOMMAND=('
@@ -158,6 +164,10 @@ addPort 5 report
 addPort 6 console
 # The self-tests of the ciphers, the words on the serial port and the mitigations are what costs most under emulation.
 kernelFlags="console=ttyS0 loglevel=${console:-5} panic=-1 mitigations=off cryptomgr.notests random.trust_cpu=on tsc=reliable $moreKernelFlags"
+if [[ -n $systemd ]]; then
+  kernelFlags+=' systemd.unit=vm.target fstab=no systemd.show_status=no systemd.log_level=warning systemd.log_target=console'
+  if [[ $cgroup == hybrid ]]; then kernelFlags+=' systemd.unified_cgroup_hierarchy=0'; fi
+fi
 if [[ -n $initramfs ]]; then
   qemuFlags+=(-initrd "$shared/initramfs")
 else
