@@ -1,46 +1,77 @@
 // Owns control groups of an ordinary user: a subtree of v2 that was delegated to it (cgroups(7), "Delegation").
 
 import { RunError } from "../errors.ts";
-import type { Resources } from "../spec/types.ts";
-import { AT_FDCWD } from "../sys/constants.ts";
-import { EEXIST, SysError } from "../sys/errno.ts";
-import { readFile, tryReadFile, writeFile } from "../sys/file.ts";
-import { attempt, step } from "../sys/libc.ts";
-import { type Cgroup, parseHierarchies } from "./index.ts";
+import type { Linux, Resources } from "../spec/types.ts";
+import { readFile, tryStat } from "../sys/file.ts";
+import { geteuid } from "../sys/process.ts";
+import { adviceFor, handDownAdvice } from "./advice.ts";
+import { isVersion1, ownDirectory, readHierarchies } from "./hierarchies.ts";
+import { type Cgroup, foreignMount, needsCgroup } from "./index.ts";
+import { delegatedTo, isOurs, type Place, parentOf, placeAt, withoutLeaf } from "./place.ts";
 import { V2Cgroup } from "./v2.ts";
 
-const W_OK = 2;
-const X_OK = 1;
-
-const isWritable = (path: string, mode = W_OK): boolean =>
-  attempt("faccessat", AT_FDCWD, path, mode, 0) === 0;
-
-/** True where we may make cgroups, move processes and hand controllers down. */
-const isDelegated = (directory: string): boolean =>
-  isWritable(directory, W_OK | X_OK) &&
-  isWritable(`${directory}/cgroup.procs`) &&
-  isWritable(`${directory}/cgroup.subtree_control`);
-
 /**
- * A cgroup for the container below our own, else beside it; undefined where neither is ours and no limit was asked
- * for. `ours` are the processes of this run. @throws RunError where a limit cannot be had, SysError
+ * A cgroup for the container: below our own, else in what was delegated to the user, else beside our own; undefined
+ * where none of them is ours and none is needed. @throws RunError where it is needed, SysError
  */
-export function openDelegated(id: string, resources: Resources, ours: readonly number[]): Cgroup | undefined {
-  const isLimited = (resources.memory ?? resources.cpu ?? resources.pids) !== undefined;
-  const { v1, v2 } = parseHierarchies(readFile("/proc/self/mountinfo"));
-  const path = /^0::(\/.*)$/m.exec(tryReadFile("/proc/self/cgroup") ?? "")?.[1];
-  // hybrid: with any controller on v1, the v2 tree has none to delegate
-  if (v2 === undefined || path === undefined || v1.has("memory") || v1.has("pids") || v1.has("cpu"))
-    return isLimited ? refuse("this host has no cgroup v2, the only one that can be delegated") : undefined;
-  const own = `${v2}${path === "/" ? "" : path}`;
-  const above = own.slice(0, own.lastIndexOf("/"));
-  const wanted = controllersFor(resources);
-  if (isDelegated(own) && (!isLimited || (isAlone(own, ours) && lacks(own, wanted).length === 0))) {
-    if (isLimited) moveIntoLeaf(own, ours);
-    return new V2Cgroup(own, id);
+export function openDelegated(id: string, linux: Linux): Cgroup | undefined {
+  const hierarchies = readHierarchies();
+  const { v2 } = hierarchies;
+  const isNeeded = needsCgroup(linux);
+  const refused = (reason: string, advice: string): undefined => {
+    if (isNeeded) throw new RunError(`${nameOf(linux)} cannot be enforced: ${reason}`, 125, advice);
+  };
+  if (v2 === undefined || isVersion1(hierarchies.v1))
+    return refused(
+      "this host has no cgroup v2, the only one that can be delegated to an ordinary user",
+      "run it as root, for whom limits work with cgroup v1 too",
+    );
+  const mount = v2.point;
+  if (v2.foreign) {
+    if (isNeeded) throw new RunError(...foreignMount(mount));
+    return undefined;
   }
-  if (own !== v2 && isDelegated(above) && lacks(above, wanted).length === 0) return new V2Cgroup(above, id);
-  return isLimited ? refuse(whyNot(own, wanted)) : undefined;
+  const wanted = controllersFor(linux.resources ?? {});
+  if (linux.cgroupsPath !== undefined) return openAt(placeAt(v2, linux.cgroupsPath), mount, wanted);
+  const own = withoutLeaf(ownDirectory(v2));
+  if (own === undefined)
+    return refused(
+      `the mount on ${mount} does not show the cgroup that minibox is in`,
+      adviceFor(mount, wanted),
+    );
+  const top = candidates(own, mount).find(
+    (directory) => isOurs(directory) && lacks(directory, wanted).length === 0,
+  );
+  if (top !== undefined) return new V2Cgroup(mount, { path: `${top}/minibox/${id}`, top, makesRoom: true });
+  if (!isOurs(own)) return refused(`the cgroup ${own} is not yours to write`, adviceFor(mount, wanted));
+  const lacking = lacks(own, wanted).join(", ");
+  return refused(
+    `the cgroup ${own} was given to you without the controllers ${lacking}`,
+    handDownAdvice(own),
+  );
+}
+
+function candidates(own: string, mount: string): string[] {
+  const found = [own];
+  const delegated = delegatedTo(geteuid(), "user.delegate", own, mount);
+  if (delegated !== undefined) found.push(delegated);
+  if (own !== mount) found.push(parentOf(own));
+  return found;
+}
+
+/** Where --cgroup-parent says; what is not there yet has to be made in a directory of ours. */
+function openAt(place: Place, mount: string, wanted: readonly string[]): Cgroup {
+  let there = parentOf(parentOf(place.path));
+  while (there.length > mount.length && tryStat(there) === undefined) there = parentOf(there);
+  if (!isOurs(there)) throw new RunError(`--cgroup-parent: the cgroup ${there} is not yours to write`);
+  const lacking = lacks(there, wanted).join(", ");
+  if (lacking !== "")
+    throw new RunError(
+      `--cgroup-parent: the cgroup ${there} was given to you without the controllers ${lacking}`,
+      125,
+      handDownAdvice(there),
+    );
+  return new V2Cgroup(mount, { ...place, top: there });
 }
 
 function controllersFor({ memory, cpu, pids }: Resources): string[] {
@@ -53,44 +84,18 @@ function controllersFor({ memory, cpu, pids }: Resources): string[] {
 }
 
 /** Those controllers that nobody above has handed down to it. */
-function lacks(directory: string, wanted: readonly string[]): string[] {
+export function lacks(directory: string, wanted: readonly string[]): string[] {
   const there = readFile(`${directory}/cgroup.controllers`).trim().split(" ");
   return wanted.filter((controller) => !there.includes(controller));
 }
 
-function whyNot(own: string, wanted: readonly string[]): string {
-  if (!isDelegated(own)) return `the cgroup ${own} is not yours to write`;
-  const lacking = lacks(own, wanted);
-  return lacking.length > 0
-    ? `the cgroup ${own} was given to you without the controllers ${lacking.join(", ")}`
-    : `processes other than this one live in ${own}, so it cannot hand controllers down`;
-}
-
-function refuse(reason: string): never {
-  throw new RunError(
-    `limits (--memory, --cpus, --cpuset-cpus, --pids-limit) cannot be enforced: ${reason}`,
-    125,
-    "with systemd, start it in a scope of its own: systemd-run --user --scope -p Delegate=yes minibox run …; or run as root",
-  );
-}
-
-function isAlone(directory: string, ours: readonly number[]): boolean {
-  for (const pid of readFile(`${directory}/cgroup.procs`).split("\n"))
-    if (pid !== "" && !ours.includes(Number(pid))) return false;
-  return true;
-}
-
-/**
- * A cgroup hands controllers down only when no process lives in it. The leaf cannot be removed by the one who lives
- * in it: it goes with the delegated cgroup.
- */
-function moveIntoLeaf(directory: string, ours: readonly number[]): void {
-  step(
-    "move into a leaf of the own cgroup",
-    "one that holds processes cannot hand controllers down (cgroups(7))",
-  );
-  const leaf = `${directory}/minibox-supervisor`;
-  const made = attempt("mkdirat", AT_FDCWD, leaf, 0o755);
-  if (made < 0 && made !== -EEXIST) throw new SysError("mkdirat", [leaf], -made, `create the cgroup ${leaf}`);
-  for (const pid of ours) writeFile(`${leaf}/cgroup.procs`, String(pid));
+/** The flags that ask for a cgroup. */
+function nameOf({ resources = {}, cgroupsPath }: Linux): string {
+  const flags: string[] = [];
+  if (resources.memory) flags.push("--memory");
+  if (resources.cpu?.quota !== undefined) flags.push("--cpus");
+  if (resources.cpu?.cpus !== undefined) flags.push("--cpuset-cpus");
+  if (resources.pids) flags.push("--pids-limit");
+  if (cgroupsPath !== undefined) flags.push("--cgroup-parent");
+  return flags.join(", ");
 }

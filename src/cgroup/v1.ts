@@ -2,22 +2,16 @@
 // (kernel documentation, admin-guide/cgroup-v1).
 
 import { RunError } from "../errors.ts";
-import type { Resources } from "../spec/types.ts";
-import { AT_FDCWD } from "../sys/constants.ts";
-import { EEXIST, ENOENT, errnoText, isErrno, SysError } from "../sys/errno.ts";
+import type { Linux, Resources } from "../spec/types.ts";
+import { ENOENT, errnoText, isErrno, SysError } from "../sys/errno.ts";
 import { readFile, rmdir, tryReadFile, writeFile } from "../sys/file.ts";
-import { attempt, step } from "../sys/libc.ts";
+import { step } from "../sys/libc.ts";
+import { checkCpuset } from "./cpuset.ts";
 import { deviceList, limitDevicesV1 } from "./devices.ts";
-import type { Cgroup, Hierarchies, View } from "./index.ts";
-
-/** Without these there is no container: what holds for every one, and finds its processes. */
-const ALWAYS = ["memory", "pids", "devices"] as const;
-
-/**
- * A container has a group of its own with these, which language runtimes read their share of the machine from. With the
- * others it stays with its caller, and sees nothing of them: there the caller's group may be the top of everybody's.
- */
-export const OWN_CONTROLLERS = [...ALWAYS, "cpu", "cpuacct", "cpuset"] as const;
+import { makeCgroup } from "./directory.ts";
+import { ALWAYS, type Hierarchies, OWN_CONTROLLERS, type View } from "./hierarchies.ts";
+import type { Cgroup, OomKills } from "./index.ts";
+import { parentOf } from "./place.ts";
 
 export class V1Cgroup implements Cgroup {
   readonly view: View | undefined;
@@ -27,21 +21,22 @@ export class V1Cgroup implements Cgroup {
   private readonly own = new Map<string, string>();
   readonly required: number;
 
-  constructor({ v1, view }: Hierarchies, id: string, resources: Resources) {
+  constructor({ v1, view }: Hierarchies, id: string, linux: Linux) {
+    const { resources = {}, cgroupsPath = `/minibox/${id}` } = linux;
     this.mounts = v1;
     this.view = view;
     const wanted: string[] = [...ALWAYS];
     if (resources.cpu?.quota !== undefined || resources.cpu?.shares !== undefined) wanted.push("cpu");
     if (resources.cpu?.cpus !== undefined || resources.cpu?.mems !== undefined) wanted.push("cpuset");
-    for (const controller of wanted) this.add(controller, id);
+    for (const controller of wanted) this.add(controller, cgroupsPath);
     this.required = this.own.size;
-    for (const controller of OWN_CONTROLLERS) this.add(controller, id);
+    for (const controller of OWN_CONTROLLERS) this.add(controller, cgroupsPath);
   }
 
-  private add(controller: string, id: string): void {
+  private add(controller: string, path: string): void {
     const mount = this.mounts.get(controller);
     if (mount === undefined) return;
-    const directory = `${mount}/minibox/${id}`;
+    const directory = `${mount}${path}`;
     this.path.set(controller, directory);
     this.own.set(mount, directory);
   }
@@ -66,7 +61,7 @@ export class V1Cgroup implements Cgroup {
     let made = 0;
     for (const [mount, directory] of this.own) {
       try {
-        makeDirectory(directory);
+        makeCgroup(directory);
         if (directory === cpuset) this.fillCpuset(directory);
       } catch (error) {
         if (made < this.required || !(error instanceof SysError)) throw error;
@@ -84,12 +79,8 @@ export class V1Cgroup implements Cgroup {
    */
   private fillCpuset(directory: string): void {
     if (readFile(`${directory}/cpuset.cpus`).trim() !== "") return;
-    const parent = directory.slice(0, directory.lastIndexOf("/"));
-    const above = [this.mounts.get("cpuset")!, parent, directory];
-    for (let i = 1; i < above.length; i++)
-      for (const file of ["cpuset.mems", "cpuset.cpus"])
-        if (readFile(`${above[i]}/${file}`).trim() === "")
-          writeFile(`${above[i]}/${file}`, readFile(`${above[i - 1]}/${file}`).trim());
+    const parent = parentOf(directory);
+    fill(directory, this.mounts.get("cpuset")!);
     writeFile(`${parent}/cgroup.clone_children`, "1");
   }
 
@@ -105,6 +96,9 @@ export class V1Cgroup implements Cgroup {
     if (cpu?.cpus !== undefined) this.set("cpuset", "cpuset.cpus", cpu.cpus, "--cpuset-cpus");
     if (cpu?.mems !== undefined) this.set("cpuset", "cpuset.mems", cpu.mems, "cpuset mems");
     if (pids !== undefined) this.set("pids", "pids.max", pids.limit, "--pids-limit");
+    const cpuset = this.path.get("cpuset");
+    if (cpu?.cpus !== undefined) checkCpuset("--cpuset-cpus", cpu.cpus, `${cpuset}/cpuset.effective_cpus`);
+    if (cpu?.mems !== undefined) checkCpuset("cpuset mems", cpu.mems, `${cpuset}/cpuset.effective_mems`);
   }
 
   /** Unasked, docker's rule: as much swap as memory; a host without swap accounting then has none to limit. */
@@ -136,21 +130,38 @@ export class V1Cgroup implements Cgroup {
     return directory !== undefined && limitDevicesV1(directory, deviceList(rules));
   }
 
-  oomKills(): number {
-    const text = tryReadFile(`${this.path.get("memory")}/memory.oom_control`) ?? "";
-    return Number(/^oom_kill (\d+)$/m.exec(text)?.[1] ?? 0);
+  /** Of memory.oom_control, oom_kill counts who was killed; failcnt, how often a cgroup's own limit was in the way. */
+  oomKills(): OomKills {
+    const own = this.path.get("memory");
+    const count = numberOf(`${own}/memory.oom_control`, /^oom_kill (\d+)$/m);
+    if (own === undefined || count === 0) return { count, own: false };
+    if (wasReached(own)) return { count, own: true };
+    const top = this.mounts.get("memory")!;
+    for (let at = parentOf(own); at.length >= top.length; at = parentOf(at))
+      if (wasReached(at))
+        return {
+          count,
+          own: false,
+          above: { path: at, limit: readFile(`${at}/memory.limit_in_bytes`).trim() },
+        };
+    return { count, own: false };
   }
 }
 
-/** @throws SysError */
-function makeDirectory(directory: string): void {
-  let made = attempt("mkdirat", AT_FDCWD, directory, 0o755);
-  if (made === -ENOENT) {
-    attempt("mkdirat", AT_FDCWD, directory.slice(0, directory.lastIndexOf("/")), 0o755);
-    made = attempt("mkdirat", AT_FDCWD, directory, 0o755);
-  }
-  if (made < 0 && made !== -EEXIST)
-    throw new SysError("mkdirat", [directory], -made, `create the cgroup ${directory}`);
+const numberOf = (path: string, pattern = /(\d+)/): number =>
+  Number(pattern.exec(tryReadFile(path) ?? "")?.[1] ?? 0);
+
+const wasReached = (directory: string): boolean =>
+  numberOf(`${directory}/memory.failcnt`) + numberOf(`${directory}/memory.memsw.failcnt`) > 0;
+
+/** A cpuset can have what the one above has: the way down to it is filled first. */
+function fill(directory: string, top: string): void {
+  if (directory === top) return;
+  const above = parentOf(directory);
+  fill(above, top);
+  for (const file of ["cpuset.mems", "cpuset.cpus"])
+    if (readFile(`${directory}/${file}`).trim() === "")
+      writeFile(`${directory}/${file}`, readFile(`${above}/${file}`).trim());
 }
 
 const unavailable = (controller: string, flag: string): RunError =>

@@ -3,28 +3,34 @@
 import { RunError } from "../errors.ts";
 import type { Resources } from "../spec/types.ts";
 import { AT_FDCWD, O } from "../sys/constants.ts";
-import { EBUSY, EEXIST, ENOENT, errnoText, isErrno, SysError } from "../sys/errno.ts";
+import { EBUSY, ENOENT, EOPNOTSUPP, errnoText, isErrno, SysError } from "../sys/errno.ts";
 import { close, readFile, tryReadFile, writeFile } from "../sys/file.ts";
 import { attempt, step } from "../sys/libc.ts";
+import { checkCpuset } from "./cpuset.ts";
 import { limitDevicesV2 } from "./device-program.ts";
 import { deviceList } from "./devices.ts";
-import type { Cgroup, View } from "./index.ts";
+import { makeCgroup } from "./directory.ts";
+import type { View } from "./hierarchies.ts";
+import type { Cgroup, OomKills } from "./index.ts";
+import { giveRoomBack, lockedCgroup, makeRoom } from "./leaf.ts";
+import { type Place, parentOf } from "./place.ts";
 
 /** What is counted for every container, limited or not. */
 const COUNTED = ["memory", "pids", "cpu", "io"] as const;
 
+/** How often room is made anew for those who forked meanwhile. */
+const ATTEMPTS = 10;
+
 export class V2Cgroup implements Cgroup {
   readonly required = 1;
   readonly view: View = { version: 2, hierarchies: [] };
-  private readonly parent: string;
   private readonly path: string;
 
   constructor(
-    private readonly top: string,
-    id: string,
+    private readonly mount: string,
+    private readonly place: Place,
   ) {
-    this.parent = `${top}/minibox`;
-    this.path = `${this.parent}/${id}`;
+    this.path = place.path;
   }
 
   get directories(): string[] {
@@ -42,7 +48,7 @@ export class V2Cgroup implements Cgroup {
   hasten(): void {
     const own = tryReadFile("/proc/self/cgroup") ?? "";
     const path = own.slice(own.indexOf("0::/") + 3, own.indexOf("\n", own.indexOf("0::/")));
-    const fd = attempt("openat", AT_FDCWD, `${this.top}${path}/cgroup.procs`, O.O_WRONLY | O.O_CLOEXEC, 0);
+    const fd = attempt("openat", AT_FDCWD, `${this.mount}${path}/cgroup.procs`, O.O_WRONLY | O.O_CLOEXEC, 0);
     if (fd < 0) return;
     attempt("write", fd, "0", 1);
     close(fd);
@@ -50,42 +56,49 @@ export class V2Cgroup implements Cgroup {
 
   create(): void {
     step("create the cgroup");
-    let made = attempt("mkdirat", AT_FDCWD, this.path, 0o755);
-    if (made === -ENOENT) {
-      attempt("mkdirat", AT_FDCWD, this.parent, 0o755);
-      made = attempt("mkdirat", AT_FDCWD, this.path, 0o755);
-    }
-    if (made < 0 && made !== -EEXIST)
-      throw new SysError("mkdirat", [this.path], -made, `create the cgroup ${this.path}`);
+    makeCgroup(this.path);
+    const type = tryReadFile(`${this.path}/cgroup.type`)?.trim();
+    if (type === "domain invalid") throw new RunError(...threaded(this.path));
     this.count();
   }
 
-  /**
-   * Hands down what counts (memory.current, pids.current…), for whoever looks; as far as there is and we may. From a cgroup
-   * that processes live in, memory cannot be handed down, and with cpu or pids alone nobody could enter ours (cgroups(7),
-   * "Thread mode"): so memory goes first.
-   */
+  /** Hands down what counts (memory.current, pids.current…), for whoever looks; as far as there is and we may. */
   private count(): void {
     const missing = without(COUNTED, tryReadFile(`${this.path}/cgroup.controllers`));
     if (missing.length === 0) return;
-    const unavailable = without(missing, tryReadFile(`${this.top}/cgroup.controllers`));
+    const unavailable = without(missing, tryReadFile(`${this.place.top}/cgroup.controllers`));
     const available = without(missing, unavailable.join(" "));
-    if (available.length === 0 || unavailable.includes("memory")) return;
+    if (available.length === 0) return;
     step(`hand ${available.join(", ")} down to the cgroup`, "what it uses is counted, limited or not");
-    for (const directory of [this.top, this.parent]) {
+    for (const directory of this.above()) {
+      // nobody is moved for it
+      if (isInhabited(directory)) return;
       const file = `${directory}/cgroup.subtree_control`;
       const fd = attempt("openat", AT_FDCWD, file, O.O_WRONLY | O.O_CLOEXEC, 0);
       if (fd < 0) return;
-      for (const controller of available) {
-        const written = attempt("write", fd, `+${controller}`, controller.length + 1);
-        if (written < 0 && controller === "memory") break;
-      }
+      for (const controller of available) attempt("write", fd, `+${controller}`, controller.length + 1);
       close(fd);
     }
   }
 
+  /** What lies above the container's cgroup, from the top. */
+  private above(): string[] {
+    const directories: string[] = [];
+    for (let at = parentOf(this.path); at.length >= this.place.top.length; at = parentOf(at))
+      directories.unshift(at);
+    return directories;
+  }
+
   apply(resources: Resources): void {
     const { memory, cpu, pids } = resources;
+    if ((memory ?? cpu ?? pids) === undefined) return;
+    if (this.place.makesRoom) lockedCgroup(this.place.top, () => this.applyAll(resources));
+    else this.applyAll(resources);
+    if (cpu?.cpus !== undefined) checkCpuset("--cpuset-cpus", cpu.cpus, `${this.path}/cpuset.cpus.effective`);
+    if (cpu?.mems !== undefined) checkCpuset("cpuset mems", cpu.mems, `${this.path}/cpuset.mems.effective`);
+  }
+
+  private applyAll({ memory, cpu, pids }: Resources): void {
     if (memory?.limit !== undefined) {
       this.set("memory", "memory.max", String(memory.limit), "--memory");
       this.applySwap(memory.limit, memory.swap);
@@ -106,54 +119,88 @@ export class V2Cgroup implements Cgroup {
   }
 
   private set(controller: string, file: string, value: string, flag: string): void {
-    this.enable(controller, flag);
+    const parent = parentOf(this.path);
+    this.handDown(parent, controller, flag);
     step(`set ${file} to ${value}`, "the kernel holds the container to it");
+    const path = `${this.path}/${file}`;
     try {
-      writeFile(`${this.path}/${file}`, value);
+      try {
+        writeFile(path, value);
+      } catch (error) {
+        if (!isErrno(error, ENOENT)) throw error;
+        // Whoever hands a controller down at this moment is seen to have done so before the files are there. To do it
+        // again waits for the lock that is held meanwhile.
+        writeFile(`${parent}/cgroup.subtree_control`, `+${controller}`);
+        writeFile(path, value);
+      }
     } catch (error) {
       if (isErrno(error, ENOENT)) throw unavailable(`${controller} (${file})`, flag);
       if (error instanceof SysError)
         throw new RunError(
-          `${flag} cannot be enforced: writing ${value} to ${this.path}/${file}: ${errnoText(error.errno)}`,
+          `${flag} cannot be enforced: writing ${value} to ${path}: ${errnoText(error.errno)}`,
         );
       throw error;
     }
   }
 
   /** A controller is there below a directory only when each one above hands it down (cgroup.subtree_control). */
-  private enable(controller: string, flag: string): void {
-    for (const directory of [this.top, this.parent]) {
-      const enabled = readFile(`${directory}/cgroup.subtree_control`).trim().split(" ");
-      if (enabled.includes(controller)) continue;
-      if (!readFile(`${directory}/cgroup.controllers`).trim().split(" ").includes(controller))
-        throw unavailable(controller, flag);
-      this.handDown(directory, controller, flag);
+  private handDown(directory: string, controller: string, flag: string): void {
+    if (readWords(`${directory}/cgroup.subtree_control`).includes(controller)) return;
+    if (!readWords(`${directory}/cgroup.controllers`).includes(controller)) {
+      if (directory === this.place.top) throw unavailable(controller, flag, directory, this.mount);
+      this.handDown(parentOf(directory), controller, flag);
+    }
+    for (let i = 1; ; i++) {
+      if (isInhabited(directory)) this.makeRoom(directory, controller, flag);
+      step(`hand the ${controller} controller down from ${directory}`);
+      try {
+        writeFile(`${directory}/cgroup.subtree_control`, `+${controller}`);
+        return;
+      } catch (error) {
+        if (!(error instanceof SysError)) throw error;
+        if (error.errno !== EBUSY || i === ATTEMPTS)
+          throw notHandedDown(error.errno, directory, controller, flag);
+      }
     }
   }
 
-  private handDown(directory: string, controller: string, flag: string): void {
-    step(`hand the ${controller} controller down from ${directory}`);
-    try {
-      writeFile(`${directory}/cgroup.subtree_control`, `+${controller}`);
-    } catch (error) {
-      if (!(error instanceof SysError)) throw error;
-      const why =
-        error.errno === EBUSY
-          ? "processes live in that cgroup itself, so it cannot hand controllers down (cgroups(7), no internal processes)"
-          : errnoText(error.errno);
-      throw new RunError(`${flag} cannot be enforced: enabling ${controller} in ${directory}: ${why}`);
-    }
+  private makeRoom(directory: string, controller: string, flag: string): void {
+    if (!this.place.makesRoom || directory !== this.place.top)
+      throw notHandedDown(EBUSY, directory, controller, flag);
+    makeRoom(directory);
   }
 
   limitDevices(rules: Resources["devices"]): boolean {
     return limitDevicesV2(this.path, deviceList(rules));
   }
 
-  oomKills(): number {
-    const text = tryReadFile(`${this.path}/memory.events`) ?? "";
-    return Number(/^oom_kill (\d+)$/m.exec(text)?.[1] ?? 0);
+  /** Of memory.events, oom_kill counts who was killed, and oom how often the limit of this cgroup was the reason. */
+  oomKills(): OomKills {
+    const count = eventsOf(this.path, "memory.events", "oom_kill");
+    if (count === 0) return { count, own: false };
+    if (eventsOf(this.path, "memory.events.local", "oom") > 0) return { count, own: true };
+    for (let at = parentOf(this.path); at.length >= this.mount.length; at = parentOf(at)) {
+      const limit = tryReadFile(`${at}/memory.max`)?.trim() ?? "max";
+      if (limit !== "max" && eventsOf(at, "memory.events.local", "oom") > 0)
+        return { count, own: false, above: { path: at, limit } };
+    }
+    return { count, own: false };
+  }
+
+  leave(): void {
+    if (this.place.makesRoom) giveRoomBack(this.place.top);
   }
 }
+
+/**
+ * True where processes keep a cgroup from handing controllers down. The tree's root has no cgroup.type, and may. To hand
+ * down one of those that know threads (cpu, cpuset, pids) would be allowed, but make the whole subtree one for threads.
+ */
+const isInhabited = (directory: string): boolean =>
+  (tryReadFile(`${directory}/cgroup.procs`) ?? "") !== "" &&
+  tryReadFile(`${directory}/cgroup.type`) !== undefined;
+
+const readWords = (path: string): string[] => readFile(path).trim().split(" ");
 
 /** Those words that are not in a text of words. */
 const without = (words: readonly string[], text = ""): string[] => {
@@ -161,5 +208,29 @@ const without = (words: readonly string[], text = ""): string[] => {
   return words.filter((word) => !others.includes(word));
 };
 
-const unavailable = (controller: string, flag: string): RunError =>
-  new RunError(`${flag} cannot be enforced: this host has no cgroup controller ${controller}`);
+const eventsOf = (directory: string, file: string, name: string): number =>
+  Number(new RegExp(`^${name} (\\d+)$`, "m").exec(tryReadFile(`${directory}/${file}`) ?? "")?.[1] ?? 0);
+
+const unavailable = (controller: string, flag: string, directory?: string, mount?: string): RunError =>
+  directory === mount
+    ? new RunError(`${flag} cannot be enforced: this host has no cgroup controller ${controller}`)
+    : new RunError(
+        `${flag} cannot be enforced: the cgroup ${directory} was given to you without the controller ${controller}`,
+        125,
+        `with systemd, have its unit hand all of them down (Delegate=yes), or take another place (--cgroup-parent /)`,
+      );
+
+function notHandedDown(errno: number, directory: string, controller: string, flag: string): RunError {
+  if (errno === EOPNOTSUPP) return new RunError(...threaded(directory));
+  const why =
+    errno === EBUSY
+      ? "processes live in that cgroup itself, so it cannot hand controllers down (cgroups(7), no internal processes)"
+      : errnoText(errno);
+  return new RunError(`${flag} cannot be enforced: enabling ${controller} in ${directory}: ${why}`);
+}
+
+const threaded = (directory: string): [message: string, status: number, hint: string] => [
+  `limits cannot be enforced: the cgroup ${directory} is in a threaded part of the tree, where a cgroup takes single threads and no process (cgroups(7), thread mode)`,
+  125,
+  "remove the cgroup beside it whose cgroup.type is threaded, or take a place elsewhere: --cgroup-parent PATH",
+];

@@ -4,6 +4,7 @@ import { stateRoot } from "../container/state.ts";
 import { RLIMITS } from "../sys/constants.ts";
 import type { SysError } from "../sys/errno.ts";
 import { geteuid, getRlimit } from "../sys/process.ts";
+import { readOnlyCgroups, tooManyCgroups } from "./cgroup-hints.ts";
 import {
   containerOptions,
   filterHint,
@@ -12,6 +13,9 @@ import {
   namespaceLimit,
   userNamespaceSetting,
 } from "./namespace-hints.ts";
+
+/** the phase in which a container's cgroup is made */
+const CGROUP = "create the cgroup";
 
 interface Hint {
   /** any, where none is named */
@@ -122,6 +126,16 @@ const HINTS: readonly Hint[] = [
     calls: ["mkdirat", "openat"],
     codes: ["EACCES"],
     say: missingPlace("belongs to another user"),
+  },
+  {
+    calls: ["mkdirat"],
+    codes: ["EROFS"],
+    say: ({ phase, args }) => (phase.startsWith(CGROUP) ? readOnlyCgroups(String(args[0])) : undefined),
+  },
+  {
+    calls: ["mkdirat"],
+    codes: ["EAGAIN"],
+    say: ({ phase, args }) => (phase.startsWith(CGROUP) ? tooManyCgroups(String(args[0])) : undefined),
   },
   {
     calls: ["open_tree"],

@@ -63,6 +63,11 @@ export const RUN_FLAGS = {
     valueHint: "number",
     description: "most processes at once; -1 for unlimited",
   },
+  "cgroup-parent": {
+    type: "string",
+    valueHint: "path",
+    description: "make its cgroup below this one, made where missing (default: where minibox may)",
+  },
   ulimit: {
     type: "string",
     many: true,

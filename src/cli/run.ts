@@ -8,7 +8,7 @@ import type { TerminalPlan } from "../container/terminal-plan.ts";
 import { resolveUser } from "../container/user.ts";
 import { UsageError } from "../errors.ts";
 import { type Given, type Host, specFromFlags, withUser } from "../spec/from-flags.ts";
-import { parseDuration, parseName } from "../spec/values.ts";
+import { parseCgroupParent, parseDuration, parseName } from "../spec/values.ts";
 import { SysError } from "../sys/errno.ts";
 import { step } from "../sys/libc.ts";
 import { geteuid } from "../sys/process.ts";
@@ -114,11 +114,14 @@ function requestOf(rootfs: string, command: string[], given: Given, extras: Extr
   const spec = specFromFlags(root, command, given, hostOf(root, terminal));
   withUser(spec, resolveUser(root, given.one("user")));
   const name = given.one("name");
+  const id = name === undefined ? randomName() : parseName("--name", name);
+  const cgroupParent = given.one("cgroup-parent");
+  if (cgroupParent) spec.linux.cgroupsPath = parseCgroupParent("--cgroup-parent", cgroupParent, id);
   const timeout = given.one("timeout");
   const stopTimeout = given.one("stop-timeout");
   const warn = given.is("quiet") ? () => {} : note;
   return {
-    id: name === undefined ? randomName() : parseName("--name", name),
+    id,
     bundle: "/",
     spec,
     ...confine(spec, given, extras.compiler, warn),

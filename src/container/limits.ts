@@ -1,9 +1,10 @@
 // Owns a container's limits as `run` knows them: its cgroup made, asked and removed, or the refusal where there is none.
 
-import { type Cgroup, callersView, type View } from "../cgroup/index.ts";
+import type { View } from "../cgroup/hierarchies.ts";
+import { type Cgroup, callersView, needsCgroup, type OomKills } from "../cgroup/index.ts";
 import { processesIn, removeCgroups } from "../cgroup/remove.ts";
 import { RunError } from "../errors.ts";
-import type { Resources } from "../spec/types.ts";
+import type { Linux } from "../spec/types.ts";
 import { SysError } from "../sys/errno.ts";
 import { attempt } from "../sys/libc.ts";
 
@@ -16,7 +17,7 @@ export interface Limits {
   devices: boolean;
   /** what the container sees of control groups; undefined where the host has none */
   view: View | undefined;
-  oomKills(): number;
+  oomKills(): OomKills;
   /** the processes inside, as the host counts */
   processes(): number[];
   /** makes joining faster, where there is a way */
@@ -29,7 +30,7 @@ const withoutCgroup = (): Limits => ({
   required: 0,
   devices: false,
   view: callersView(),
-  oomKills: () => 0,
+  oomKills: () => ({ count: 0, own: false }),
   processes: () => [],
   hasten: () => {},
 });
@@ -37,17 +38,15 @@ const withoutCgroup = (): Limits => ({
 /** Makes the cgroup; without permission to, a container that asked for no limit runs without one. */
 export function openLimits(
   cgroup: Cgroup | undefined,
-  resources: Resources,
+  linux: Linux,
   warn: (message: string) => void,
   undo: (() => void)[],
 ): Limits {
-  const isLimited = (resources.memory ?? resources.cpu ?? resources.pids) !== undefined;
-  if (!cgroup) {
-    if (isLimited) throw new RunError("limits cannot be enforced: this host has no cgroups mounted");
-    return withoutCgroup();
-  }
+  if (!cgroup) return withoutCgroup();
+  const { resources = {} } = linux;
   undo.push(() => {
     for (const path of removeCgroups(cgroup.directories)) warn(`the cgroup ${path} could not be removed`);
+    cgroup.leave?.();
   });
   let devices: boolean;
   // every user of the container may read them
@@ -57,7 +56,7 @@ export function openLimits(
     devices = cgroup.limitDevices(resources.devices);
     cgroup.apply(resources);
   } catch (error) {
-    if (isLimited || !(error instanceof SysError)) throw error;
+    if (needsCgroup(linux) || !(error instanceof SysError || error instanceof RunError)) throw error;
     return withoutCgroup();
   } finally {
     attempt("umask", umask);
@@ -68,7 +67,7 @@ export function openLimits(
     required: cgroup.required,
     devices,
     view: cgroup.view,
-    oomKills: () => (resources.memory ? cgroup.oomKills() : 0),
+    oomKills: () => cgroup.oomKills(),
     processes: () => processesIn(cgroup.directories[0]),
     hasten: () => cgroup.hasten?.(),
   };

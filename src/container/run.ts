@@ -60,7 +60,7 @@ export interface RunRequest {
 export interface UserNamespaceWork {
   /** the child becomes the first process in it */
   enter(child: Child): void;
-  openCgroup(child: Child): Cgroup | undefined;
+  openCgroup(): Cgroup | undefined;
   /** what the child cannot open itself */
   open(child: Child, cgroupFiles: readonly string[]): Handing | undefined;
   keepGroups(): boolean;
@@ -111,7 +111,7 @@ export function run(starting: Starting, request: RunRequest): Outcome | Promise<
     const outcome = supervisor.run();
     if (outcome.failure) explaining = wordsFor(outcome.failure, child, request);
     else if (!outcome.started) tellEarlyEnd(outcome.status);
-    else tellOutOfMemory(limits.oomKills(), outcome, request);
+    else tellOutOfMemory(limits, outcome, request);
     if (!explaining) return outcome;
   } finally {
     if (!explaining) undoAll(undo);
@@ -160,9 +160,7 @@ function prepare(
   request: RunRequest,
   undo: (() => void)[],
 ): { directory: StateDirectory; limits: Limits } {
-  const cgroup = request.userns
-    ? request.userns.openCgroup(child)
-    : openCgroup(request.id, request.spec.linux.resources ?? {});
+  const cgroup = request.userns ? request.userns.openCgroup() : openCgroup(request.id, request.spec.linux);
   const directories = cgroup?.directories ?? [];
   const directory = createState({
     ociVersion: request.spec.ociVersion,
@@ -175,7 +173,7 @@ function prepare(
     cgroups: directories,
   });
   undo.push(() => removeState(directory));
-  const limits = openLimits(cgroup, request.spec.linux.resources ?? {}, request.warn, undo);
+  const limits = openLimits(cgroup, request.spec.linux, request.warn, undo);
   prune();
   return { directory, limits };
 }
@@ -248,10 +246,22 @@ function wordsFor(failure: Failure, child: Child, request: RunRequest): Promise<
   throw new SysError(failure.call, failure.args, failure.errno, failure.phase);
 }
 
-function tellOutOfMemory(kills: number, outcome: Outcome, request: RunRequest): void {
+/** 128 and SIGKILL */
+const KILLED = 137;
+
+function tellOutOfMemory(limits: Limits, outcome: Outcome, request: RunRequest): void {
   const limit = request.spec.linux.resources?.memory?.limit;
-  if (kills === 0 || limit === undefined) return;
+  // without a limit, and not killed, there is nothing to look for
+  if (limit === undefined && outcome.status !== KILLED) return;
+  const { count, own, above } = limits.oomKills();
+  if (count === 0) return;
   const who =
-    outcome.status === 137 ? "the container" : `${kills === 1 ? "a process" : `${kills} processes`} in it`;
-  request.warn(`out of memory: ${who} reached the limit of ${limit} bytes (--memory) and was killed`);
+    outcome.status === KILLED ? "the container" : `${count === 1 ? "a process" : `${count} processes`} in it`;
+  if (own && limit !== undefined)
+    request.warn(`out of memory: ${who} reached the limit of ${limit} bytes (--memory) and was killed`);
+  else if (above)
+    request.warn(
+      `out of memory: ${who} was killed, because all that is in the cgroup ${above.path} reached its limit of ${above.limit} bytes`,
+    );
+  else request.warn(`out of memory: ${who} was killed, because the host, or a cgroup around it, has no more`);
 }

@@ -12,7 +12,7 @@ import { EINVAL, EOPNOTSUPP, EPERM, isErrno, SysError } from "../sys/errno.ts";
 import { close, open, tryStat, withFd } from "../sys/file.ts";
 import { step } from "../sys/libc.ts";
 import { openTree, setMountAttributes } from "../sys/mount.ts";
-import { getpid, pidfdOpen, wait } from "../sys/process.ts";
+import { pidfdOpen, wait } from "../sys/process.ts";
 import { openTied, type Tie, tieOf, whyNotTied } from "../sys/propagation.ts";
 import { type UserNamespace, writeMaps } from "./id-maps.ts";
 import type { RunRequest, UserNamespaceWork } from "./run.ts";
@@ -150,12 +150,7 @@ export function userNamespaceWork(namespace: UserNamespace, request: RunRequest)
   const { id, spec, warn } = request;
   return {
     enter: (child) => enterUserNamespace(child, namespace, request),
-    openCgroup: (child) => {
-      const resources = spec.linux.resources ?? {};
-      return namespace.rootless
-        ? openDelegated(id, resources, [getpid(), child.pid])
-        : openCgroup(id, resources);
-    },
+    openCgroup: () => (namespace.rootless ? openDelegated(id, spec.linux) : openCgroup(id, spec.linux)),
     open: (child, cgroupFiles) => openForUserNamespace(child, namespace, spec, cgroupFiles, warn),
     keepGroups: () => namespace.keepGroups,
   };

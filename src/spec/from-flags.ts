@@ -118,7 +118,7 @@ const MOST_PIDS = 4_194_304;
 function resources(given: Given): Resources {
   const out: Resources = {};
   const memory = given.one("memory");
-  const swap = given.one("memory-swap");
+  const swap = withoutZero(given.one("memory-swap"));
   if (memory !== undefined) out.memory = memoryLimits(memory, swap);
   else if (swap !== undefined) throw new UsageError("--memory-swap needs --memory as well");
   const cpus = given.one("cpus");
@@ -137,6 +137,10 @@ function resources(given: Given): Resources {
   }
   return out;
 }
+
+/** As in docker, 0 is as if the flag were not given. */
+const withoutZero = (size: string | undefined): string | undefined =>
+  size !== undefined && size !== "-1" && parseSize("--memory-swap", size) === 0 ? undefined : size;
 
 /** Below this the kernel cannot even start a program. */
 const LEAST_MEMORY = 512 * 1024;

@@ -85,3 +85,15 @@ export function parseChoice<T extends string>(flag: string, text: string, choice
   for (const choice of choices) if (choice === text) return choice;
   throw new UsageError(`${flag}: "${text}" is not one of ${choices.join(", ")}`);
 }
+
+/**
+ * docker's --cgroup-parent, absolute or not a path from where the hierarchy is mounted, to OCI's cgroupsPath of one
+ * container: the directory between them says that what is in it was made by minibox. @throws UsageError
+ */
+export function parseCgroupParent(flag: string, text: string, id: string): string {
+  const names = text.split("/").filter((name) => name !== "" && name !== ".");
+  if (names.includes("..")) throw new UsageError(`${flag}: "${text}" must not lead upwards (..)`);
+  if (/[\n\0]/.test(text) || names.some((name) => name.length > 255))
+    throw new UsageError(`${flag}: "${text}" is no path of a cgroup`);
+  return `${["", ...names].join("/")}/minibox/${id}`;
+}

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from "node:fs";
 import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
-import { parseHierarchies } from "../../src/cgroup/index.ts";
+import { parseHierarchies } from "../../src/cgroup/hierarchies.ts";
 import { cgroupFile, VERSION } from "../support/cgroups.ts";
 import { SLOWNESS, start, uniqueName } from "../support/container.ts";
 import { execute, MINIBOX, rootfs, run, skipReason } from "../support/minibox.ts";

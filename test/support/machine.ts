@@ -9,11 +9,16 @@ const RUN = `${TOP}/scripts/vm/run.sh`;
 const inside = process.env.MINIBOX_TEST_IN_VM !== undefined;
 
 /** Why no machine can be had here, or these programs on the host, or "". */
-export function reasonWithoutMachine(...programs: string[]): string {
+export const reasonWithoutMachine = (...programs: string[]): string => whyNot([], programs);
+
+/** The same of one with systemd. */
+export const reasonWithoutSystemd = (): string => whyNot(["--systemd"], []);
+
+function whyNot(flags: readonly string[], programs: readonly string[]): string {
   if (inside) return skipped("this is the virtual machine");
   // a test of the binary of another place would be one of this checkout's in there
   if (relative(TOP, MINIBOX).startsWith("..")) return skipped("it tests the checkout's own binary");
-  const check = Bun.spawnSync([RUN, "--check"], { stderr: "ignore" });
+  const check = Bun.spawnSync([RUN, ...flags, "--check"], { stderr: "ignore" });
   const reason = check.stdout.toString().trim();
   if (!check.success && process.env.CI === "true")
     throw new Error(`CI must have what the VM needs: ${reason}`);

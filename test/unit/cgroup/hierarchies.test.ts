@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { parseHierarchies } from "../../../src/cgroup/index.ts";
+import { parseHierarchies } from "../../../src/cgroup/hierarchies.ts";
 
 const line = (mountPoint: string, rest: string): string =>
   `34 25 0:29 / ${mountPoint} rw,nosuid shared:9 - ${rest}\n`;
@@ -8,7 +8,7 @@ test("version 2 alone", () => {
   const found = parseHierarchies(
     line("/", "ext4 /dev/vda rw") + line("/sys/fs/cgroup", "cgroup2 cgroup2 rw,nsdelegate"),
   );
-  expect(found.v2).toBe("/sys/fs/cgroup");
+  expect(found.v2?.point).toBe("/sys/fs/cgroup");
   expect(found.v1.size).toBe(0);
 });
 
@@ -33,11 +33,11 @@ test("hybrid: both, and the first mount of each counts", () => {
       line("/mnt/unified", "cgroup2 cgroup2 rw"),
   );
   expect(v1.get("memory")).toBe("/sys/fs/cgroup/memory");
-  expect(v2).toBe("/sys/fs/cgroup/unified");
+  expect(v2?.point).toBe("/sys/fs/cgroup/unified");
 });
 
 test("a mount point with spaces and a backslash is read as it is", () => {
-  expect(parseHierarchies(line("/a\\040b\\134c", "cgroup2 none rw")).v2).toBe("/a b\\c");
+  expect(parseHierarchies(line("/a\\040b\\134c", "cgroup2 none rw")).v2?.point).toBe("/a b\\c");
 });
 
 test("a container is shown version 2 alone as it is", () => {
@@ -74,4 +74,15 @@ test("none at all, an empty file, and a mount that only looks like one", () => {
   expect(parseHierarchies("")).toEqual(none);
   expect(parseHierarchies(line("/", "ext4 /dev/vda rw"))).toEqual(none);
   expect(parseHierarchies(line("/x", "fuse cgroup2 rw"))).toEqual(none);
+});
+
+const version2 = (root: string, options: string): string =>
+  `34 25 0:29 ${root} /sys/fs/cgroup rw - cgroup2 cgroup2 ${options}\n`;
+
+test("a version 2 of another cgroup namespace is told from one's own, and left for that", () => {
+  const foreign = { point: "/sys/fs/cgroup", root: "/../..", foreign: true };
+  expect(parseHierarchies(version2("/../..", "rw,nsdelegate")).v2).toEqual(foreign);
+  expect(parseHierarchies(version2("/../..", "rw")).v2?.foreign).toBe(false);
+  const both = version2("/../..", "rw,nsdelegate") + version2("/", "rw,nsdelegate");
+  expect(parseHierarchies(both).v2).toEqual({ point: "/sys/fs/cgroup", root: "/", foreign: false });
 });

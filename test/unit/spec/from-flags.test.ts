@@ -177,6 +177,9 @@ describe("resources", () => {
     });
     expect(resources("-m", "1m", "--memory-swap", "2m")?.memory).toEqual({ limit: 2 ** 20, swap: 2 ** 21 });
     expect(resources("-m", "1m", "--memory-swap", "-1")?.memory).toEqual({ limit: 2 ** 20, swap: -1 });
+    // docker's 0: as if it were not given
+    expect(resources("-m", "1m", "--memory-swap", "0")?.memory).toEqual({ limit: 2 ** 20 });
+    expect(resources("--memory-swap", "0")?.memory).toBeUndefined();
     expect(resources("--pids-limit", "-1")?.pids).toBeUndefined();
     expect(resources("--pids-limit", "0")?.pids).toBeUndefined();
   });

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { UsageError } from "../../../src/errors.ts";
 import {
+  parseCgroupParent,
   parseChoice,
   parseCount,
   parseCpuList,
@@ -119,6 +120,14 @@ test("names are safe as file names", () => {
   for (const name of ["a", "web-1", "A_b.c", "0", "x".repeat(64)])
     expect(parseName("--flag", name)).toBe(name);
   refuses(parseName, ["", ".", "..", "-a", ".a", "a/b", "a b", "é", "a\n", "x".repeat(65)]);
+});
+
+test("a cgroup's parent is a path from where the hierarchy is mounted, and leads nowhere else", () => {
+  for (const path of ["/a/b", "a/b", "/a//b/", "./a/./b"])
+    expect(parseCgroupParent("--flag", path, "id")).toBe("/a/b/minibox/id");
+  expect(parseCgroupParent("--flag", "/", "id")).toBe("/minibox/id");
+  for (const path of ["..", "/a/../b", "a/..", "a\nb", "x".repeat(256)])
+    expect(() => parseCgroupParent("--flag", path, "id")).toThrow(UsageError);
 });
 
 test("a choice is one of the words, exactly", () => {

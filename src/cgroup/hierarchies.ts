@@ -1,0 +1,102 @@
+// Owns where the host's control groups are mounted, and which of them the caller is in (cgroups(7), mountinfo).
+
+import { readFile, tryReadFile } from "../sys/file.ts";
+
+/** Of version 1, without these there is no container: what holds for every one, and finds its processes. */
+export const ALWAYS = ["memory", "pids", "devices"] as const;
+
+/**
+ * A container has a group of its own with these, which language runtimes read their share of the machine from. With the
+ * others it stays with its caller, and sees nothing of them: there the caller's group may be the top of everybody's.
+ */
+export const OWN_CONTROLLERS = [...ALWAYS, "cpu", "cpuacct", "cpuset"] as const;
+
+/** What a container is to see of control groups; in its cgroup namespace each hierarchy's top is where it is itself. */
+export interface View {
+  version: 1 | 2;
+  /** version 1, and version 2 beside it: the name in /sys/fs/cgroup, and mount(2)'s options; null for version 2 */
+  hierarchies: [name: string, options: string | null][];
+}
+
+/** Where the host's control groups are mounted. */
+export interface Hierarchies {
+  /** v1: controller, or another word of the mount's options → mount point */
+  v1: Map<string, string>;
+  v2: V2Mount | undefined;
+  view: View | undefined;
+}
+
+export interface V2Mount {
+  point: string;
+  /** what of the tree is mounted there */
+  root: string;
+  /** it belongs to another cgroup namespace, and the kernel moves no process in from here (nsdelegate) */
+  foreign: boolean;
+}
+
+/** What no mount of a hierarchy can be asked for anew: its own flags, and what the host's root alone may say. */
+const isMountsOwn = (option: string): boolean =>
+  option === "rw" || option === "ro" || option.startsWith("release_agent=");
+
+const isShown = (option: string): boolean =>
+  option.startsWith("name=") || (OWN_CONTROLLERS as readonly string[]).includes(option);
+
+/** Reads the mounted hierarchies from mountinfo (proc_pid_mountinfo(5)). Pure. */
+export function parseHierarchies(mountinfo: string): Hierarchies {
+  const v1 = new Map<string, string>();
+  let v2: V2Mount | undefined;
+  const view = new Map<string, string | null>();
+  for (let at = mountinfo.indexOf(" - cgroup"); at >= 0; at = mountinfo.indexOf(" - cgroup", at + 1)) {
+    // … ID PARENT MAJOR:MINOR ROOT MOUNTPOINT OPTIONS… - TYPE SOURCE SUPEROPTIONS
+    const line = mountinfo.slice(mountinfo.lastIndexOf("\n", at) + 1, at);
+    const [type, , superOptions = ""] = mountinfo.slice(at + 3, mountinfo.indexOf("\n", at)).split(" ");
+    const [, , , root = "", place = ""] = line.split(" ");
+    const mountPoint = unescapeOctal(place);
+    const name = mountPoint.slice(mountPoint.lastIndexOf("/") + 1);
+    if (type === "cgroup2") {
+      if (v2 === undefined) view.set(name, null);
+      // the first mount counts, but one of another cgroup namespace only where there is no other
+      if (v2 === undefined || v2.foreign) v2 = version2(mountPoint, unescapeOctal(root), superOptions);
+      continue;
+    }
+    const options = superOptions.split(",");
+    let shown = false;
+    for (const option of options) {
+      if (v1.has(option)) continue;
+      v1.set(option, mountPoint);
+      shown ||= isShown(option);
+    }
+    if (shown) view.set(name, options.filter((option) => !isMountsOwn(option)).join(","));
+  }
+  const version = isVersion1(v1) ? 1 : v2 !== undefined ? 2 : 1;
+  const hierarchies = version === 1 ? [...view] : [];
+  return { v1, v2, view: v1.size > 0 || v2 !== undefined ? { version, hierarchies } : undefined };
+}
+
+const version2 = (point: string, root: string, options: string): V2Mount => ({
+  point,
+  root,
+  foreign: root.startsWith("/..") && options.split(",").includes("nsdelegate"),
+});
+
+/** Also of a hybrid: with any controller on v1, the v2 mount beside it has none to offer. */
+export const isVersion1 = (v1: Map<string, string>): boolean =>
+  v1.has("memory") || v1.has("pids") || v1.has("cpu");
+
+/** mountinfo writes space, tab, newline and backslash as octal. */
+const unescapeOctal = (text: string): string =>
+  !text.includes("\\")
+    ? text
+    : text.replace(/\\([0-7]{3})/g, (_, digits: string) => String.fromCharCode(Number.parseInt(digits, 8)));
+
+/** @throws SysError where /proc is not mounted */
+export const readHierarchies = (): Hierarchies => parseHierarchies(readFile("/proc/self/mountinfo"));
+
+/** The directory of the caller's own cgroup on v2; undefined where the mount does not show it. */
+export function ownDirectory({ point, root }: V2Mount): string | undefined {
+  const path = /^0::(\/.*)$/m.exec(tryReadFile("/proc/self/cgroup") ?? "")?.[1];
+  if (path === undefined || path.startsWith("/..")) return undefined;
+  if (root === "/") return path === "/" ? point : `${point}${path}`;
+  if (path === root) return point;
+  return path.startsWith(`${root}/`) ? `${point}${path.slice(root.length)}` : undefined;
+}
