@@ -60,7 +60,7 @@ const FLAGS: readonly Group[] = [
     "a container has a --name, and no more",
   ],
   [
-    "-c --cpu-shares --cpu-quota --cpu-period --cpu-rt-period --cpu-rt-runtime --cpuset-mems --memory-reservation --memory-swappiness --kernel-memory --oom-kill-disable --oom-score-adj --blkio-weight --blkio-weight-device --device-read-bps --device-write-bps --device-read-iops --device-write-iops --cgroup-parent --cgroup-conf --cgroups --storage-opt",
+    "-c --cpu-shares --cpu-quota --cpu-period --cpu-rt-period --cpu-rt-runtime --cpuset-mems --memory-reservation --memory-swappiness --kernel-memory --oom-kill-disable --oom-score-adj --blkio-weight --blkio-weight-device --device-read-bps --device-write-bps --device-read-iops --device-write-iops --cgroup-conf --cgroups --storage-opt",
     LIMITS,
   ],
   ["--shm-size", "/dev/shm has 64 MiB: for another size, --tmpfs /dev/shm:size=SIZE"],
