@@ -45,11 +45,15 @@ const during =
     phase.startsWith(start) ? hint : undefined;
 
 const missingPlace =
-  (why: string) =>
+  (why: string, overlayHelps: (path: string) => boolean) =>
   ({ phase }: SysError): string | undefined => {
-    const what = /^create (the mount point|the working directory) /.exec(phase)?.[1];
-    return what && `the rootfs ${why}: make ${what} in the rootfs, or use --overlay`;
+    const [, what, path = ""] = /^create (the mount point|the working directory) (.*)$/s.exec(phase) ?? [];
+    const overlay = overlayHelps(path) ? ", or use --overlay" : "";
+    return what && `the rootfs ${why}: make ${what} in the rootfs${overlay}`;
   };
+
+/** An overlay's / is the container's own, the directories below it are still their owner's. */
+const isInRoot = (path: string): boolean => path.lastIndexOf("/") === 0;
 
 const HINTS: readonly Hint[] = [
   {
@@ -120,12 +124,12 @@ const HINTS: readonly Hint[] = [
   {
     calls: ["mkdirat", "openat"],
     codes: ["EROFS"],
-    say: missingPlace("is on a read-only file system"),
+    say: missingPlace("is on a read-only file system", () => true),
   },
   {
     calls: ["mkdirat", "openat"],
     codes: ["EACCES"],
-    say: missingPlace("belongs to another user"),
+    say: missingPlace("belongs to another user", isInRoot),
   },
   {
     calls: ["mkdirat"],

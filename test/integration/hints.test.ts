@@ -105,7 +105,17 @@ describe.skipIf(needsRoot !== "")("file systems:", () => {
       "minibox: create the mount point /proc: EACCES: permission denied\n  the rootfs belongs to another user: make the mount point in the rootfs, or use --overlay\n",
     );
     expect((await asNobody("--overlay")).stdout).toBe("ran\n");
+    // below / an overlay is no help, and is not said to be
+    for (const flags of [[], ["--overlay"]])
+      expect((await asNobody(...flags, "--tmpfs", "/var/new")).stderr).toEndWith(
+        flags.length === 0
+          ? "make the mount point in the rootfs, or use --overlay\n"
+          : "minibox: create the mount point /var/new: EACCES: permission denied\n  the rootfs belongs to another user: make the mount point in the rootfs\n",
+      );
     mkdirSync(join(root, "proc"));
+    expect((await asNobody("--tmpfs", "/var/new")).stderr).toEndWith("make the mount point in the rootfs\n");
+    mkdirSync(join(root, "var/new"));
+    expect((await asNobody("--tmpfs", "/var/new")).stdout).toBe("ran\n");
     expect((await asNobody()).stdout).toBe("ran\n");
     await execute(["rm", "-rf", "/tmp/minibox-65534"]);
   });
