@@ -663,17 +663,22 @@ copy_kept() {
   printf '%s\0' "${!kept[@]}" | tar -C / --null --no-recursion --verbatim-files-from -T - -cf - | tar -x -p -C "$root"
 }
 
-# check_extra_programs: says which program of --bin does not start in the root, and its own last words.
+# check_extra_programs: says which program of --bin does not start in the root, and its own last words. One that ends
+# here as it does there does not know the word.
 check_extra_programs() {
-  local name words cage=(unshare --mount --pid --fork --mount-proc="$root/proc")
+  local name words status cage=(unshare --mount --pid --fork --mount-proc="$root/proc")
+  local run=(env -i PATH="$SYSTEM_PATH" HOME=/root LC_ALL=C.UTF-8 timeout 20)
   is_root || cage+=(--user --map-root-user)
-  "${cage[@]}" chroot "$root" /bin/sh -c : 2>/dev/null || return 0 # no namespaces here
+  cage+=(sh -c 'mount --rbind /dev "$0/dev" && exec chroot "$0" "$@"' "$root")
+  "${cage[@]}" /bin/sh -c : 2>/dev/null || return 0 # no namespaces here
   for name in "${extra_bins[@]}"; do
     words=(--version)
     [[ ${name##*/} != java ]] || words=(-version)
-    env -i PATH="$SYSTEM_PATH" HOME=/root LC_ALL=C.UTF-8 \
-      timeout 20 "${cage[@]}" chroot "$root" "$name" "${words[@]}" </dev/null >"$workshop/said" 2>&1 ||
-      say "$name ${words[0]} ends with status $? in the root: $(tail -n 1 "$workshop/said")"
+    status=0
+    "${run[@]}" "${cage[@]}" "$name" "${words[@]}" </dev/null >"$workshop/said" 2>&1 || status=$?
+    ((status)) || continue
+    "${run[@]}" "$name" "${words[@]}" </dev/null >/dev/null 2>&1 || [[ $? != "$status" ]] || continue
+    say "$name ${words[0]} ends with status $status in the root: $(tail -n 1 "$workshop/said")"
   done
 }
 
