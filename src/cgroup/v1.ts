@@ -120,9 +120,18 @@ export class V1Cgroup implements Cgroup {
       if (error instanceof SysError)
         throw new RunError(
           `${flag} cannot be enforced: writing ${value} to ${directory}/${file}: ${errnoText(error.errno)}`,
+          125,
+          controller === "cpuset" ? this.cpusetHint(file) : undefined,
         );
       throw error;
     }
+  }
+
+  /** What the cpuset above has is all that there is to give. */
+  private cpusetHint(file: string): string | undefined {
+    const directory = this.path.get("cpuset") ?? "";
+    const all = tryReadFile(`${directory.slice(0, directory.lastIndexOf("/"))}/${file}`)?.trim();
+    return all && `the ${file} to choose from are ${all}`;
   }
 
   limitDevices(rules: Resources["devices"]): boolean {

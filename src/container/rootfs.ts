@@ -64,11 +64,17 @@ export function resolvConfFor(rootfs: string): string | undefined {
 /** Where the rootfs has no part in it, the hint is that of the call. */
 function unreadable(path: string, errno: number): Error {
   if (errno === EMFILE) return new SysError("openat", [path], errno, `open the rootfs ${path}`);
+  if (errno === ENOENT && isInDeleted(path))
+    return new RunError(`the rootfs ${path} is relative, and the working directory was deleted`);
   return new RunError(`the rootfs ${path}: ${errnoText(errno)}`);
 }
+
+const isInDeleted = (path: string): boolean =>
+  !path.startsWith("/") && attempt("getcwd", new Uint8Array(4096), 4096) === -ENOENT;
 
 function missing(path: string): Error {
   const errno = -attempt("openat", AT_FDCWD, path, O.O_PATH | O.O_CLOEXEC, 0);
   if (errno > 0 && errno !== ENOENT) return unreadable(path, errno);
+  if (isInDeleted(path)) return unreadable(path, ENOENT);
   return new NoRootfsError(`the rootfs ${path} does not exist`, path);
 }

@@ -141,10 +141,15 @@ describe("the caller's directory", () => {
     expect(await Bun.file("/tmp/minibox-pwned").exists()).toBe(false);
   });
 
-  test("that was deleted does not matter", async () => {
+  test("that was deleted does not matter, unless the rootfs was in it", async () => {
     const gone = `${hostile}/gone`;
-    const line = `mkdir ${gone}; cd ${gone}; rmdir ${gone}; "$M" run "$R" pwd; echo $?`;
-    expect((await shell(line)).stdout).toBe("/\n0\n");
+    const { stdout, stderr } = await shell(
+      `mkdir ${gone}; cd ${gone}; rmdir ${gone}; "$M" run "$R" pwd; "$M" run rootfs pwd; echo $?; "$M" run . pwd; echo $?`,
+    );
+    expect(stdout).toBe("/\n125\n125\n");
+    expect(stderr).toBe(
+      "minibox: the rootfs rootfs is relative, and the working directory was deleted\nminibox: the rootfs . is relative, and the working directory was deleted\n",
+    );
   });
 
   test("that one may not search does not matter", async () => {

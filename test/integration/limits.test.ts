@@ -181,6 +181,7 @@ describe.skipIf(skip !== "")(`limits on cgroup ${VERSION}`, () => {
     const { status, stderr } = await run(["--cpuset-cpus", "1000", busybox, "true"]);
     expect(status).toBe(125);
     expect(stderr).toMatch(/--cpuset-cpus cannot be enforced/);
+    if (VERSION === "v1") expect(stderr).toMatch(/\n {2}the cpuset\.cpus to choose from are \d[\d,-]*\n$/);
   });
 });
 
