@@ -3,7 +3,10 @@
 import { execute, MINIBOX, type Result, rootfs } from "./minibox.ts";
 import { type Place, userWords } from "./user.ts";
 
-/** Their names, and the words of a run but for the command: each is another sequence of starts of the runtime. */
+/**
+ * Their names, and the words of a run but for the command: each is another sequence of starts of the runtime. What is
+ * noted of ids belongs to other tests.
+ */
 export const SHAPES: [string, (place: Place) => string[]][] = [
   ["root", () => [MINIBOX, "run", rootfs("busybox")]],
   ["root with an init", () => [MINIBOX, "run", "--init", rootfs("busybox")]],
