@@ -72,6 +72,8 @@ export function securityOptions(values: readonly string[]): SecurityOptions {
     if (value === "" && name !== "no-new-privileges" && OPTIONS.includes(name))
       throw new UsageError(`--security-opt: "${text}" needs a value: ${name}=…`);
     if (name === "no-new-privileges") out.noNewPrivileges = isTrue(value, text);
+    else if (name === "seccomp" && value === "builtin")
+      delete out.seccomp; // docker's word for its default
     else if (name === "seccomp") out.seccomp = value;
     else if (name === "apparmor") out.apparmor = value;
     else if (name === "label") addLabel(out.label, value, text);

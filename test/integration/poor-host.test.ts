@@ -38,8 +38,8 @@ describe.skipIf(skip !== "").each(SHAPES)("%s", (_, words) => {
 
   test.each([
     [
-      "ulimit -s 16",
-      /^minibox: the stack is too small .*: ulimit -s says 16, and it takes \d+: .*--ulimit stack/,
+      "ulimit -s 48",
+      /^minibox: the stack is too small .*: ulimit -s says 48, and it takes \d+: .*--ulimit stack/,
     ],
     [
       "ulimit -s 128",

@@ -3,34 +3,7 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { attackRootfs } from "../support/attack.ts";
 import { execute, run } from "../support/minibox.ts";
-import { LOOK } from "../support/programs.ts";
-
-/** How often the memory of PID 1 holds a text, given in two parts. */
-const SCAN = `#define _GNU_SOURCE
-#include <fcntl.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-int main(int n, char **v) {
-  char text[100], line[512], way;
-  unsigned long from, to, found = 0;
-  int memory = open("/proc/1/mem", O_RDONLY);
-  FILE *maps = fopen("/proc/1/maps", "r");
-  if (memory < 0 || !maps) return 1;
-  snprintf(text, sizeof text, "%s%s", v[1], v[2]);
-  static char part[1 << 20];
-  while (fgets(line, sizeof line, maps)) {
-    if (sscanf(line, "%lx-%lx %c", &from, &to, &way) != 3 || way != 'r') continue;
-    for (; from < to; from += sizeof part - 128) {
-      ssize_t got = pread(memory, part, to - from < sizeof part ? to - from : sizeof part, from);
-      if (got <= 0) continue;
-      for (char *at = part; (at = memmem(at, part + got - at, text, strlen(text))); at++) found++;
-    }
-  }
-  printf("%lu\\n", found);
-  return 0;
-}`;
+import { LOOK, SCAN } from "../support/programs.ts";
 
 let root: ReturnType<typeof attackRootfs>;
 beforeAll(() => {

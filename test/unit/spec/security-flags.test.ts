@@ -63,6 +63,10 @@ describe("capabilities", () => {
 });
 
 describe("security options", () => {
+  test("seccomp=builtin is the default again, as docker says it", () => {
+    expect(securityOptions(["seccomp=p.json", "seccomp=builtin"]).seccomp).toBeUndefined();
+  });
+
   test("each takes = or : after its name", () => {
     expect(securityOptions(["no-new-privileges=false", "seccomp=p.json", "apparmor:docker-default"])).toEqual(
       {
