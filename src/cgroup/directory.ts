@@ -10,7 +10,7 @@ const ATTEMPTS = 100;
 /** mkdir(2) of the path and of what is missing above it. @throws SysError */
 export function makeCgroup(path: string): void {
   let made = attempt("mkdirat", AT_FDCWD, path, 0o755);
-  for (let i = 0; made === -ENOENT && i < ATTEMPTS; i++) {
+  for (let i = 0; made === -ENOENT && path !== "" && i < ATTEMPTS; i++) {
     makeCgroup(path.slice(0, path.lastIndexOf("/")));
     made = attempt("mkdirat", AT_FDCWD, path, 0o755);
   }
