@@ -34,7 +34,7 @@ export interface V2Mount {
   foreign: boolean;
 }
 
-/** What no mount of a hierarchy can be asked for anew: its own flags, and what the host's root alone may say. */
+/** Options that a second mount of a hierarchy may not repeat: flags of the mount itself, and the host's release_agent. */
 const isMountsOwn = (option: string): boolean =>
   option === "rw" || option === "ro" || option.startsWith("release_agent=");
 
@@ -79,7 +79,7 @@ const version2 = (point: string, root: string, options: string): V2Mount => ({
   foreign: root.startsWith("/..") && options.split(",").includes("nsdelegate"),
 });
 
-/** Also of a hybrid: with any controller on v1, the v2 mount beside it has none to offer. */
+/** True for a hybrid host too: the v2 mount has no controller to offer while one of these is on version 1. */
 export const isVersion1 = (v1: Map<string, string>): boolean =>
   v1.has("memory") || v1.has("pids") || v1.has("cpu");
 

@@ -128,8 +128,8 @@ export class V2Cgroup implements Cgroup {
         writeFile(path, value);
       } catch (error) {
         if (!isErrno(error, ENOENT)) throw error;
-        // Whoever hands a controller down at this moment is seen to have done so before the files are there. To do it
-        // again waits for the lock that is held meanwhile.
+        // While another process hands the controller down, subtree_control names it before the children's files exist.
+        // The kernel holds a lock until they do, and a second write of the same word waits for that lock.
         writeFile(`${parent}/cgroup.subtree_control`, `+${controller}`);
         writeFile(path, value);
       }

@@ -57,7 +57,7 @@ function names(devices: readonly Device[], path: string): boolean {
   return false;
 }
 
-/** In a fresh /dev there is none for the file systems in it: made here, each is found at once. */
+/** A new /dev is empty. Made here, the mount points of /dev/pts and the others need not be looked for and made later. */
 function makeMountPoint(dev: number, { destination, type, options }: Mount): void {
   const isBind = type === "bind" || options?.includes("bind") || options?.includes("rbind");
   const name = destination.startsWith("/dev/") ? destination.slice("/dev/".length) : "";

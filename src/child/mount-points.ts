@@ -117,7 +117,7 @@ function make(
   if (tell) tellOwn(root, parent, at, name, tell);
 }
 
-/** Where it is no directory of the rootfs that nothing can be made in, that says more than the error. @throws Refusal */
+/** Has better words than the errno where the parent lies in /proc, in /sys or in a read-only mount. @throws Refusal */
 function refuseElsewhere(root: number, parent: number, at: readonly string[], what: string): void {
   const path = `/${at.join("/")}`;
   const type = fileSystemType(parent);
@@ -131,7 +131,7 @@ function refuseElsewhere(root: number, parent: number, at: readonly string[], wh
     );
 }
 
-/** What lies in a volume or another mount is not the rootfs's. */
+/** Tells of what was made, unless it lies in a volume or another mount: those are not cleaned up. */
 function tellOwn(
   root: number,
   parent: number,

@@ -22,7 +22,8 @@ const { MOUNT_ATTR_NOSUID, MOUNT_ATTR_NODEV, MOUNT_ATTR_NOEXEC, MOUNT_ATTR_RDONL
 
 /**
  * Makes the tmpfs with an empty "file" and an empty "directory", runs with its descriptor, and lays the container's own
- * files upon the rootfs's. Copies of its parts stay, read-only until told otherwise. @throws SysError
+ * files upon the rootfs's. The binds of its files and directory outlive it; each is read-only unless that is cleared.
+ * @throws SysError
  */
 export function withTmpfs(root: number, request: ChildRequest, use: (tmpfs: number) => void): void {
   const { ownFiles, overlay, spec, stateDir } = request;

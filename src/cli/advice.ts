@@ -22,7 +22,7 @@ export function adviceFor(unknown: Unknown): Advice {
   return { hint: unknown.kind === "flag" ? flagHint(unknown) : commandHint(unknown) };
 }
 
-/** More than these are no help. */
+/** Where more words than this could be meant, none is suggested. */
 const MOST_MEANT = 3;
 
 /** A word that was not written to its end, or with a slip. */

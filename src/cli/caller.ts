@@ -30,6 +30,6 @@ export function environmentVariable(name: string): string | undefined {
 export function workingDirectory(): string {
   const path = readlink("/proc/self/cwd");
   if (!path.endsWith(" (deleted)")) return path;
-  // a directory may be called so
+  // a directory's own name may end in " (deleted)", so the kernel is asked
   return attempt("getcwd", new Uint8Array(4096), 4096) < 0 ? "" : path;
 }

@@ -1,5 +1,5 @@
-// Owns what docker's and podman's users type that minibox has not, or has otherwise: one line each, of what to use
-// instead. Read by cli/advice.ts alone, after such a word was refused.
+// Owns docker's and podman's flags and commands that minibox does not have, or calls something else: one line each says
+// what to use instead. Only cli/advice.ts reads it, after such a word was refused.
 
 /** One line for several words. */
 type Group = readonly [words: string, hint: string];
