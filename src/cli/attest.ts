@@ -1,6 +1,6 @@
 // Owns where an attestation goes: a file, or "-" for stdout.
 
-import { attest } from "../container/attest.ts";
+import { attest } from "../attest/index.ts";
 import { callerUmask } from "../container/begin.ts";
 import type { Labels } from "../sync.ts";
 import { encode } from "../sys/bytes.ts";

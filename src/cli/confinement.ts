@@ -1,21 +1,21 @@
 // Owns what of the command line confines the container: capabilities, no_new_privs, seccomp, security modules.
 
-import { precompiledFilter } from "../container/seccomp.ts";
 import { checkSecurityModules } from "../container/security-modules.ts";
+import { precompiledFilter } from "../seccomp/precompiled.ts";
 import type { Given } from "../spec/from-flags.ts";
 import { applySecurityFlags } from "../spec/security-flags.ts";
 import type { Seccomp, Spec } from "../spec/types.ts";
 import type { SeccompFilter } from "../sync.ts";
 import { readNamedFile } from "./named-files.ts";
 
-export type Compiler = typeof import("../container/compile-seccomp.ts");
+export type Compiler = typeof import("../seccomp/load-profile.ts");
 
 /** The compiler is loaded for the runs that may need it, before the child is started. */
 export function loadCompiler(given: Given): Promise<Compiler> | undefined {
   let seccomp: string | undefined;
   for (const option of given.many("security-opt")) if (option.startsWith("seccomp")) seccomp = option;
   const needed = seccomp === undefined ? given.many("cap-add").length > 0 : seccomp !== "seccomp=unconfined";
-  return needed ? import("../container/compile-seccomp.ts") : undefined;
+  return needed ? import("../seccomp/load-profile.ts") : undefined;
 }
 
 export interface Confinement {

@@ -1,14 +1,14 @@
 // Owns the `run` command: words to a request, outcome to an exit code.
 
 import { abandon, begin, beginUserNamespace, type Starting } from "../container/begin.ts";
-import { nameFiles } from "../container/name-files.ts";
-import { checkRootfs, resolvConfFor } from "../container/rootfs.ts";
 import { type RunRequest, run } from "../container/run.ts";
-import type { TerminalPlan } from "../container/terminal-plan.ts";
-import { resolveUser } from "../container/user.ts";
 import { UsageError } from "../errors.ts";
+import { nameFiles } from "../network/hosts.ts";
+import { checkRootfs, resolvConfFor } from "../rootfs/check.ts";
+import { resolveUser } from "../rootfs/user.ts";
 import { type Given, type Host, specFromFlags, withUser } from "../spec/from-flags.ts";
 import { parseCgroupParent, parseDuration, parseName } from "../spec/values.ts";
+import type { TerminalPlan } from "../supervise/terminal-plan.ts";
 import { SysError } from "../sys/errno.ts";
 import { step } from "../sys/libc.ts";
 import { geteuid } from "../sys/process.ts";
@@ -139,7 +139,7 @@ function requestOf(rootfs: string, command: string[], given: Given, extras: Extr
       stopTimeout === undefined ? DEFAULT_STOP_TIMEOUT : parseDuration("--stop-timeout", stopTimeout),
     warn,
     explain: (error, pid, spec) =>
-      import("../container/explain.ts").then(({ explainExec }) => explainExec(error, pid, spec)),
+      import("../explain/index.ts").then(({ explainExec }) => explainExec(error, pid, spec)),
   };
 }
 

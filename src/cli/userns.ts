@@ -1,11 +1,11 @@
 // Owns a run with a user namespace as the command line wants it. Loaded for those runs only.
 
-import { planUserNamespace } from "../container/id-maps.ts";
 import { isInitialUserNamespace, type RunRequest, type UserNamespaceWork } from "../container/run.ts";
-import { userNamespaceWork } from "../container/userns.ts";
 import type { Given } from "../spec/from-flags.ts";
 import { parseUserNamespace, rootWarning } from "../spec/userns.ts";
 import { geteuid } from "../sys/process.ts";
+import { planUserNamespace } from "../userns/id-maps.ts";
+import { userNamespaceWork } from "../userns/parent.ts";
 import { environmentVariable } from "./caller.ts";
 
 /**

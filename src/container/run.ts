@@ -2,7 +2,13 @@
 
 import { type Cgroup, openCgroup } from "../cgroup/index.ts";
 import { RunError } from "../errors.ts";
+import { makeNetwork } from "../network/namespace.ts";
 import type { Rlimit, Spec } from "../spec/types.ts";
+import { Supervisor } from "../supervise/loop.ts";
+import { byCaller, gatherSignals, ignoredSignals } from "../supervise/signals.ts";
+import { lendDescriptors } from "../supervise/stdio-inherit.ts";
+import type { TerminalPlan } from "../supervise/terminal-plan.ts";
+import type { Failure, Outcome } from "../supervise/wishes.ts";
 import {
   type ChildRequest,
   type FromChild,
@@ -15,19 +21,13 @@ import { SIGNALS } from "../sys/constants.ts";
 import { ECONNRESET, EPIPE, isErrno, SysError } from "../sys/errno.ts";
 import { close, tryReadFile } from "../sys/file.ts";
 import { descendants, startTime } from "../sys/process.ts";
+import type { Handing } from "../userns/parent.ts";
 import { abandon, type Starting } from "./begin.ts";
 import { type Limits, openLimits } from "./limits.ts";
 import { handListener } from "./listener.ts";
 import { noteMade } from "./made.ts";
-import { makeNetwork } from "./network.ts";
-import { byCaller, gatherSignals, ignoredSignals } from "./signals.ts";
 import type { Child } from "./spawn.ts";
 import { createState, prune, removeState, type StateDirectory } from "./state.ts";
-import { lendDescriptors } from "./stdio.ts";
-import { Supervisor } from "./supervise.ts";
-import type { TerminalPlan } from "./terminal-plan.ts";
-import type { Handing } from "./userns.ts";
-import type { Failure, Outcome } from "./wishes.ts";
 
 /** What `run` is asked for beside the OCI object. */
 export interface RunRequest {

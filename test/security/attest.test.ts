@@ -4,7 +4,7 @@ import { expect, test } from "bun:test";
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { Attestation } from "../../src/container/attest.ts";
+import type { Attestation } from "../../src/attest/index.ts";
 import { expectNothingLeft, leftovers, rootfs, run, skipReason } from "../support/minibox.ts";
 
 const reason = skipReason("busybox");

@@ -4,7 +4,7 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import type { Attestation } from "../../src/container/attest.ts";
+import type { Attestation } from "../../src/attest/index.ts";
 import { denying, NUMBERS } from "../support/deny.ts";
 import {
   execute,

@@ -5,8 +5,8 @@ import { expect, test } from "bun:test";
 import { parseOptions } from "../../../src/child/mount-options.ts";
 import { parseFlags } from "../../../src/cli/argv.ts";
 import { RUN_FLAGS } from "../../../src/cli/run-flags.ts";
-import { lookUp } from "../../../src/container/user.ts";
 import { RunError, UsageError } from "../../../src/errors.ts";
+import { lookUp } from "../../../src/rootfs/user.ts";
 import { parseUlimit } from "../../../src/spec/from-flags.ts";
 import { parseMount, parseTmpfs, parseVolume } from "../../../src/spec/mount-flags.ts";
 import {

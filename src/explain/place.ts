@@ -1,7 +1,7 @@
 // Owns what every part of an explanation needs: the root where the command was sought, who sought it, and the words.
 
-import type { Spec } from "../../spec/types.ts";
-import { type Stat, tryReadFile } from "../../sys/file.ts";
+import type { Spec } from "../spec/types.ts";
+import { type Stat, tryReadFile } from "../sys/file.ts";
 
 /** Where and by whom the command was sought. */
 export interface Place {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
-import { lookUp } from "../../../src/container/user.ts";
 import { RunError } from "../../../src/errors.ts";
+import { lookUp } from "../../../src/rootfs/user.ts";
 
 const PASSWD = `root:x:0:0:root:/root:/bin/sh
 daemon:x:1:1::/:

@@ -1,11 +1,11 @@
 // Owns why a file that is there cannot be executed: its mode, its mount, its contents, and what it needs beside it
 // (an interpreter, a loader), checked in the order in which the kernel does.
 
-import { O, S_IFBLK, S_IFCHR, S_IFDIR, S_IFIFO, S_IFMT, S_IFREG } from "../../sys/constants.ts";
-import { ENOEXEC } from "../../sys/errno.ts";
-import { open, readHead, type Stat, statx, withFd } from "../../sys/file.ts";
-import { attempt } from "../../sys/libc.ts";
-import { fdPath } from "../../sys/mount.ts";
+import { O, S_IFBLK, S_IFCHR, S_IFDIR, S_IFIFO, S_IFMT, S_IFREG } from "../sys/constants.ts";
+import { ENOEXEC } from "../sys/errno.ts";
+import { open, readHead, type Stat, statx, withFd } from "../sys/file.ts";
+import { attempt } from "../sys/libc.ts";
+import { fdPath } from "../sys/mount.ts";
 import { type Contents, contentsOf, HEAD_BYTES } from "./contents.ts";
 import { type Elf, ET_CORE, ET_REL, machineOf, parseElf, type Read, runsOn } from "./elf.ts";
 import { libcHint, missingLibraries } from "./libraries.ts";

@@ -2,13 +2,13 @@
 // gid_map (user_namespaces(7), newuidmap(1)).
 
 import { RunError } from "../errors.ts";
+import { findProgram } from "../rootfs/name-services.ts";
 import type { IdMapping } from "../spec/types.ts";
 import type { UserNamespaceWish } from "../spec/userns.ts";
 import { CLONE } from "../sys/constants.ts";
 import { open, readFile, tryReadFile, withFd, writeFile } from "../sys/file.ts";
 import { attempt, step } from "../sys/libc.ts";
 import { getegid, geteuid, trySpawn, wait } from "../sys/process.ts";
-import { findProgram } from "./name-services.ts";
 import { laidOut, type Range, subordinateIds, userName } from "./subids.ts";
 
 /** What an ordinary run has not: filled in on the way. */

@@ -3,6 +3,8 @@
 
 import { openDelegated } from "../cgroup/delegated.ts";
 import { openCgroup } from "../cgroup/index.ts";
+import type { RunRequest, UserNamespaceWork } from "../container/run.ts";
+import { bury, type Child } from "../container/spawn.ts";
 import { RunError } from "../errors.ts";
 import type { Spec } from "../spec/types.ts";
 import { reaches, withUserNamespace } from "../spec/userns.ts";
@@ -15,8 +17,6 @@ import { openTree, setMountAttributes } from "../sys/mount.ts";
 import { pidfdOpen, wait } from "../sys/process.ts";
 import { openTied, type Tie, tieOf, whyNotTied } from "../sys/propagation.ts";
 import { type UserNamespace, writeMaps } from "./id-maps.ts";
-import type { RunRequest, UserNamespaceWork } from "./run.ts";
-import { bury, type Child } from "./spawn.ts";
 
 /**
  * Turns the process that makes the namespace into the container's first one, which it starts in there.

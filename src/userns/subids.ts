@@ -1,10 +1,10 @@
 // Owns which ranges of ids a user may give away: those of /etc/subuid and /etc/subgid (subuid(5), subgid(5)), or of
 // whatever the host asks instead.
 
+import { askPasswd, askSubordinateIds } from "../rootfs/name-services.ts";
+import { eachRow } from "../rootfs/tables.ts";
 import type { IdMapping } from "../spec/types.ts";
 import { tryReadFile } from "../sys/file.ts";
-import { askPasswd, askSubordinateIds } from "./name-services.ts";
-import { eachRow } from "./tables.ts";
 
 export interface Range {
   start: number;

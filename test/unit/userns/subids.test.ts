@@ -1,7 +1,7 @@
 // Reading /etc/subuid, and laying its ranges out.
 
 import { expect, test } from "bun:test";
-import { laidOut, rangesOf } from "../../../src/container/subids.ts";
+import { laidOut, rangesOf } from "../../../src/userns/subids.ts";
 
 const TABLE = "# comment\nann:1000:10\nbob:2000:5\n\nann:3000:1\n1001:4000:7\nbad:1:2:3\nbad:x:2\nbad:5:0\n";
 

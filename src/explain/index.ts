@@ -26,13 +26,13 @@ import { open, readFile, readFileBytes, tryReadFile, withFd } from "../sys/file.
 import { untraced } from "../sys/libc.ts";
 import { getRlimit } from "../sys/process.ts";
 import { hasFileCapabilities } from "../sys/statfs.ts";
-import { noMemory, tooBig, tooManyProcesses } from "./explain/limits.ts";
-import { hostPath } from "./explain/mounts.ts";
-import { identityOf, NOT_EXECUTABLE, NOT_FOUND, type Place, type Reason, shown } from "./explain/place.ts";
-import { reasonFor } from "./explain/program.ts";
-import { overlong } from "./explain/reach.ts";
-import { foundOnPath, notOnPath } from "./explain/search.ts";
-import { openFound, walk } from "./explain/walk.ts";
+import { noMemory, tooBig, tooManyProcesses } from "./limits.ts";
+import { hostPath } from "./mounts.ts";
+import { identityOf, NOT_EXECUTABLE, NOT_FOUND, type Place, type Reason, shown } from "./place.ts";
+import { reasonFor } from "./program.ts";
+import { overlong } from "./reach.ts";
+import { foundOnPath, notOnPath } from "./search.ts";
+import { openFound, walk } from "./walk.ts";
 
 /** Words for a failed execve. `pid` still waits with its root in place: /proc/PID/root is where the command was sought. */
 export function explainExec(error: Extract<FromChild, { type: "error" }>, pid: number, spec: Spec): Error {

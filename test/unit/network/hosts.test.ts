@@ -1,7 +1,7 @@
 // What /etc/hosts says in a container.
 
 import { expect, test } from "bun:test";
-import { hostsText } from "../../../src/container/name-files.ts";
+import { hostsText } from "../../../src/network/hosts.ts";
 
 const LOOPBACK = "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n";
 

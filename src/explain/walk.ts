@@ -1,12 +1,12 @@
 // Owns walking a path in the container's root part by part, as the kernel does (path_resolution(7)), to learn which
 // part is in the way. Each part is opened below the root without following anything; symlinks are expanded here.
 
-import { decode, encode } from "../../sys/bytes.ts";
-import { O, RESOLVE, S_IFDIR, S_IFLNK, S_IFMT, S_IFREG } from "../../sys/constants.ts";
-import { ENAMETOOLONG, SysError } from "../../sys/errno.ts";
-import { openInRoot, type Stat, statx, withFd } from "../../sys/file.ts";
-import { call } from "../../sys/libc.ts";
-import { mountFlags, ST_NOSYMFOLLOW } from "../../sys/statfs.ts";
+import { decode, encode } from "../sys/bytes.ts";
+import { O, RESOLVE, S_IFDIR, S_IFLNK, S_IFMT, S_IFREG } from "../sys/constants.ts";
+import { ENAMETOOLONG, SysError } from "../sys/errno.ts";
+import { openInRoot, type Stat, statx, withFd } from "../sys/file.ts";
+import { call } from "../sys/libc.ts";
+import { mountFlags, ST_NOSYMFOLLOW } from "../sys/statfs.ts";
 import { maySearch, type Place } from "./place.ts";
 
 export interface Link {

@@ -3,9 +3,11 @@ import { afterAll, describe, expect, test } from "bun:test";
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { noMemory, tooBig, tooManyProcesses } from "../../../src/container/explain/limits.ts";
-import { mountPoint, noexecHint } from "../../../src/container/explain/mounts.ts";
-import { nearestIn, searchedFor, similarTo } from "../../../src/container/explain/names.ts";
+import { RunError } from "../../../src/errors.ts";
+import { explainExec } from "../../../src/explain/index.ts";
+import { noMemory, tooBig, tooManyProcesses } from "../../../src/explain/limits.ts";
+import { mountPoint, noexecHint } from "../../../src/explain/mounts.ts";
+import { nearestIn, searchedFor, similarTo } from "../../../src/explain/names.ts";
 import {
   type Identity,
   mayExecute,
@@ -13,11 +15,9 @@ import {
   type Place,
   quoted,
   shown,
-} from "../../../src/container/explain/place.ts";
-import { notOnPath } from "../../../src/container/explain/search.ts";
-import { walk } from "../../../src/container/explain/walk.ts";
-import { explainExec } from "../../../src/container/explain.ts";
-import { RunError } from "../../../src/errors.ts";
+} from "../../../src/explain/place.ts";
+import { notOnPath } from "../../../src/explain/search.ts";
+import { walk } from "../../../src/explain/walk.ts";
 import { defaultSpec } from "../../../src/spec/default.ts";
 import type { Mount } from "../../../src/spec/types.ts";
 import { O, S_IFREG } from "../../../src/sys/constants.ts";

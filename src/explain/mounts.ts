@@ -1,7 +1,7 @@
 // Owns what a file's mount has to do with it: noexec, and which file of the host it is.
 
-import type { Spec } from "../../spec/types.ts";
-import { mountFlags, mountId, ST_NOEXEC } from "../../sys/statfs.ts";
+import type { Spec } from "../spec/types.ts";
+import { mountFlags, mountId, ST_NOEXEC } from "../sys/statfs.ts";
 import { NOT_EXECUTABLE, type Place, quoted, type Reason, shown } from "./place.ts";
 
 /** The mount point of a mountinfo line, below the root of the process that it was read of. Pure. */

@@ -1,7 +1,7 @@
 // Owns the words for a path that leads to no file: which part of it is missing, and what may have been meant.
 
-import { encode } from "../../sys/bytes.ts";
-import { withFd } from "../../sys/file.ts";
+import { encode } from "../sys/bytes.ts";
+import { withFd } from "../sys/file.ts";
 import { hostPath } from "./mounts.ts";
 import { deeperRoot, didYouMean, isOnHost, joinHints, ON_HOST, similarTo } from "./names.ts";
 import { NOT_EXECUTABLE, NOT_FOUND, ownership, type Place, type Reason, shown } from "./place.ts";

@@ -1,8 +1,8 @@
 // Owns which seccomp filter a container gets, as far as that costs nothing: the precompiled ones.
 
-import { defaultFilterText } from "../seccomp/default-filter.ts";
-import type { Machine } from "../seccomp/types.ts";
 import type { SeccompFilter } from "../sync.ts";
+import { defaultFilterText } from "./default-filter.ts";
+import type { Machine } from "./types.ts";
 
 export const MACHINE: Machine = process.arch === "arm64" ? "aarch64" : "x86_64";
 

@@ -1,12 +1,12 @@
 // Owns the names that a mistaken one may have stood for: programs of the rootfs, looked for where they would be.
 
-import { mostSlips, nearest } from "../../errors.ts";
-import { DEFAULT_PATH } from "../../spec/default.ts";
-import { decode } from "../../sys/bytes.ts";
-import { O } from "../../sys/constants.ts";
-import { SysError } from "../../sys/errno.ts";
-import { openInRoot, tryStat, withFd } from "../../sys/file.ts";
-import { attempt } from "../../sys/libc.ts";
+import { mostSlips, nearest } from "../errors.ts";
+import { DEFAULT_PATH } from "../spec/default.ts";
+import { decode } from "../sys/bytes.ts";
+import { O } from "../sys/constants.ts";
+import { SysError } from "../sys/errno.ts";
+import { openInRoot, tryStat, withFd } from "../sys/file.ts";
+import { attempt } from "../sys/libc.ts";
 import { type Place, quoted, shown } from "./place.ts";
 import { isDirectory, isRegular, walk } from "./walk.ts";
 

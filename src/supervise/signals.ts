@@ -1,6 +1,7 @@
 // Owns signals on their way through the supervisor: which are taken, and how they reach the command (signal(7),
 // pid_namespaces(7)).
 
+import type { Child } from "../container/spawn.ts";
 import { SIG_BLOCK, SIGNALS } from "../sys/constants.ts";
 import { tryReadFile } from "../sys/file.ts";
 import { attempt, call, step, untraced } from "../sys/libc.ts";
@@ -14,7 +15,6 @@ import {
   unblockSignals,
 } from "../sys/process.ts";
 import { redirectSignals } from "../sys/signal-threads.ts";
-import type { Child } from "./spawn.ts";
 
 /**
  * Left alone: two that cannot be taken, and SIGPIPE, which is ours alone (a blocked one would queue up with each

@@ -2,15 +2,15 @@
 // this file.
 
 import { RunError } from "../errors.ts";
-import { ProfileError } from "../seccomp/check.ts";
-import { compile } from "../seccomp/compile.ts";
-import { DEFAULT_PROFILE } from "../seccomp/default-profile.ts";
-import { parseProfile, resolveProfile } from "../seccomp/profile.ts";
-import type { LinuxSeccomp } from "../seccomp/types.ts";
 import type { SeccompFilter } from "../sync.ts";
 import { readFile } from "../sys/file.ts";
 import { SECCOMP_FILTER_FLAG_NEW_LISTENER } from "../sys/seccomp.ts";
-import { MACHINE } from "./seccomp.ts";
+import { ProfileError } from "./check.ts";
+import { compile } from "./compile.ts";
+import { DEFAULT_PROFILE } from "./default-profile.ts";
+import { MACHINE } from "./precompiled.ts";
+import { parseProfile, resolveProfile } from "./profile.ts";
+import type { LinuxSeccomp } from "./types.ts";
 
 /** What the default profile says for these capabilities, in OCI's form. */
 export const defaultSeccomp = (capabilities: readonly string[]): LinuxSeccomp =>

@@ -1,13 +1,13 @@
 // Owns the wait: one poll(2) loop over the child's socket, its pidfd, our signals and, with a terminal, the bytes.
 
+import { bury, type Child, hangUp } from "../container/spawn.ts";
 import { type FromChild, type Received, read, readAtHand } from "../sync.ts";
 import { POLLIN, POLLOUT, SIGNALS } from "../sys/constants.ts";
 import { attempt } from "../sys/libc.ts";
 import { poll } from "../sys/poll.ts";
 import type { Exit } from "../sys/process.ts";
-import { Relay } from "./relay.ts";
 import { commandOf, deliver, HARMLESS, handles, STOPPING, signalChild, suspend } from "./signals.ts";
-import { bury, type Child, hangUp } from "./spawn.ts";
+import { Relay } from "./stdio-terminal.ts";
 import type { Keys } from "./terminal-plan.ts";
 import { trimMemory } from "./trim.ts";
 import type { Failure, Outcome, Wishes } from "./wishes.ts";

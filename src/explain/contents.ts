@@ -1,7 +1,7 @@
 // Owns telling from a file's first bytes what the kernel would take it for: a script, an ELF program, or neither.
 // Pure; the bytes are hostile.
 
-import { decode } from "../../sys/bytes.ts";
+import { decode } from "../sys/bytes.ts";
 
 /** BINPRM_BUF_SIZE of linux/binfmts.h: more of a file the kernel does not look at to find out its format. */
 export const HEAD_BYTES = 256;

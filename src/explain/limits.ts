@@ -1,8 +1,8 @@
 // Owns failures that the file has no part in: too many words, no memory, too many processes (execve(2), "Limits on
 // size of arguments and environment").
 
-import type { Spec } from "../../spec/types.ts";
-import { encode } from "../../sys/bytes.ts";
+import type { Spec } from "../spec/types.ts";
+import { encode } from "../sys/bytes.ts";
 import { NOT_EXECUTABLE, type Reason, shown } from "./place.ts";
 
 /** MAX_ARG_STRLEN is 32 pages, the NUL at the end included. */
