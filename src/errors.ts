@@ -17,16 +17,24 @@ export class UsageError extends Error {
   }
 }
 
-/** The container cannot be described or made as asked; `hint` says what to do, where there is something. */
+/**
+ * The container cannot be made as asked; `hint` says what to do, where there is something. `field` is the path of the
+ * OCI field at fault (`linux.resources.pids.limit`), and the message is then what follows its name: "cannot be
+ * enforced: …", or ": no user …". cli/failure.ts shows the flag in place of the field where one was typed.
+ */
 export class RunError extends Error {
   constructor(
     message: string,
     readonly status = 125,
     readonly hint?: string,
+    readonly field?: string,
   ) {
-    super(message);
+    super(field === undefined ? message : startWith(field, message));
   }
 }
+
+const startWith = (field: string, rest: string): string =>
+  `${field}${rest.startsWith(":") ? "" : " "}${rest}`;
 
 /** There is no root file system at this path; cli/rootfs-advice.ts says how to get one. */
 export class NoRootfsError extends RunError {
@@ -38,7 +46,10 @@ export class NoRootfsError extends RunError {
   }
 }
 
-/** A field of the OCI object is wrong: its path comes first (`mounts[2].destination: …`). */
+/**
+ * A field of the OCI object has a value that it cannot have. Exit code 125, as for a wrong flag. The field's path
+ * comes first (`mounts[2].destination: …`), or the flag that was typed for it (cli/failure.ts).
+ */
 export class SpecError extends Error {
   constructor(
     readonly field: string,
