@@ -58,6 +58,10 @@ export const MOUNT_ATTR = {
   MOUNT_ATTR_NOSYMFOLLOW: 0x200000,
 } as const;
 
+/** unistd.h: faccessat(2) */
+export const X_OK = 1;
+export const W_OK = 2;
+
 /** asm-generic/fcntl.h; O_DIRECTORY and O_NOFOLLOW differ on arm64. */
 const arm = process.arch === "arm64";
 export const O = {
@@ -74,6 +78,8 @@ export const O = {
   O_CLOEXEC: 0o2000000,
   O_PATH: 0o10000000,
 } as const;
+/** The two bits that say how a file was opened: 0 for reading alone. */
+export const O_ACCMODE = 3;
 
 /** linux/fcntl.h */
 export const AT_FDCWD = -100;
@@ -88,7 +94,12 @@ export const F_SETFD = 2;
 export const F_SETFL = 4;
 export const F_GETFL = 3;
 export const F_ADD_SEALS = 1033;
+/** F_SEAL_SEAL|F_SEAL_SHRINK|F_SEAL_GROW|F_SEAL_WRITE */
+export const F_SEAL_ALL = 15;
 export const FD_CLOEXEC = 1;
+export const CLOSE_RANGE_CLOEXEC = 4;
+export const MFD_CLOEXEC = 1;
+export const MFD_ALLOW_SEALING = 2;
 
 /** linux/openat2.h */
 export const RESOLVE = {
@@ -145,6 +156,11 @@ export const SIGNALS = {
 export const SIG_BLOCK = 0;
 export const SIG_UNBLOCK = 1;
 export const SIG_SETMASK = 2;
+/** siginfo's si_code of a signal that the kernel sent (asm-generic/siginfo.h) */
+export const SI_KERNEL = 0x80;
+/** linux/signalfd.h */
+export const SFD_NONBLOCK = 0o4000;
+export const SFD_CLOEXEC = 0o2000000;
 
 /** linux/prctl.h */
 export const PR = {

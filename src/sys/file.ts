@@ -6,13 +6,20 @@ import { AT, AT_FDCWD, F_SETFD, FD_CLOEXEC, O, RESOLVE, S_IFMT, S_IFREG } from "
 import { EAGAIN, EFBIG, isErrno, SysError } from "./errno.ts";
 import { attempt, call } from "./libc.ts";
 
-/** open(2), always O_CLOEXEC. @throws SysError */
-export const open = (path: string, flags: number, mode = 0): number =>
-  call("openat", AT_FDCWD, path, flags | O.O_CLOEXEC, mode);
+/** int open(const char *path, int flags, mode_t mode), always O_CLOEXEC. @throws SysError */
+export const open = (path: string, flags: number, mode = 0): number => openat(AT_FDCWD, path, flags, mode);
 
-/** openat(2), always O_CLOEXEC. @throws SysError */
+/** open(2), always O_CLOEXEC: a descriptor, or -errno. */
+export const tryOpen = (path: string, flags: number, mode = 0): number =>
+  tryOpenat(AT_FDCWD, path, flags, mode);
+
+/** int openat(int dirfd, const char *path, int flags, mode_t mode), always O_CLOEXEC. @throws SysError */
 export const openat = (dirfd: number, path: string, flags: number, mode = 0): number =>
   call("openat", dirfd, path, flags | O.O_CLOEXEC, mode);
+
+/** openat(2), always O_CLOEXEC: a descriptor, or -errno. */
+export const tryOpenat = (dirfd: number, path: string, flags: number, mode = 0): number =>
+  attempt("openat", dirfd, path, flags | O.O_CLOEXEC, mode);
 
 /** EAGAIN is the kernel's answer to ".." while anything on the host is renamed or mounted: so often it is asked again. */
 const PATIENCE = 1000;
@@ -60,6 +67,24 @@ export function withFd<T>(fd: number, use: (fd: number) => T): T {
   }
 }
 
+/** ssize_t read(int fd, void *buf, size_t count): fills the start of the buffer; 0 at the end. @throws SysError */
+export const read = (fd: number, buffer: Uint8Array): number => call("read", fd, buffer, buffer.length);
+
+/** read(2): the number of bytes, or -errno. */
+export const tryRead = (fd: number, buffer: Uint8Array): number => attempt("read", fd, buffer, buffer.length);
+
+/** The length of data in bytes, of text in UTF-8. */
+const lengthOf = (data: Uint8Array | string): number =>
+  typeof data === "string" ? encode(data).length : data.length;
+
+/** ssize_t write(int fd, const void *buf, size_t count): the number of bytes written. @throws SysError */
+export const write = (fd: number, data: Uint8Array | string): number =>
+  call("write", fd, data, lengthOf(data));
+
+/** write(2): the number of bytes written, or -errno. */
+export const tryWrite = (fd: number, data: Uint8Array | string): number =>
+  attempt("write", fd, data, lengthOf(data));
+
 /** No file that minibox reads whole is larger; one that is, or that never ends, is refused. In bytes. */
 const LARGEST_FILE = 64 << 20;
 
@@ -73,7 +98,7 @@ export function readHead(fd: number, length: number): Uint8Array {
       larger.set(buffer);
       buffer = larger;
     }
-    const n = call("read", fd, buffer.subarray(done), buffer.length - done);
+    const n = read(fd, buffer.subarray(done));
     if (n === 0) break;
     done += n;
   }
@@ -99,11 +124,11 @@ export const readFileBytes = (path: string, limit?: number): Uint8Array =>
 
 /** A file's text, or undefined where it cannot be read. @throws SysError where it is too large */
 export function tryReadFile(path: string): string | undefined {
-  const fd = attempt("openat", AT_FDCWD, path, O.O_CLOEXEC, 0);
-  return fd < 0 ? undefined : withFd(fd, () => tryRead(fd, path));
+  const fd = tryOpen(path, 0);
+  return fd < 0 ? undefined : withFd(fd, () => textOf(fd, path));
 }
 
-function tryRead(fd: number, shown: string): string | undefined {
+function textOf(fd: number, shown: string): string | undefined {
   try {
     return decode(readAll(fd, shown));
   } catch (error) {
@@ -126,20 +151,19 @@ export function tryReadFileInRoot(rootfd: number, path: string): string | undefi
     if ((mode & S_IFMT) !== S_IFREG) return undefined;
     const shown = `${path} in the rootfs`;
     if (size > LARGEST_FILE) throw tooLarge(shown, LARGEST_FILE);
-    const fd = attempt("openat", AT_FDCWD, `/proc/self/fd/${place}`, O.O_CLOEXEC, 0);
-    return fd < 0 ? undefined : withFd(fd, () => tryRead(fd, shown));
+    const fd = tryOpen(`/proc/self/fd/${place}`, 0);
+    return fd < 0 ? undefined : withFd(fd, () => textOf(fd, shown));
   });
 }
 
 /** Writes all bytes. @throws SysError */
 export function writeAll(fd: number, bytes: Uint8Array): void {
-  for (let done = 0; done < bytes.length; )
-    done += call("write", fd, bytes.subarray(done), bytes.length - done);
+  for (let done = 0; done < bytes.length; ) done += write(fd, bytes.subarray(done));
 }
 
 /** Writes a whole value to an existing file in one write(2), the form that cgroup and proc files want. @throws SysError */
 export function writeFile(path: string, text: string): void {
-  withFd(open(path, O.O_WRONLY), (fd) => call("write", fd, text, encode(text).length));
+  withFd(open(path, O.O_WRONLY), (fd) => write(fd, text));
 }
 
 export interface Stat {

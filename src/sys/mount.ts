@@ -4,14 +4,26 @@ import { AT, MOVE_MOUNT_F_EMPTY_PATH, OPEN_TREE_CLONE, UMOUNT } from "./constant
 import { withFd } from "./file.ts";
 import { attempt, call } from "./libc.ts";
 
-/** mount(2). @throws SysError */
+/**
+ * int mount(const char *source, const char *target, const char *fstype, unsigned long flags, const void *data).
+ * @throws SysError
+ */
 export const mount = (
   source: string | null,
   target: string,
   fstype: string | null,
   flags: number,
   data: string | null,
-) => call("mount", source, target, fstype, flags, data);
+): number => call("mount", source, target, fstype, flags, data);
+
+/** mount(2): 0, or -errno. */
+export const tryMount = (
+  source: string | null,
+  target: string,
+  fstype: string | null,
+  flags: number,
+  data: string | null,
+): number => attempt("mount", source, target, fstype, flags, data);
 
 /** Detaches a mount from the tree now; it ends when its last user does. @throws SysError */
 export const detach = (target: string): number => call("umount2", target, UMOUNT.MNT_DETACH);
@@ -37,20 +49,19 @@ export const tryOpenTree = (dirfd: number, path: string, flags: number): number 
 
 const MOVE_MOUNT_T_EMPTY_PATH = 0x40;
 
-/** move_mount(2): attaches a detached mount on an open file or directory. @throws SysError */
-export const moveMount = (tree: number, target: number): number =>
-  call("move_mount", tree, "", target, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH);
+/**
+ * int move_mount(int from_dirfd, "", int to_dirfd, const char *to_path, unsigned flags): attaches a detached mount at a
+ * name below an open directory, or on `target` itself where the name is "". @throws SysError
+ */
+export const moveMount = (tree: number, target: number, name = ""): number =>
+  call("move_mount", tree, "", target, name, moveFlags(name));
 
-/** The same for a name below a directory, or for `target` itself where that is ""; returns -errno on failure. */
+/** move_mount(2): 0, or -errno. */
 export const tryMoveMount = (tree: number, target: number, name: string): number =>
-  attempt(
-    "move_mount",
-    tree,
-    "",
-    target,
-    name,
-    name === "" ? MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH : MOVE_MOUNT_F_EMPTY_PATH,
-  );
+  attempt("move_mount", tree, "", target, name, moveFlags(name));
+
+const moveFlags = (name: string): number =>
+  name === "" ? MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH : MOVE_MOUNT_F_EMPTY_PATH;
 
 export interface MountAttributes {
   /** MOUNT_ATTR_* to set and to clear */

@@ -188,6 +188,19 @@ export const getegid = (): number => attempt("getegid");
 /** pidfd_open(2). @throws SysError */
 export const pidfdOpen = (pid: number): number => call("pidfd_open", pid, 0);
 
+/** int pidfd_send_signal(int pidfd, int sig, NULL, 0): 0, or -errno. Never reaches a stranger who has the pid by now. */
+export const tryPidfdSendSignal = (pidfd: number, signal: number): number =>
+  attempt("pidfd_send_signal", pidfd, signal, null, 0);
+
+/** pid_t setsid(void): this process leads a new session, which has no terminal yet. @throws SysError */
+export const setsid = (): number => call("setsid");
+
+/** int prctl(PR_SET_NAME, const char *name): what ps(1) and /proc/PID/comm show. @throws SysError */
+export const setName = (name: string): number => call("prctl", PR.PR_SET_NAME, name);
+
+/** int prctl(PR_SET_DUMPABLE, 1): /proc/PID belongs to the process's own user again. @throws SysError */
+export const setDumpable = (): number => call("prctl", PR.PR_SET_DUMPABLE, 1, 0, 0, 0);
+
 /** A signal to this process when its parent thread ends; only as good as the check that the parent still lived. */
 export const setParentDeathSignal = (signal: number): number =>
   call("prctl", PR.PR_SET_PDEATHSIG, signal, 0, 0, 0);

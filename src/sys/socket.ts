@@ -1,8 +1,21 @@
 // Owns Unix sockets: pairs, and descriptors passed over them (unix(7), SCM_RIGHTS).
 
-import { putLong } from "./bytes.ts";
+import { encode, putLong } from "./bytes.ts";
 import { AF_UNIX, MSG_CMSG_CLOEXEC, MSG_NOSIGNAL, SOCK_CLOEXEC, SOCK_STREAM } from "./constants.ts";
 import { addressOf, call } from "./libc.ts";
+
+/** int socket(int domain, int type, int protocol). @throws SysError */
+export const socket = (domain: number, type: number, protocol = 0): number =>
+  call("socket", domain, type, protocol);
+
+/** int connect(int fd, const struct sockaddr_un *address, …): to the Unix socket at a path. @throws SysError */
+export function connectUnix(fd: number, path: string): void {
+  // struct sockaddr_un { sa_family_t sun_family; char sun_path[108]; }, a NUL at its end
+  const address = new Uint8Array(110);
+  address[0] = AF_UNIX;
+  address.set(encode(path).subarray(0, 107), 2);
+  call("connect", fd, address, address.length);
+}
 
 /** A connected pair of close-on-exec stream sockets. @throws SysError */
 export function socketpair(): [number, number] {

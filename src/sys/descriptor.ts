@@ -1,0 +1,28 @@
+// Owns descriptors themselves, whatever they are of: their flags, numbers and copies, and files that are memory alone.
+
+import { attempt, call } from "./libc.ts";
+
+/** int fcntl(int fd, int op, int arg). @throws SysError */
+export const fcntl = (fd: number, operation: number, argument = 0): number =>
+  call("fcntl", fd, operation, argument);
+
+/** fcntl(2): its result, or -errno. */
+export const tryFcntl = (fd: number, operation: number, argument = 0): number =>
+  attempt("fcntl", fd, operation, argument);
+
+/** int dup3(int oldfd, int newfd, int flags). @throws SysError */
+export const dup3 = (from: number, to: number, flags: number): number => call("dup3", from, to, flags);
+
+/** The last descriptor that there can be, for closeRange. */
+export const LAST_DESCRIPTOR = 0xffffffff;
+
+/** int close_range(unsigned first, unsigned last, int flags): both ends included. @throws SysError */
+export const closeRange = (first: number, last: number, flags: number): number =>
+  call("close_range", first, last, flags);
+
+/** int memfd_create(const char *name, unsigned flags): the name is for /proc alone. @throws SysError */
+export const memfdCreate = (name: string, flags: number): number => call("memfd_create", name, flags);
+
+/** ssize_t sendfile(int out, int in, off_t *offset, size_t count), from where `from` stands. @throws SysError */
+export const sendfile = (to: number, from: number, count: number): number =>
+  call("sendfile", to, from, null, count);
