@@ -44,11 +44,12 @@ for (const file of files) {
 /** The room that a file lives in: its directory, or its own name for the few at the top. */
 const room = (file: string): string => (file.includes("/") ? file.slice(0, file.indexOf("/")) : file);
 
-/** What each room may import. errors.ts and sync.ts are shared: a leaf, and the protocol between the two sides. */
+/** What each room may import. Shared are errors.ts and json.ts, both leaves, and sync.ts, the protocol between the two sides. */
 const ALLOWED: Record<string, string[]> = {
   "main.ts": ["child", "cli", "container/begin.ts"],
   "errors.ts": [],
-  "sync.ts": ["spec/types.ts", "sys"],
+  "json.ts": [],
+  "sync.ts": ["json.ts", "spec/types.ts", "sys"],
   cli: [
     "container",
     "supervise",
@@ -64,7 +65,7 @@ const ALLOWED: Record<string, string[]> = {
     "sync.ts",
     "../package.json",
   ],
-  container: ["supervise", "userns", "network", "cgroup", "spec", "sync.ts", "sys", "errors.ts"],
+  container: ["supervise", "userns", "network", "cgroup", "spec", "sync.ts", "sys", "errors.ts", "json.ts"],
   supervise: ["cgroup", "container/spawn.ts", "spec/types.ts", "sync.ts", "sys"],
   userns: ["container", "cgroup", "rootfs", "spec", "sync.ts", "sys", "errors.ts"],
   explain: ["rootfs", "spec", "child/process.ts", "sync.ts", "sys", "errors.ts"],
@@ -73,8 +74,8 @@ const ALLOWED: Record<string, string[]> = {
   rootfs: ["spec", "sys", "errors.ts"],
   child: ["spec/types.ts", "sync.ts", "sys", "seccomp"],
   cgroup: ["spec/types.ts", "sys", "errors.ts"],
-  seccomp: ["spec/types.ts", "sync.ts", "sys", "errors.ts"],
-  spec: ["sys/constants.ts", "errors.ts"],
+  seccomp: ["spec/types.ts", "sync.ts", "sys", "errors.ts", "json.ts"],
+  spec: ["sys/constants.ts", "errors.ts", "json.ts"],
   sys: [],
 };
 
