@@ -49,8 +49,6 @@ export interface ChildRequest {
   stateDir: string;
   /** laid upon the rootfs's files of the same paths, where it has them */
   ownFiles: readonly OwnFile[];
-  /** what the parent opened because the container's root may not: descriptors that follow the request */
-  handed: HandedOver | undefined;
   /** the user namespace allows no setgroups(2): the caller's supplementary groups stay (user_namespaces(7)) */
   keepGroups: boolean;
   /** report every call */
@@ -78,12 +76,11 @@ export interface CgroupView {
   hierarchies: [name: string, options: string | null][];
 }
 
-/** One descriptor follows for the root, then one for each of these, in this order. */
-export interface HandedOver {
-  /** a detached copy of each bind's source, by its place in spec.mounts */
-  binds: number[];
-  cgroupFiles: number;
-}
+/**
+ * What the parent opened because the child may not, by name: "root" and "bind N" are detached copies of mounts (N is
+ * the bind's place in spec.mounts), "cgroup N" is the Nth of the cgroup's files, open for writing.
+ */
+export type Descriptors = Map<string, number>;
 
 /** An argument as JSON can carry it: of a kernel structure the bytes in hex, of a large buffer only the length. */
 export type WireArg = Exclude<Arg, Uint8Array> | { hex: string } | { length: number };
@@ -107,8 +104,8 @@ export type ToChild =
   | { type: "request"; request: ChildRequest }
   /** the user namespace has its mappings */
   | { type: "mapped" }
-  /** comes with one of what ChildRequest.handed announces */
-  | { type: "descriptor" }
+  /** comes with a descriptor, before the request */
+  | { type: "descriptor"; name: string }
   | { type: "go" };
 
 export type FromChild =

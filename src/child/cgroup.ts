@@ -1,7 +1,7 @@
 // Owns the container's control groups from inside: the child writes itself into its own, so nothing else is ever charged,
 // and shows those of version 1.
 
-import type { CgroupView, ChildRequest } from "../sync.ts";
+import type { CgroupView, ChildRequest, Descriptors } from "../sync.ts";
 import { AT, O } from "../sys/constants.ts";
 import { close, open } from "../sys/file.ts";
 import { attempt, call, step } from "../sys/libc.ts";
@@ -11,14 +11,11 @@ import { fdPath, mountDetached, moveMount, setMountAttributes } from "../sys/mou
  * Writes "0", which means oneself, into each file, opened already or not (cgroups(7)). Where no limit was asked for, a
  * group may refuse us (the cpu controller does so with real-time processes): we stay in the caller's. @throws SysError
  */
-export function joinCgroup(
-  { cgroupFiles, requiredCgroups }: ChildRequest,
-  opened: readonly number[] | undefined,
-): void {
+export function joinCgroup({ cgroupFiles, requiredCgroups }: ChildRequest, descriptors: Descriptors): void {
   if (cgroupFiles.length === 0) return;
   step("join the cgroup", "from here on the limits hold, for whatever this process becomes or starts");
   for (let i = 0; i < cgroupFiles.length; i++) {
-    const file = opened?.[i] ?? open(cgroupFiles[i]!, O.O_WRONLY);
+    const file = descriptors.get(`cgroup ${i}`) ?? open(cgroupFiles[i]!, O.O_WRONLY);
     if (i < requiredCgroups) call("write", file, "0", 1);
     else attempt("write", file, "0", 1);
     close(file);

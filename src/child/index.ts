@@ -13,14 +13,14 @@
 //
 // Everything here is synchronous: Bun's asynchronous calls run on threads that keep the host's namespaces.
 
-import { type ChildRequest, type Labels, read, send, type ToChild } from "../sync.ts";
+import { type ChildRequest, type Descriptors, type Labels, read, send, type ToChild } from "../sync.ts";
 import { SIGNALS } from "../sys/constants.ts";
 import { setCloexec } from "../sys/file.ts";
 import { exit, setParentDeathSignal } from "../sys/process.ts";
 import { limitBounding, limitCapabilities } from "./capabilities.ts";
 import { joinCgroup } from "./cgroup.ts";
+import { receiveRequest } from "./descriptors.ts";
 import { createDevices, guardDevices } from "./devices.ts";
-import { type Handed, receiveHanded } from "./handed.ts";
 import { prepareInit, runAsInit } from "./init.ts";
 import { labelCommand, leaveKeyring, resetPersonality, setOomScore } from "./isolation.ts";
 import { reportMade } from "./mount-points.ts";
@@ -47,7 +47,7 @@ function confine(
   socket: number,
   request: ChildRequest,
   network: number | undefined,
-  handed: Handed | undefined,
+  descriptors: Descriptors,
 ): never {
   const { spec } = request;
   const process = spec.process;
@@ -56,14 +56,14 @@ function confine(
   nameHost(spec, network);
   leaveKeyring();
   resetPersonality();
-  const sources = handed?.binds ?? openTiedSources(request); // while the host's mounts are no strangers yet
+  openTiedSources(request, descriptors); // while the host's mounts are no strangers yet
   if (!request.overlay) reportMade((path, inode) => send(socket, { type: "made", path, inode }));
-  const made = prepareRoot(request, spec, handed?.root, warn); // a mount of its own, that pivot_root can make the root
+  const made = prepareRoot(request, spec, descriptors.get("root"), warn); // a mount of its own, that pivot_root can make the root
   const { root } = made;
-  joinCgroup(request, handed?.cgroupFiles); // before the cgroup namespace, whose root is where we are now
+  joinCgroup(request, descriptors); // before the cgroup namespace, whose root is where we are now
   unshareCgroupNamespace(spec);
   // on the host's side of the root still: sources of binds are host paths
-  mountAll(root, request, sources, () => createDevices(root, spec));
+  mountAll(root, request, descriptors, () => createDevices(root, spec));
   guardDevices(root, request, warn);
   const terminal = process.terminal ? attachTerminal(socket, root, process) : undefined;
   const trees = openKernelTrees(root, spec); // whatever becomes of the names /proc and /sys from now on
@@ -72,7 +72,7 @@ function confine(
   setOomScore(proc, request);
   withTmpfs(root, request, (tmpfs) => protectPaths(root, tmpfs, request, trees));
   if (spec.root.readonly) makeDirectory(root, process);
-  mountShared(root, request, sources);
+  mountShared(root, request, descriptors);
   sealRoot(made, spec); // after the last mount point was made
   changeRoot(root, request, warn);
   limitResources(process, request.init);
@@ -101,14 +101,14 @@ function awaitWord(socket: number, labels: Labels): void {
 function serve(socket: number, adopted: boolean): never {
   // set before the request is read: if the parent ended earlier than this, the read meets the end of the stream
   if (!adopted) setParentDeathSignal(SIGNALS.KILL);
-  const received = read<ToChild>(socket);
-  if (received?.message.type !== "request") exit(125);
-  const { request } = received.message;
+  const received = receiveRequest(socket);
+  if (!received) exit(125);
+  const { request, network, descriptors } = received;
   try {
     if (adopted) setParentDeathSignal(SIGNALS.KILL);
     setCloexec(socket, true);
     if (request.trace) reportCalls(socket);
-    confine(socket, request, received.fd, receiveHanded(socket, request));
+    confine(socket, request, network, descriptors);
   } catch (error) {
     fail(socket, error);
   }

@@ -2,7 +2,7 @@
 // elsewhere (move_mount(2)).
 
 import type { Mount, Spec } from "../spec/types.ts";
-import type { ChildRequest } from "../sync.ts";
+import type { ChildRequest, Descriptors } from "../sync.ts";
 import { AT, AT_FDCWD, MOUNT_ATTR, MS, O, RESOLVE, S_IFDIR, S_IFMT } from "../sys/constants.ts";
 import { EINVAL, isErrno } from "../sys/errno.ts";
 import { openInRoot, statx, tryOpenat2, withFd } from "../sys/file.ts";
@@ -16,16 +16,15 @@ import { hasUserNamespace } from "./namespaces.ts";
 import { Refusal } from "./refusal.ts";
 
 /**
- * Opens the sources of binds that keep a tie to the host's mounts: before all mounts are made private. By their place
- * in spec.mounts, -1 for the others; undefined where there is none. @throws SysError, Refusal
+ * Opens the sources of binds that keep a tie to the host's mounts, and adds them to the descriptors: before all mounts
+ * are made private. @throws SysError, Refusal
  */
-export function openTiedSources({ spec, bundle }: ChildRequest): number[] | undefined {
-  let trees: number[] | undefined;
+export function openTiedSources({ spec, bundle }: ChildRequest, descriptors: Descriptors): void {
   const entries = spec.mounts ?? [];
   for (let i = 0; i < entries.length; i++) {
     const entry = entries[i]!;
     const tie = tieOf(entry);
-    if (!tie) continue;
+    if (!tie || descriptors.has(bindName(i))) continue;
     step(
       `open the source of a bind, ${entry.source}`,
       "its tie to the host's mounts ends when they are made private",
@@ -33,27 +32,28 @@ export function openTiedSources({ spec, bundle }: ChildRequest): number[] | unde
     const source = sourceOf(entry, bundle);
     const reason = whyNotTied(source, tie, hasUserNamespace(spec));
     if (reason !== undefined) throw new Refusal(reason);
-    trees ??= new Array(entries.length).fill(-1);
-    trees[i] = openTied(source, entry.options?.includes("rbind") ? AT.AT_RECURSIVE : 0, tie);
+    const flags = entry.options?.includes("rbind") ? AT.AT_RECURSIVE : 0;
+    descriptors.set(bindName(i), openTied(source, flags, tie));
   }
-  return trees;
 }
 
+const bindName = (i: number): string => `bind ${i}`;
+
 /**
- * Mounts everything that the spec lists, in its order; tells when a /dev of the container's own is there. `trees` are
- * sources of binds that are open already. What is shared with the host comes later. @throws SysError, Refusal
+ * Mounts everything that the spec lists, in its order; tells when a /dev of the container's own is there. `descriptors`
+ * has the sources of binds that are open already. What is shared with the host comes later. @throws SysError, Refusal
  */
 export function mountAll(
   root: number,
   request: ChildRequest,
-  trees: readonly number[] | undefined,
+  descriptors: Descriptors,
   onDev: () => void,
 ): void {
   const entries = request.spec.mounts ?? [];
   for (let i = 0; i < entries.length; i++) {
     const entry = entries[i]!;
     if (entry.type === "cgroup") mountCgroup(root, entry, request);
-    else if (tieOf(entry) !== "shared") mountEntry(root, entry, request, trees?.[i] ?? -1);
+    else if (tieOf(entry) !== "shared") mountEntry(root, entry, request, descriptors.get(bindName(i)) ?? -1);
     if (entry.destination === "/dev" && entry.type === "tmpfs") onDev();
   }
 }
@@ -156,8 +156,8 @@ function openPlaceOf(root: number, entry: Mount, options: ParsedOptions, tree: n
  * Mounts the binds that are shared with the host. What is mounted in one of them appears on the host, so this is done
  * when nothing else is to be mounted any more, and no place of them is looked up in another. @throws SysError, Refusal
  */
-export function mountShared(root: number, request: ChildRequest, trees: readonly number[] | undefined): void {
-  if (!trees) return;
+export function mountShared(root: number, request: ChildRequest, descriptors: Descriptors): void {
+  if (descriptors.size === 0) return;
   const ready: [tree: number, place: number][] = [];
   for (const [i, entry] of (request.spec.mounts ?? []).entries()) {
     if (tieOf(entry) !== "shared") continue;
@@ -166,7 +166,8 @@ export function mountShared(root: number, request: ChildRequest, trees: readonly
     const options = parseOptions(entry.options ?? []);
     // devices.ts has gone over the other mounts
     if (!request.devicesLimited) options.attrSet |= MOUNT_ATTR.MOUNT_ATTR_NODEV;
-    ready.push([trees[i]!, openPlaceOf(root, entry, options, trees[i]!)]);
+    const tree = descriptors.get(bindName(i))!;
+    ready.push([tree, openPlaceOf(root, entry, options, tree)]);
   }
   for (const [tree, place] of ready) withFd(tree, () => withFd(place, () => moveMount(tree, place)));
 }

@@ -30,13 +30,13 @@ export interface Root {
 }
 
 /**
- * Makes the rootfs a mount that nothing propagates from. `handed` is a copy of its mount that
- * the parent made, where we could not: its own path may lead through directories that are closed to us. @throws SysError
+ * Makes the rootfs a mount that nothing propagates from. `opened` is a detached copy of its
+ * mount that the parent made, where the rootfs's own path may lead through directories that are closed to the child. @throws SysError
  */
 export function prepareRoot(
   request: ChildRequest,
   spec: Spec,
-  handed: number | undefined,
+  opened: number | undefined,
   warn: (message: string) => void,
 ): Root {
   step("make every mount private", "what is mounted from here on must not appear on the host");
@@ -44,12 +44,12 @@ export function prepareRoot(
   const { path, readonly } = spec.root;
   const inner = readonly || request.overlay ? findSubmounts(spec) : [];
   // over "/" it is seen only by who starts there anew, and every user may walk to it
-  const place = handed === undefined ? path : "/";
+  const place = opened === undefined ? path : "/";
   step(
-    handed === undefined ? `bind ${path} onto itself` : "attach the root over /",
+    opened === undefined ? `bind ${path} onto itself` : "attach the root over /",
     "pivot_root wants a mount point, and read-only belongs to this mount alone",
   );
-  const tree = handed ?? openTree(AT_FDCWD, path, AT.AT_RECURSIVE);
+  const tree = opened ?? openTree(AT_FDCWD, path, AT.AT_RECURSIVE);
   attach(tree, place);
   if (request.overlay) return coverWithOverlay(tree, place, spec, inner, warn);
   return { root: tree, submounts: openSubmounts(tree, inner) };

@@ -11,6 +11,7 @@ import type { TerminalPlan } from "../supervise/terminal-plan.ts";
 import type { Failure, Outcome } from "../supervise/wishes.ts";
 import {
   type ChildRequest,
+  type Descriptors,
   type FromChild,
   type Labels,
   type OwnFile,
@@ -21,7 +22,6 @@ import { SIGNALS } from "../sys/constants.ts";
 import { ECONNRESET, EPIPE, isErrno, SysError } from "../sys/errno.ts";
 import { close, tryReadFile } from "../sys/file.ts";
 import { descendants, startTime } from "../sys/process.ts";
-import type { Handing } from "../userns/parent.ts";
 import { abandon, type Starting } from "./begin.ts";
 import { type Limits, openLimits } from "./limits.ts";
 import { handListener } from "./listener.ts";
@@ -62,7 +62,7 @@ export interface UserNamespaceWork {
   enter(child: Child): void;
   openCgroup(): Cgroup | undefined;
   /** what the child cannot open itself */
-  open(child: Child, cgroupFiles: readonly string[]): Handing | undefined;
+  open(child: Child, cgroupFiles: readonly string[]): Descriptors;
   keepGroups(): boolean;
 }
 
@@ -104,8 +104,8 @@ export function run(starting: Starting, request: RunRequest): Outcome | Promise<
     undo.push(() => supervisor.abort());
     undo.push(lendDescriptors(request.spec));
     const network = makeNetwork(request.spec);
-    const handing = request.userns?.open(child, limits.joinFiles);
-    give(child, childRequest(request, directory, limits, ignored, handing), network, handing);
+    const descriptors = request.userns?.open(child, limits.joinFiles);
+    give(child, childRequest(request, directory, limits, ignored), network, descriptors);
     limits.hasten();
     gatherSignals(byCaller(ignored));
     const outcome = supervisor.run();
@@ -142,15 +142,17 @@ function give(
   child: Child,
   request: ChildRequest,
   network: number | undefined,
-  handing: Handing | undefined,
+  descriptors: Descriptors | undefined,
 ): void {
   try {
+    if (descriptors)
+      for (const [name, fd] of descriptors) send(child.socket, { type: "descriptor", name }, fd);
     send(child.socket, { type: "request", request }, network);
-    handing?.send();
   } catch (error) {
     if (!isErrno(error, EPIPE, ECONNRESET)) throw error;
   } finally {
     if (network !== undefined) close(network);
+    if (descriptors) for (const fd of descriptors.values()) close(fd);
   }
 }
 
@@ -183,7 +185,6 @@ function childRequest(
   directory: StateDirectory,
   limits: Limits,
   ignored: number[],
-  handing: Handing | undefined,
 ): ChildRequest {
   const { id, bundle, spec, requiredCapabilities, seccomp, init, chroot, overlay, ownFiles, trace } = request;
   return {
@@ -206,7 +207,6 @@ function childRequest(
     cgroups: limits.view,
     oomScoreAdj: spec.process.oomScoreAdj ?? unusualOomScore(),
     stateDir: directory.path,
-    handed: handing?.announced,
     keepGroups: request.userns?.keepGroups() ?? false,
   };
 }

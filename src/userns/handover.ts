@@ -1,0 +1,80 @@
+// Owns opening, with the rights of the host's root, what the root of a user namespace has no right to: the root, the
+// sources of binds, and the files to join the cgroup.
+
+import { RunError } from "../errors.ts";
+import type { Mount, Spec } from "../spec/types.ts";
+import { reaches } from "../spec/userns.ts";
+import type { Descriptors } from "../sync.ts";
+import { AT, AT_FDCWD, MOUNT_ATTR, MS, O } from "../sys/constants.ts";
+import { EINVAL, EOPNOTSUPP, EPERM, isErrno } from "../sys/errno.ts";
+import { close, open, tryStat, withFd } from "../sys/file.ts";
+import { step } from "../sys/libc.ts";
+import { openTree, setMountAttributes } from "../sys/mount.ts";
+import { openTied, type Tie, tieOf, whyNotTied } from "../sys/propagation.ts";
+
+const isBind = ({ type, options = [] }: Mount): boolean =>
+  type === "bind" || options.includes("bind") || options.includes("rbind");
+
+/** Opens everything; `pid` is a process in the user namespace. @throws SysError, RunError */
+export function openDescriptors(
+  pid: number,
+  spec: Spec,
+  cgroupFiles: readonly string[],
+  warn: (message: string) => void,
+): Descriptors {
+  const descriptors: Descriptors = new Map();
+  try {
+    descriptors.set("root", openRoot(pid, spec, warn));
+    for (const [i, entry] of (spec.mounts ?? []).entries()) {
+      if (!isBind(entry)) continue;
+      const { source = "", options } = entry;
+      step(`open the source of a bind, ${source}`, "with the rights of the host's root, not the container's");
+      const flags = options?.includes("rbind") ? AT.AT_RECURSIVE : 0;
+      descriptors.set(`bind ${i}`, copyMount(source, flags, tieOf(entry)));
+    }
+    for (const [i, file] of cgroupFiles.entries()) descriptors.set(`cgroup ${i}`, open(file, O.O_WRONLY));
+  } catch (error) {
+    for (const fd of descriptors.values()) close(fd);
+    throw error;
+  }
+  return descriptors;
+}
+
+/** A detached copy of a mount. Its original's propagation would carry the container's mounts to the host. */
+function copyMount(path: string, flags: number, tie?: Tie): number {
+  if (tie) {
+    const reason = whyNotTied(path, tie, true);
+    if (reason !== undefined) throw new RunError(reason);
+    return openTied(path, flags, tie);
+  }
+  const tree = openTree(AT_FDCWD, path, flags);
+  setMountAttributes(tree, { propagation: MS.MS_PRIVATE, recursive: true });
+  return tree;
+}
+
+/**
+ * A detached copy of the rootfs's mount. Where the rootfs belongs to an id of the host that the container does not
+ * have, the copy is id-mapped: what root owns on disk, the container's root owns inside.
+ */
+function openRoot(pid: number, spec: Spec, warn: (message: string) => void): number {
+  const { path } = spec.root;
+  step(`open ${path}`, "as a mount of its own");
+  const tree = copyMount(path, AT.AT_RECURSIVE);
+  const owner = tryStat(path)?.uid ?? 0;
+  if (reaches(spec.linux.uidMappings ?? [], owner)) return tree;
+  try {
+    withFd(open(`/proc/${pid}/ns/user`, 0), (userns) => {
+      step(
+        "map the ids of the rootfs",
+        "mount_setattr(2): its files are the container's own, on disk they stay as they are",
+      );
+      setMountAttributes(tree, { set: MOUNT_ATTR.MOUNT_ATTR_IDMAP, userns });
+    });
+  } catch (error) {
+    if (!isErrno(error, EINVAL, EPERM, EOPNOTSUPP)) throw error;
+    warn(
+      `the file system of ${path} allows no id-mapped mount: its files belong to ids outside of the container, which can only read them`,
+    );
+  }
+  return tree;
+}
