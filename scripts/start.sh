@@ -9,8 +9,11 @@ bun=node_modules/.bin/bun
   echo "bun is missing: npm install" >&2
   exit 1
 }
-[ -n "$(find minibox -newer package.json -print -quit 2>/dev/null)" ] &&
-  [ -z "$(find src scripts/*.ts package.json -newer minibox -print -quit)" ] || "$bun" scripts/build.ts
+isFresh() { # true where nothing that ./minibox is made of is newer than it; a find that fails tells nothing
+  local newer
+  [ -e minibox ] && newer=$(find src scripts/*.ts package.json -newer minibox -print -quit) && [ -z "$newer" ]
+}
+isFresh || "$bun" scripts/build.ts
 
 [ -d ubuntu-rootfs ] || scripts/build-rootfs.sh ubuntu-rootfs
 

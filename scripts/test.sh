@@ -3,12 +3,22 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
+bun=node_modules/.bin/bun
+"$bun" --version >/dev/null 2>&1 || {
+  echo "$bun is missing or does not start: npm install" >&2
+  exit 1
+}
+
+packages=()
 needs() { # PROGRAM PACKAGE…: notes the packages when the program is missing
   command -v "$1" >/dev/null 2>&1 || packages+=("${@:2}")
 }
-packages=()
+needsFile() { # PATTERN PACKAGE: the same for a file
+  compgen -G "$1" >/dev/null || packages+=("$2")
+}
 needs busybox busybox-static
 needs debootstrap debootstrap
+needs podman podman
 needs ip iproute2
 needs ps procps
 needs less less
@@ -17,52 +27,48 @@ needs vim.basic vim
 needs tmux tmux
 needs dash dash
 needs zsh zsh
-needs python3 python3
-needs cc gcc libc6-dev
-needs java default-jre-headless
 needs newuidmap uidmap
-needs runc runc
-needs crun crun
-needs podman podman
-needs bwrap bubblewrap
-needs hyperfine hyperfine
-needs go golang-go
-needs java default-jre-headless
+needs cc gcc libc6-dev
+needs aarch64-linux-gnu-as binutils-aarch64-linux-gnu
+needs python3 python3
+needs perl perl
+needs ruby ruby
 needs node nodejs
+needs javac default-jdk-headless
+needs go golang-go
+needs git git
+needs openssl openssl
+needs curl curl
+needs ssh-keygen openssh-client
+needs strace strace
+needs gdb gdb
+needs setcap libcap2-bin
+needs secilc secilc
+needsFile /usr/lib/libnss_extrausers.so.2 libnss-extrausers
+# the virtual machine
 needs qemu-system-x86_64 qemu-system-x86
 needs mkfs.ext4 e2fsprogs
 needs lz4 lz4
 needs apparmor_parser apparmor
-needs secilc secilc
-needs node nodejs
-needs javac default-jdk-headless
-needs git git
-needs openssl openssl
-needs curl curl
-needs perl perl
-needs ruby ruby
-needs ssh-keygen openssh-client
-needs strace strace
-needs gdb gdb
-# only in CI: they would run on a developer's machine from then on
-[ "${CI:-}" != true ] || needs nginx nginx-light
-[ "${CI:-}" != true ] || needs redis-server redis-server
-[ "${CI:-}" != true ] || needs pg_ctlcluster postgresql
-compgen -G '/usr/lib/libnss_extrausers.so.2' >/dev/null || packages+=(libnss-extrausers)
-needs aarch64-linux-gnu-as binutils-aarch64-linux-gnu
-compgen -G '/boot/vmlinuz-*-cloud-amd64' >/dev/null || packages+=(linux-image-cloud-amd64)
+needsFile '/boot/vmlinuz-*-cloud-amd64' linux-image-cloud-amd64
+# only in CI: these daemons would run on a developer's machine from then on
+if [ "${CI:-}" = true ]; then
+  needs nginx nginx-light
+  needs redis-server redis-server
+  needs pg_ctlcluster postgresql
+fi
+
+install() { apt-get install -y -q --no-install-recommends "$@" >/dev/null; }
 if ((${#packages[@]} > 0)) && command -v apt-get >/dev/null && [ "$(id -u)" = 0 ]; then
   echo "installing what the tests need: ${packages[*]}" >&2
   export DEBIAN_FRONTEND=noninteractive
-  apt-get update -q >/dev/null
-  # one by one: a package that this release does not have must not keep the others out
-  for package in "${packages[@]}"; do
-    apt-get install -y -q --no-install-recommends "$package" >/dev/null || echo "cannot install $package" >&2
+  apt-get update -q >/dev/null || echo "cannot update the lists of packages" >&2
+  # A package that this release does not have would keep all the others out: then each is installed on its own. Tests
+  # that lack a program afterwards say so, and fail in CI.
+  install "${packages[@]}" || for package in "${packages[@]}"; do
+    install "$package" || echo "cannot install $package" >&2
   done
 fi
 
-bun=node_modules/.bin/bun
 "$bun" scripts/build.ts
-# bunfig.toml has no say in the timeout, and a busy machine needs more than the default of 5 s; a log of CI's is cut where
-# it is long, and what failed must not be
-exec "$bun" test --timeout 60000 ${CI:+--dots} "$@"
+exec "$bun" scripts/test.ts "$@"
