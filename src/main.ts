@@ -4,13 +4,15 @@
 
 import { child } from "./child/index.ts";
 import { enterUserNamespace } from "./child/userns.ts";
+import { commandAt } from "./cli/global-flags.ts";
 import { beginAtOnce } from "./container/begin.ts";
 
 const [, , command, socket, mode, trace] = process.argv;
 if (command === "child") child(Number(socket), mode === "adopted");
 else if (command === "userns") enterUserNamespace(Number(socket), mode === "seal", trace === "trace");
 else {
-  const starting = beginAtOnce(process.argv);
+  const words = process.argv.slice(2);
+  const starting = beginAtOnce(words.slice(commandAt(words)));
   // main() reports its own errors: what is left is a host without the memory or the stack to load it (scripts/guard.ts)
   import("./cli/index.ts").then(({ main }) => main(starting)).catch(() => process.abort());
 }

@@ -6,7 +6,8 @@ import { UsageError } from "../errors.ts";
 /** A flag, in the shape of a citty argument definition, so that the one table also renders `--help`. */
 export interface Flag {
   type: "boolean" | "string";
-  alias?: string;
+  /** letters that stand for it */
+  alias?: string | readonly string[];
   description: string;
   /** what the value is, for the help text */
   valueHint?: string;
@@ -72,7 +73,7 @@ function parseLong(word: string, flags: Flags, put: Put, next: Next): void {
 function parseShort(word: string, flags: Flags, put: Put, next: Next): void {
   for (let at = 1; at < word.length; at++) {
     const letter = word[at]!;
-    const name = Object.keys(flags).find((key) => flags[key]!.alias === letter);
+    const name = Object.keys(flags).find((key) => flags[key]!.alias?.includes(letter));
     if (name === undefined) throw unknownFlag(`-${letter}`, flags);
     if (flags[name]!.type === "boolean") {
       put(name, "true");

@@ -4,20 +4,33 @@
 import { NoRootfsError, RunError, SpecError, UsageError } from "../errors.ts";
 import { SysError } from "../sys/errno.ts";
 import { adviceFor } from "./advice.ts";
+import type { Log } from "./globals.ts";
 import { hintFor } from "./hints.ts";
 import { note, print, visible } from "./report.ts";
 import { rootfsAdvice } from "./rootfs-advice.ts";
 
-/** Prints an error of `minibox COMMAND` and what to do about it; returns the exit code that the table in the README gives it. */
-export function report(error: unknown, command: string | undefined): number {
-  const message = error instanceof Error ? error.message : String(error);
+/**
+ * Prints an error of `minibox COMMAND` and what to do about it, and puts it into the log; returns the exit code that
+ * the table in the README gives it.
+ */
+export function report(error: unknown, command: string | undefined, log: Log | undefined): number {
   const { meant, hint } = linesFor(error);
-  note(meant === undefined ? message : `${message}, did you mean ${meant}?`);
+  const told = error instanceof Error ? error.message : String(error);
+  const message = meant === undefined ? told : `${told}, did you mean ${meant}?`;
+  note(message);
+  if (log) print(log.fd, logLine(message, log.format));
   if (hint !== undefined) print(2, `  ${visible(hint)}\n`);
   if (error instanceof UsageError) print(2, `  see minibox ${command ? `${command} ` : ""}--help\n`);
   const expected = [UsageError, RunError, SpecError, SysError].some((type) => error instanceof type);
   if (!expected) print(2, "  this is a fault of minibox itself, please report it\n");
   return error instanceof RunError ? error.status : 125;
+}
+
+/** Of one line, for those who parse the file: engines take the last line, or all of it, for one JSON object. */
+function logLine(msg: string, format: Log["format"]): string {
+  const entry = { level: "error", msg, time: new Date().toISOString() };
+  if (format === "json") return `${JSON.stringify(entry)}\n`;
+  return `time="${entry.time}" level=${entry.level} msg=${JSON.stringify(msg)}\n`;
 }
 
 function linesFor(error: unknown): { meant?: string | undefined; hint?: string | undefined } {

@@ -4,6 +4,7 @@ import { type ArgsDef, defineCommand, renderUsage } from "citty";
 import { version as packageVersion } from "../../package.json";
 import { UsageError } from "../errors.ts";
 import { isTerminal } from "../sys/terminal.ts";
+import { GLOBAL_FLAGS } from "./global-flags.ts";
 import { print } from "./report.ts";
 import { RUN_FLAGS } from "./run-flags.ts";
 
@@ -22,6 +23,7 @@ const runDefinition = defineCommand({
 
 const mainDefinition = defineCommand({
   meta: { name: "minibox", version: packageVersion, description: "A container runtime that is one file" },
+  args: GLOBAL_FLAGS as unknown as ArgsDef,
   subCommands: {
     run: runDefinition,
     help: { meta: { name: "help", description: "Show this, or the help of a command" } },

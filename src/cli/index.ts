@@ -3,7 +3,10 @@
 import { abandon, type Starting } from "../container/begin.ts";
 import { UsageError } from "../errors.ts";
 import { exit } from "../sys/process.ts";
+import { parseFlags } from "./argv.ts";
 import { callerWords } from "./caller.ts";
+import { commandAt, GLOBAL_FLAGS } from "./global-flags.ts";
+import { applyGlobals, type Globals, type Log, openLog, refuseSystemdCgroup } from "./globals.ts";
 import { note } from "./report.ts";
 import { runCommand } from "./run.ts";
 
@@ -15,10 +18,11 @@ const COMMANDS = ["run", "help", "version"] as const;
  */
 export function main(starting: Starting | undefined): Promise<void> | undefined {
   let command: string | undefined;
+  let log: Log | undefined;
   const fail = async (error: unknown): Promise<void> => {
     if (starting) abandon(starting); // buried already where the run got that far
     const { report } = await import("./failure.ts");
-    exit(report(error, command === "run" ? command : undefined));
+    exit(report(error, command === "run" ? command : undefined, log));
   };
   // whatever keeps the words from being found, the person gets the error itself
   const failSafely = (error: unknown): Promise<void> =>
@@ -28,8 +32,12 @@ export function main(starting: Starting | undefined): Promise<void> | undefined 
     });
   try {
     const line = callerWords();
-    command = line[0];
-    const status = dispatch(line, starting);
+    const at = commandAt(line);
+    const globals = parseFlags(line.slice(0, at), GLOBAL_FLAGS).given;
+    log = openLog(globals);
+    applyGlobals(globals);
+    command = line[at];
+    const status = dispatch(globals, command, line.slice(at + 1), starting);
     return typeof status === "number" ? exit(status) : status.then(exit, failSafely);
   } catch (error) {
     return failSafely(error);
@@ -37,29 +45,21 @@ export function main(starting: Starting | undefined): Promise<void> | undefined 
 }
 
 /** The exit code; a promise of it only where something had to be loaded first. */
-function dispatch(line: string[], starting: Starting | undefined): number | Promise<number> {
-  const command = line[0];
-  const words = line.slice(1);
-  switch (command) {
-    case "run":
-      return runCommand(words, starting);
-    case undefined:
-    case "help":
-    case "--help":
-    case "-h":
-      return import("./help.ts").then(({ mainHelp }) => mainHelp(words));
-    case "version":
-    case "--version":
-    case "-V":
-    case "-v":
-      return import("./help.ts").then(({ version }) => version());
-    default:
-      throw command.startsWith("-")
-        ? new UsageError(`unknown flag ${command}`, {
-            kind: "flag",
-            word: command,
-            known: ["--help", "--version"],
-          })
-        : new UsageError(`unknown command "${command}"`, { kind: "command", word: command, known: COMMANDS });
+function dispatch(
+  globals: Globals,
+  command: string | undefined,
+  words: string[],
+  starting: Starting | undefined,
+): number | Promise<number> {
+  if (globals.has("version")) return import("./help.ts").then(({ version }) => version());
+  if (globals.has("help") || command === undefined || command === "help") {
+    const about = command === "help" ? words : [command ?? "", ...words].filter(Boolean);
+    return import("./help.ts").then(({ mainHelp }) => mainHelp(about));
   }
+  if (command === "run") {
+    refuseSystemdCgroup(globals);
+    return runCommand(words, starting);
+  }
+  if (command === "version") return import("./help.ts").then(({ version }) => version());
+  throw new UsageError(`unknown command "${command}"`, { kind: "command", word: command, known: COMMANDS });
 }

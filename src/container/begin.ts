@@ -36,15 +36,15 @@ export function beginUserNamespace(trace: boolean): Starting {
   return { child: spawnUserNamespace(trace), signals };
 }
 
-/** Words with which a run starts otherwise, or not at all. */
+/** Flags of `run` that need another first process than begin() spawns, or none. */
 const NOT_AT_ONCE = ["--trace", "--help", "-h", "--userns", "--uidmap", "--gidmap"];
 
 /**
- * Begins a run that most likely is one, by a glance at the process's words; undefined where the command line shall
- * decide, also after a failure: the second try says why.
+ * Begins a container if the words, from the command on, look like a run that will need one; they are not parsed yet.
+ * Undefined where they do not, and after a failure: the run tries again by itself, and then the error is told.
  */
 export function beginAtOnce(words: readonly string[]): Starting | undefined {
-  if (words[2] !== "run" || words.length < 5) return undefined;
+  if (words[0] !== "run" || words.length < 3) return undefined;
   for (const word of words) for (const other of NOT_AT_ONCE) if (word.startsWith(other)) return undefined;
   try {
     // an ordinary user has no other container

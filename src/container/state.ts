@@ -46,8 +46,16 @@ export interface StateDirectory {
   lock: number;
 }
 
-/** /run/minibox for root; an ordinary user's own runtime directory. */
+let chosenRoot: string | undefined;
+
+/** Keeps all states in this directory instead, an absolute path without a slash at its end. */
+export function useStateRoot(path: string): void {
+  chosenRoot = path;
+}
+
+/** The directory of all states: the chosen one, else /run/minibox for root, or in a user's own runtime directory. */
 export function stateRoot(): string {
+  if (chosenRoot !== undefined) return chosenRoot;
   const uid = geteuid();
   return uid === 0 ? "/run/minibox" : ownRoot(uid, uid);
 }
@@ -64,7 +72,7 @@ function openRoot(): { path: string; fd: number } {
   const path = stateRoot();
   const fd = openOrMake(path);
   if (fd >= 0) return checkOwner(path, fd);
-  if (geteuid() !== 0 || (fd !== -EACCES && fd !== -EROFS && fd !== -ENOENT))
+  if (chosenRoot !== undefined || geteuid() !== 0 || (fd !== -EACCES && fd !== -EROFS && fd !== -ENOENT))
     throw new SysError("openat", [path], -fd, `open the state directory ${path}`);
   // root of a user namespace, to whom the host's /run is closed
   const [, outside] = readFile("/proc/self/uid_map").trim().split(/\s+/);
@@ -79,17 +87,26 @@ function openOrMake(path: string): number {
   const flags = O.O_DIRECTORY | O.O_NOFOLLOW | O.O_CLOEXEC;
   const fd = attempt("openat", AT_FDCWD, path, flags, 0);
   if (fd !== -ENOENT) return fd;
-  const above = path.slice(0, path.lastIndexOf("/"));
-  if (tryStat(above) === undefined) attempt("mkdirat", AT_FDCWD, above, 0o755);
+  makeAbove(path);
   const made = attempt("mkdirat", AT_FDCWD, path, 0o700);
   return made < 0 && made !== -EEXIST ? made : attempt("openat", AT_FDCWD, path, flags, 0);
+}
+
+/** Makes the directories that lead to a path, as far as they are missing. */
+function makeAbove(path: string): void {
+  const above = path.slice(0, path.lastIndexOf("/"));
+  if (above === "" || tryStat(above) !== undefined) return;
+  makeAbove(above);
+  attempt("mkdirat", AT_FDCWD, above, 0o755);
 }
 
 function checkOwner(path: string, fd: number): { path: string; fd: number } {
   const { uid, mode } = statx(fd);
   if (uid === geteuid() && (mode & 0o022) === 0) return { path, fd };
   close(fd);
-  throw new RunError(`${path} belongs to somebody else or is writable for others: remove it`);
+  throw new RunError(
+    `${path} belongs to somebody else or is writable for others: remove it, or use another (--root)`,
+  );
 }
 
 /** Makes a container's state directory and locks it. @throws RunError when the name is in use */
@@ -150,13 +167,17 @@ export function prune(): void {
   withFd(root.fd, (fd) => {
     for (const name of listDirectory(fd)) {
       const path = `${root.path}/${name}`;
-      if (isAlive(path)) continue;
+      if (isForeign(path) || isAlive(path)) continue;
       call("flock", fd, LOCK_EX);
       removeDead(path);
       call("flock", fd, LOCK_UN);
     }
   });
 }
+
+/** A directory that the caller chose may hold more than states. */
+const isForeign = (path: string): boolean =>
+  chosenRoot !== undefined && !["state.json", "made"].some((name) => tryStat(`${path}/${name}`, false));
 
 const openState = (path: string): number =>
   attempt("openat", AT_FDCWD, `${path}/state.json`, O.O_RDWR | O.O_CLOEXEC | O.O_NOFOLLOW, 0);

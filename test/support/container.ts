@@ -23,8 +23,12 @@ export interface Running {
 }
 
 /** Starts `minibox run WORDS…` behind the words of a wrapper, if there is one. */
-export function start(words: readonly string[], wrapper: readonly string[] = []): Running {
-  const child = Bun.spawn([...wrapper, MINIBOX, "run", ...words], {
+export const start = (words: readonly string[], wrapper: readonly string[] = []): Running =>
+  startMinibox(["run", ...words], wrapper);
+
+/** Starts `minibox WORDS…`, in the background of the test. */
+export function startMinibox(words: readonly string[], wrapper: readonly string[] = []): Running {
+  const child = Bun.spawn([...wrapper, MINIBOX, ...words], {
     stdin: "pipe",
     stdout: "pipe",
     stderr: "pipe",

@@ -92,6 +92,7 @@ test("the walk sees the sources", () => {
   expect(modules.get("main.ts")?.ours.sort()).toEqual([
     "child/index.ts",
     "child/userns.ts",
+    "cli/global-flags.ts",
     "container/begin.ts",
   ]);
   expect(modules.get("child/index.ts")?.types).toContain("sync.ts");
