@@ -4,26 +4,47 @@
 import { NoRootfsError, RunError, SpecError, UsageError } from "../errors.ts";
 import { SysError } from "../sys/errno.ts";
 import { adviceFor } from "./advice.ts";
+import { type Parsed, parseFlags } from "./argv.ts";
+import { inFlags, nameOfField } from "./field-flags.ts";
 import type { Log } from "./globals.ts";
 import { hintFor } from "./hints.ts";
 import { note, print, visible } from "./report.ts";
 import { rootfsAdvice } from "./rootfs-advice.ts";
+import { RUN_FLAGS } from "./run-flags.ts";
 
 /**
- * Prints an error of `minibox COMMAND` and what to do about it, and puts it into the log; returns the exit code that
- * the table in the README gives it.
+ * Prints an error of `minibox COMMAND WORDS…` and what to do about it, and puts it into the log; returns the exit code
+ * that the table in the README gives it.
  */
-export function report(error: unknown, command: string | undefined, log: Log | undefined): number {
-  const { meant, hint } = linesFor(error);
+export function report(error: unknown, command: string | undefined, words: string[], log?: Log): number {
   const told = error instanceof Error ? error.message : String(error);
-  const message = meant === undefined ? told : `${told}, did you mean ${meant}?`;
+  const flags = command === "run" ? typedFlags(words) : undefined;
+  const { meant, hint } = linesFor(error);
+  const named = flags ? nameFlag(error, told, flags) : told;
+  const message = meant === undefined ? named : `${named}, did you mean ${meant}?`;
   note(message);
   if (log) print(log.fd, logLine(message, log.format));
-  if (hint !== undefined) print(2, `  ${visible(hint)}\n`);
-  if (error instanceof UsageError) print(2, `  see minibox ${command ? `${command} ` : ""}--help\n`);
+  if (hint !== undefined) print(2, `  ${visible(flags ? inFlags(hint, flags) : hint)}\n`);
+  if (error instanceof UsageError || (error instanceof SpecError && flags))
+    print(2, `  see minibox ${command ? `${command} ` : ""}--help\n`);
   const expected = [UsageError, RunError, SpecError, SysError].some((type) => error instanceof type);
   if (!expected) print(2, "  this is a fault of minibox itself, please report it\n");
   return error instanceof RunError ? error.status : 125;
+}
+
+/** undefined where the words cannot even be cut: that is the error itself. */
+function typedFlags(words: string[]): Parsed["given"] | undefined {
+  try {
+    return parseFlags(words, RUN_FLAGS).given;
+  } catch {
+    return undefined;
+  }
+}
+
+/** The message with the flag in place of the field, if it begins with one. */
+function nameFlag(error: unknown, message: string, flags: Parsed["given"]): string {
+  const field = error instanceof RunError || error instanceof SpecError ? error.field : undefined;
+  return field === undefined ? message : `${nameOfField(field, flags)}${message.slice(field.length)}`;
 }
 
 /** Of one line, for those who parse the file: engines take the last line, or all of it, for one JSON object. */

@@ -18,11 +18,12 @@ const COMMANDS = ["run", "help", "version"] as const;
  */
 export function main(starting: Starting | undefined): Promise<void> | undefined {
   let command: string | undefined;
+  let words: string[] = [];
   let log: Log | undefined;
   const fail = async (error: unknown): Promise<void> => {
     if (starting) abandon(starting); // buried already where the run got that far
     const { report } = await import("./failure.ts");
-    exit(report(error, command === "run" ? command : undefined, log));
+    exit(report(error, command === "run" ? command : undefined, words, log));
   };
   // whatever keeps the words from being found, the person gets the error itself
   const failSafely = (error: unknown): Promise<void> =>
@@ -37,7 +38,8 @@ export function main(starting: Starting | undefined): Promise<void> | undefined 
     log = openLog(globals);
     applyGlobals(globals);
     command = line[at];
-    const status = dispatch(globals, command, line.slice(at + 1), starting);
+    words = line.slice(at + 1);
+    const status = dispatch(globals, command, words, starting);
     return typeof status === "number" ? exit(status) : status.then(exit, failSafely);
   } catch (error) {
     return failSafely(error);
