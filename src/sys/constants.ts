@@ -259,6 +259,10 @@ export const IOCTL = {
   SIOCSIFFLAGS: 0x8914,
 } as const;
 
+/** asm-generic/mman-common.h: madvise(2) */
+export const MADV_DONTNEED = 4;
+export const MADV_DONTDUMP = 16;
+
 /** poll(2) */
 export const POLLIN = 1;
 export const POLLOUT = 4;

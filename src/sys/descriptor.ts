@@ -1,5 +1,6 @@
 // Owns descriptors themselves, whatever they are of: their flags, numbers and copies, and files that are memory alone.
 
+import { F_GETFL, F_SETFL, O } from "./constants.ts";
 import { attempt, call } from "./libc.ts";
 
 /** int fcntl(int fd, int op, int arg). @throws SysError */
@@ -9,6 +10,9 @@ export const fcntl = (fd: number, operation: number, argument = 0): number =>
 /** fcntl(2): its result, or -errno. */
 export const tryFcntl = (fd: number, operation: number, argument = 0): number =>
   attempt("fcntl", fd, operation, argument);
+
+/** From now on reads and writes of this open file fail with EAGAIN where they would wait. @throws SysError */
+export const setNonblocking = (fd: number): number => fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O.O_NONBLOCK);
 
 /** int dup3(int oldfd, int newfd, int flags). @throws SysError */
 export const dup3 = (from: number, to: number, flags: number): number => call("dup3", from, to, flags);

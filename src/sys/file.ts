@@ -73,6 +73,9 @@ export const read = (fd: number, buffer: Uint8Array): number => call("read", fd,
 /** read(2): the number of bytes, or -errno. */
 export const tryRead = (fd: number, buffer: Uint8Array): number => attempt("read", fd, buffer, buffer.length);
 
+/** off_t lseek(int fd, off_t offset, SEEK_SET): the offset, or -errno. */
+export const trySeek = (fd: number, offset: number): number => attempt("lseek", fd, offset, 0);
+
 /** The length of data in bytes, of text in UTF-8. */
 const lengthOf = (data: Uint8Array | string): number =>
   typeof data === "string" ? encode(data).length : data.length;
@@ -222,13 +225,13 @@ export function tryStat(path: string, follow = true, sync = true): Stat | undefi
     : parseStatx();
 }
 
-/** Names in a directory, without . and .. (getdents64(2)). @throws SysError */
-export function listDirectory(fd: number): string[] {
+/** Names in a directory, without . and ..; from `most` on no more are asked for (getdents64(2)). @throws SysError */
+export function listDirectory(fd: number, most = Number.POSITIVE_INFINITY): string[] {
   const names: string[] = [];
   const buffer = new Uint8Array(32768);
-  for (;;) {
+  while (names.length < most) {
     const n = call("getdents64", fd, buffer, buffer.length);
-    if (n === 0) return names;
+    if (n === 0) break;
     // struct linux_dirent64 { u64 ino; s64 off; u16 reclen; u8 type; char name[]; }
     for (let at = 0; at < n; at += buffer[at + 16]! | (buffer[at + 17]! << 8)) {
       const end = buffer.indexOf(0, at + 19);
@@ -236,18 +239,25 @@ export function listDirectory(fd: number): string[] {
       if (name !== "." && name !== "..") names.push(name);
     }
   }
+  return names;
 }
 
-/** The text of a symlink. @throws SysError */
-export function readlink(path: string): string {
+/** ssize_t readlink(const char *path, …): the text of a symlink. @throws SysError */
+export const readlink = (path: string): string => readlinkat(AT_FDCWD, path);
+
+/**
+ * ssize_t readlinkat(int dirfd, const char *path, char *buf, size_t size): the text of a symlink, which "" says is the
+ * one that `dirfd` is open on (O_PATH|O_NOFOLLOW). @throws SysError
+ */
+export function readlinkat(dirfd: number, path: string): string {
   const bytes = new Uint8Array(4096);
-  return decode(bytes.subarray(0, call("readlinkat", AT_FDCWD, path, bytes, bytes.length)));
+  return decode(bytes.subarray(0, call("readlinkat", dirfd, path, bytes, bytes.length)));
 }
 
-/** The text of a symlink in a directory; -errno on failure, EINVAL for what is none. */
-export function tryReadlinkat(dirfd: number, name: string): string | number {
+/** readlinkat(2): the text of a symlink, or -errno; EINVAL for what is none. */
+export function tryReadlinkat(dirfd: number, path: string): string | number {
   const bytes = new Uint8Array(4096);
-  const length = attempt("readlinkat", dirfd, name, bytes, bytes.length);
+  const length = attempt("readlinkat", dirfd, path, bytes, bytes.length);
   return length < 0 ? length : decode(bytes.subarray(0, length));
 }
 

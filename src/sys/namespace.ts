@@ -1,29 +1,33 @@
 // Owns namespaces: unshare(2), setns(2), and what is set up right inside a new one.
 
 import { cstring, encode } from "./bytes.ts";
-import { AF_INET, AT_FDCWD, CLONE, IOCTL, O, SOCK_CLOEXEC, SOCK_DGRAM } from "./constants.ts";
-import { close } from "./file.ts";
+import { AF_INET, CLONE, IOCTL, O, SOCK_CLOEXEC, SOCK_DGRAM } from "./constants.ts";
+import { close, tryOpen, tryWrite } from "./file.ts";
 import { attempt, call } from "./libc.ts";
+import { socket } from "./socket.ts";
 
-/** unshare(2). @throws SysError */
+/** int unshare(int flags). @throws SysError */
 export const unshare = (flags: number): number => call("unshare", flags);
 
-/** setns(2). @throws SysError */
+/** int setns(int fd, int nstype). @throws SysError */
 export const setns = (fd: number, type: number): number => call("setns", fd, type);
 
-/** sethostname(2). @throws SysError */
+/** setns(2): 0, or -errno. */
+export const trySetns = (fd: number, type: number): number => attempt("setns", fd, type);
+
+/** int sethostname(const char *name, size_t length). @throws SysError */
 export function sethostname(name: string): void {
   call("sethostname", name, encode(name).length);
 }
 
-/** setdomainname(2). @throws SysError */
+/** int setdomainname(const char *name, size_t length). @throws SysError */
 export function setdomainname(name: string): void {
   call("setdomainname", name, encode(name).length);
 }
 
 /** Brings the loopback interface up in this network namespace (netdevice(7)). @throws SysError */
 export function loopbackUp(): void {
-  const fd = call("socket", AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  const fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC);
   try {
     // struct ifreq: 16 bytes of name, then short ifr_flags
     const ifreq = new Uint8Array(40);
@@ -46,9 +50,9 @@ export function openToAllUsers(lastGroup: number): void {
 }
 
 function trySysctl(name: string, value: string): void {
-  const fd = attempt("openat", AT_FDCWD, `/proc/sys/net/ipv4/${name}`, O.O_WRONLY | O.O_CLOEXEC, 0);
+  const fd = tryOpen(`/proc/sys/net/ipv4/${name}`, O.O_WRONLY);
   if (fd < 0) return;
-  attempt("write", fd, value, value.length);
+  tryWrite(fd, value);
   close(fd);
 }
 

@@ -1,7 +1,7 @@
 // Owns processes, signals and identity: the calls of signal(7), credentials(7), prctl(2), wait4(2), execve(2).
 
 import { cstring, putLong } from "./bytes.ts";
-import { PR, SIG_SETMASK, SIG_UNBLOCK, SIGNALS, WNOHANG } from "./constants.ts";
+import { PR, SIG_BLOCK, SIG_SETMASK, SIG_UNBLOCK, SIGNALS, WNOHANG } from "./constants.ts";
 import { EINTR, ESRCH } from "./errno.ts";
 import { tryReadFile } from "./file.ts";
 import {
@@ -147,9 +147,23 @@ export const setSignalMask = (set: Uint8Array): number => call("rt_sigprocmask",
 export const unblockSignals = (signals: readonly number[]): number =>
   call("rt_sigprocmask", SIG_UNBLOCK, signalSet(signals), null, 8);
 
-/** Puts a signal's disposition back to the default (rt_sigaction(2) with a zeroed struct). */
-export const defaultSignal = (signal: number): number =>
-  attempt("rt_sigaction", signal, new Uint8Array(32), null, 8);
+/** Puts signals into this thread's mask. @throws SysError */
+export const blockSignals = (signals: readonly number[]): number =>
+  call("rt_sigprocmask", SIG_BLOCK, signalSet(signals), null, 8);
+
+/** What a signal does: the kernel's struct sigaction as bytes, to be given back whole (sigaction(2)). */
+export function signalAction(signal: number): Uint8Array {
+  const action = new Uint8Array(32);
+  attempt("rt_sigaction", signal, null, action, 8);
+  return action;
+}
+
+/** int sigaction(int signal, const struct sigaction *action, NULL): 0, or -errno. */
+export const setSignalAction = (signal: number, action: Uint8Array): number =>
+  attempt("rt_sigaction", signal, action, null, 8);
+
+/** Puts a signal's disposition back to the default: that is a struct sigaction of zeros. */
+export const defaultSignal = (signal: number): number => setSignalAction(signal, new Uint8Array(32));
 
 /** kill(2). Returns -errno on failure. */
 export const kill = (pid: number, signal: number): number => attempt("kill", pid, signal);
@@ -195,6 +209,14 @@ export const tryPidfdSendSignal = (pidfd: number, signal: number): number =>
 /** pid_t setsid(void): this process leads a new session, which has no terminal yet. @throws SysError */
 export const setsid = (): number => call("setsid");
 
+/** int personality(unsigned long persona): the one before, or -errno. 0 is that of a plain Linux program. */
+export const tryPersonality = (persona: number): number => attempt("personality", persona);
+
+const KEYCTL_JOIN_SESSION_KEYRING = 1;
+
+/** long keyctl(KEYCTL_JOIN_SESSION_KEYRING, NULL), a new keyring without a name: its serial number, or -errno. */
+export const tryJoinSessionKeyring = (): number => attempt("keyctl", KEYCTL_JOIN_SESSION_KEYRING, null);
+
 /** int prctl(PR_SET_NAME, const char *name): what ps(1) and /proc/PID/comm show. @throws SysError */
 export const setName = (name: string): number => call("prctl", PR.PR_SET_NAME, name);
 
@@ -220,6 +242,10 @@ export function setRlimit(resource: number, soft: bigint, hard: bigint): void {
   const limits = new BigUint64Array([soft, hard]);
   call("prlimit64", 0, resource, new Uint8Array(limits.buffer), null);
 }
+
+/** int madvise(void *start, size_t length, int advice), of memory by its address: 0, or -errno. */
+export const tryMadvise = (start: number, length: number, advice: number): number =>
+  attempt("madvise", start, length, advice);
 
 /** Sets real, effective and saved ids and the supplementary groups, groups first while we may. @throws SysError */
 export function setIdentity(uid: number, gid: number, groups: readonly number[] | undefined): void {

@@ -3,6 +3,7 @@
 import { tryReadFile } from "./file.ts";
 import { attempt, call } from "./libc.ts";
 import { fdPath } from "./mount.ts";
+import { tryGetxattr } from "./xattr.ts";
 
 /** linux/statfs.h: bits of f_flags */
 export const ST_RDONLY = 1;
@@ -42,4 +43,4 @@ export function mountId(fd: number): string | undefined {
 
 /** True for a file that was given capabilities (setcap(8)). */
 export const hasFileCapabilities = (fd: number): boolean =>
-  attempt("getxattr", fdPath(fd), "security.capability", null, 0) > 0;
+  tryGetxattr(fdPath(fd), "security.capability", new Uint8Array(0)) > 0;

@@ -1,7 +1,7 @@
 // Owns terminals: termios, window size, pseudo-terminals (ioctl_tty(2), pts(4)).
 
-import { AT_FDCWD, IOCTL, O, SIGNALS } from "./constants.ts";
-import { openat } from "./file.ts";
+import { IOCTL, O, SIGNALS } from "./constants.ts";
+import { openat, tryOpen } from "./file.ts";
 import { attempt, call } from "./libc.ts";
 
 /** The kernel's struct termios as bytes: saved and restored whole. */
@@ -99,8 +99,7 @@ export function foregroundGroup(fd: number): number {
  * which other processes have as well). The descriptor itself where that may not be.
  */
 export function reopenTerminal(fd: number): number {
-  const flags = O.O_RDWR | O.O_NOCTTY | O.O_NONBLOCK | O.O_CLOEXEC;
-  const again = attempt("openat", AT_FDCWD, `/proc/self/fd/${fd}`, flags, 0);
+  const again = tryOpen(`/proc/self/fd/${fd}`, O.O_RDWR | O.O_NOCTTY | O.O_NONBLOCK);
   return again < 0 ? fd : again;
 }
 
@@ -109,6 +108,16 @@ export function copyWindowSize(from: number, to: number): void {
   const size = new Uint8Array(8);
   if (attempt("ioctl", from, IOCTL.TIOCGWINSZ, size) >= 0) attempt("ioctl", to, IOCTL.TIOCSWINSZ, size);
 }
+
+/** Gives a terminal a size in characters (TIOCSWINSZ). @throws SysError */
+export function setWindowSize(fd: number, { height, width }: WindowSize): void {
+  const size = new Uint16Array([height, width, 0, 0]); // struct winsize
+  call("ioctl", fd, IOCTL.TIOCSWINSZ, new Uint8Array(size.buffer));
+}
+
+/** Sends a signal to the foreground process group of a pty, given its master (TIOCSIG). 0, or -errno. */
+export const trySignalForeground = (master: number, signal: number): number =>
+  attempt("ioctl", master, IOCTL.TIOCSIG, signal);
 
 /** Opens a new pseudo-terminal of a devpts instance, given its open directory. @throws SysError */
 export function openPty(devpts: number): { master: number; slave: number; number: number } {
@@ -128,8 +137,14 @@ export const openPeer = (master: number): number =>
 /** Makes a terminal the controlling one of this session leader. @throws SysError */
 export const setControllingTerminal = (fd: number): number => call("ioctl", fd, IOCTL.TIOCSCTTY, 0);
 
-/** Rows and columns of a terminal; undefined for what is none, or has no size. */
-export function windowSize(fd: number): { height: number; width: number } | undefined {
+/** Rows and columns of a terminal. */
+export interface WindowSize {
+  height: number;
+  width: number;
+}
+
+/** The size of a terminal; undefined for what is none, or has no size. */
+export function windowSize(fd: number): WindowSize | undefined {
   const size = new Uint16Array(4); // struct winsize
   if (attempt("ioctl", fd, IOCTL.TIOCGWINSZ, new Uint8Array(size.buffer)) < 0 || size[0] === 0)
     return undefined;
