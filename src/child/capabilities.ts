@@ -25,11 +25,10 @@ const MOST = 64;
  * be given is refused; what is only usual is gone without, with a word about it. @throws SysError, Refusal
  */
 export function limitBounding(
-  process: Process,
+  { capabilities: sets, user }: Process,
   required: readonly string[],
   warn: (message: string) => void,
 ): void {
-  const sets = process.capabilities;
   if (!sets) return;
   step("limit the capabilities", "root inside is root over less: what is dropped here cannot be got back");
   const wanted = capabilityMask(sets.permitted);
@@ -40,7 +39,7 @@ export function limitBounding(
   for (let number = 0; number < MOST; number++)
     if (!hasCapability(bounding, number) && !dropFromBoundingSet(number)) break;
   // only ambient ones outlive execve for another user than root; without, the change of user shall take them all
-  if (process.user.uid !== 0 && sets.ambient?.length) keepCapabilities(true);
+  if (user.uid !== 0 && sets.ambient?.length) keepCapabilities(true);
 }
 
 function tellLacking(
@@ -64,8 +63,7 @@ function tellLacking(
 }
 
 /** Sets what is left to the command, after the change of user. @throws SysError */
-export function limitCapabilities(process: Process): void {
-  const sets = process.capabilities;
+export function limitCapabilities({ capabilities: sets }: Process): void {
   if (!sets) return;
   const ambient = sets.ambient ?? [];
   const had = permittedCapabilities();

@@ -3,9 +3,10 @@
 
 import type { CgroupView, ChildRequest, Descriptors } from "../sync.ts";
 import { AT, O } from "../sys/constants.ts";
-import { close, open } from "../sys/file.ts";
-import { attempt, call, step } from "../sys/libc.ts";
-import { fdPath, mountDetached, moveMount, setMountAttributes } from "../sys/mount.ts";
+import { mkdirat, trySymlinkat, tryUnlinkat } from "../sys/directory.ts";
+import { close, open, tryWrite, write } from "../sys/file.ts";
+import { step } from "../sys/libc.ts";
+import { fdPath, mountDetached, moveMount, setMountAttributes, tryMount } from "../sys/mount.ts";
 
 /**
  * Writes "0", which means oneself, into each file, opened already or not (cgroups(7)). Where no limit was asked for, a
@@ -16,8 +17,8 @@ export function joinCgroup({ cgroupFiles, requiredCgroups }: ChildRequest, descr
   step("join the cgroup", "from here on the limits hold, for whatever this process becomes or starts");
   for (let i = 0; i < cgroupFiles.length; i++) {
     const file = descriptors.get(`cgroup ${i}`) ?? open(cgroupFiles[i]!, O.O_WRONLY);
-    if (i < requiredCgroups) call("write", file, "0", 1);
-    else attempt("write", file, "0", 1);
+    if (i < requiredCgroups) write(file, "0");
+    else tryWrite(file, "0");
     close(file);
   }
 }
@@ -36,11 +37,11 @@ export function mountHierarchies(
   const top = mountDetached("tmpfs", [["source", "tmpfs"], ["mode", "755"], ...context], 0);
   moveMount(top, place);
   for (const [name, options] of hierarchies) {
-    call("mkdirat", top, name, 0o755);
+    mkdirat(top, name, 0o755);
     const type = options === null ? "cgroup2" : "cgroup";
-    const mounted = attempt("mount", "cgroup", `${fdPath(top)}/${name}`, type, 0, options);
-    if (mounted < 0) attempt("unlinkat", top, name, AT.AT_REMOVEDIR);
-    else if (name.includes(",")) for (const part of name.split(",")) attempt("symlinkat", name, top, part);
+    const mounted = tryMount("cgroup", `${fdPath(top)}/${name}`, type, 0, options);
+    if (mounted < 0) tryUnlinkat(top, name, AT.AT_REMOVEDIR);
+    else if (name.includes(",")) for (const part of name.split(",")) trySymlinkat(name, top, part);
   }
   // read-only at last, all at once: nobody is inside yet who could have written before
   setMountAttributes(top, { set: attrSet, clear: attrClear, recursive: true });

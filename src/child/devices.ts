@@ -2,10 +2,12 @@
 
 import type { Device, Mount, Spec } from "../spec/types.ts";
 import type { ChildRequest } from "../sync.ts";
+import { fchmodat, fchownat } from "../sys/access.ts";
 import { AT, AT_FDCWD, MOUNT_ATTR, O, RESOLVE, S_IFBLK, S_IFCHR, S_IFIFO } from "../sys/constants.ts";
+import { tryMkdirat, tryMknodat, trySymlinkat } from "../sys/directory.ts";
 import { EEXIST, EPERM, SysError } from "../sys/errno.ts";
 import { close, openat, openInRoot, withFd } from "../sys/file.ts";
-import { attempt, call, step } from "../sys/libc.ts";
+import { step } from "../sys/libc.ts";
 import { moveMount, openTree, setMountAttributes } from "../sys/mount.ts";
 import { openDestination } from "./mount-points.ts";
 import { hasUserNamespace } from "./namespaces.ts";
@@ -61,11 +63,11 @@ function names(devices: readonly Device[], path: string): boolean {
 function makeMountPoint(dev: number, { destination, type, options }: Mount): void {
   const isBind = type === "bind" || options?.includes("bind") || options?.includes("rbind");
   const name = destination.startsWith("/dev/") ? destination.slice("/dev/".length) : "";
-  if (name !== "" && !isBind && !name.includes("/")) attempt("mkdirat", dev, name, 0o755);
+  if (name !== "" && !isBind && !name.includes("/")) tryMkdirat(dev, name, 0o755);
 }
 
 function link(dev: number, name: string, target: string): void {
-  const result = attempt("symlinkat", target, dev, name);
+  const result = trySymlinkat(target, dev, name);
   if (result < 0 && result !== -EEXIST)
     throw new SysError("symlinkat", [target, name], -result, `link /dev/${name}`);
 }
@@ -109,16 +111,16 @@ function createDevice(root: number, dev: number | undefined, device: Device): vo
   const directory = dev ?? openDestination(root, device.path.slice(0, slash) || "/", "directory", false);
   try {
     const number = deviceNumber(device.major ?? 0, device.minor ?? 0);
-    const result = attempt("mknodat", directory, name, TYPES[device.type] | 0o600, number);
+    const result = tryMknodat(directory, name, TYPES[device.type] | 0o600, number);
     if (result === -EPERM) {
       bindFromHost(directory, name, device.path);
       return;
     }
     if (result < 0) throw new SysError("mknodat", [device.path], -result, `create ${device.path}`);
     // after the fact, since the umask cuts mknod's mode
-    call("fchmodat", directory, name, device.fileMode ?? 0o666);
+    fchmodat(directory, name, device.fileMode ?? 0o666);
     if (device.uid || device.gid)
-      call("fchownat", directory, name, device.uid ?? 0, device.gid ?? 0, AT.AT_SYMLINK_NOFOLLOW);
+      fchownat(directory, name, device.uid ?? 0, device.gid ?? 0, AT.AT_SYMLINK_NOFOLLOW);
   } finally {
     if (dev === undefined) close(directory);
   }

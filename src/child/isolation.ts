@@ -3,21 +3,21 @@
 
 import type { ChildRequest, Labels } from "../sync.ts";
 import { EACCES, ENOSYS, EPERM, isErrno, SysError } from "../sys/errno.ts";
-import { attempt, step } from "../sys/libc.ts";
+import { step } from "../sys/libc.ts";
+import { tryJoinSessionKeyring, tryPersonality } from "../sys/process.ts";
 import { readProc, writeProc } from "./paths.ts";
 
 /** The caller's session keyring would let the container use the host's keys (keyrings(7)). @throws SysError */
 export function leaveKeyring(): void {
   step("join a new session keyring", "the caller's may hold keys of the host's");
-  const KEYCTL_JOIN_SESSION_KEYRING = 1;
-  const result = attempt("keyctl", KEYCTL_JOIN_SESSION_KEYRING, null);
+  const result = tryJoinSessionKeyring();
   // where we are not allowed to, nor is the container; ENOSYS: a kernel without keys
   if (result < 0 && result !== -EPERM && result !== -EACCES && result !== -ENOSYS)
     throw new SysError("keyctl", ["KEYCTL_JOIN_SESSION_KEYRING"], -result, "join a new session keyring");
 }
 
 /** The caller's (setarch(8)) could switch off address randomization, and outlives execve. */
-export const resetPersonality = (): number => attempt("personality", 0);
+export const resetPersonality = (): number => tryPersonality(0);
 
 /** Makes the kernel's OOM killer see the container as it should. @throws SysError */
 export function setOomScore(proc: number | undefined, { spec, oomScoreAdj }: ChildRequest): void {

@@ -3,9 +3,9 @@
 // leads out.
 
 import { O, RESOLVE, S_IFDIR, S_IFMT } from "../sys/constants.ts";
+import { tryMkdirat } from "../sys/directory.ts";
 import { EEXIST, EINVAL, ELOOP, ENOENT, ENOTDIR, EXDEV, SysError } from "../sys/errno.ts";
-import { close, statx, tryOpenat2, tryReadlinkat, withFd } from "../sys/file.ts";
-import { attempt } from "../sys/libc.ts";
+import { close, statx, tryOpenat, tryOpenat2, tryReadlinkat, withFd } from "../sys/file.ts";
 import { fileSystemType, mountFlags, PROC_SUPER_MAGIC, ST_RDONLY, SYSFS_MAGIC } from "../sys/statfs.ts";
 import { Refusal } from "./refusal.ts";
 
@@ -106,8 +106,8 @@ function make(
 ): void {
   const result =
     kind === "directory"
-      ? attempt("mkdirat", parent, name, 0o755)
-      : attempt("openat", parent, name, O.O_CREAT | O.O_EXCL | O.O_NOFOLLOW | O.O_CLOEXEC, 0o644);
+      ? tryMkdirat(parent, name, 0o755)
+      : tryOpenat(parent, name, O.O_CREAT | O.O_EXCL | O.O_NOFOLLOW, 0o644);
   if (result === -EEXIST) return;
   if (result < 0) {
     refuseElsewhere(root, parent, at, what);

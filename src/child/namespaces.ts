@@ -3,7 +3,7 @@
 import type { Namespace, Spec } from "../spec/types.ts";
 import { CLONE, O } from "../sys/constants.ts";
 import { close, open, withFd } from "../sys/file.ts";
-import { call, step } from "../sys/libc.ts";
+import { step } from "../sys/libc.ts";
 import {
   loopbackUp,
   NAMESPACE_FLAGS,
@@ -13,6 +13,7 @@ import {
   setns,
   unshare,
 } from "../sys/namespace.ts";
+import { setsid } from "../sys/process.ts";
 
 /** The pid namespace is the parent's work: it holds for processes made after it, so it must exist before us. */
 const MADE_BY_PARENT = CLONE.CLONE_NEWPID;
@@ -37,7 +38,7 @@ export function hasUserNamespace(spec: Spec): boolean {
  */
 export function enterNamespaces(spec: Spec, network: number | undefined): void {
   step("setsid", "a session of its own: no controlling terminal of the host's to push input into");
-  call("setsid");
+  setsid();
   for (const { type, path } of namespaces(spec)) {
     if (path === undefined || type === "pid") continue;
     step(`join the ${type} namespace ${path}`);

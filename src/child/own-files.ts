@@ -2,20 +2,22 @@
 // those of the rootfs, which stay as they are.
 
 import type { ChildRequest, OwnFile } from "../sync.ts";
+import { fchmodat, tryFaccessat } from "../sys/access.ts";
 import { encode } from "../sys/bytes.ts";
-import {
-  AT_FDCWD,
-  MOUNT_ATTR,
-  MOVE_MOUNT_F_EMPTY_PATH,
-  O,
-  RESOLVE,
-  S_IFMT,
-  S_IFREG,
-} from "../sys/constants.ts";
+import { AT_FDCWD, MOUNT_ATTR, O, RESOLVE, S_IFMT, S_IFREG, W_OK } from "../sys/constants.ts";
+import { mkdirat } from "../sys/directory.ts";
 import { ENOENT } from "../sys/errno.ts";
 import { close, openat, statx, tryOpenat2, withFd, writeAll } from "../sys/file.ts";
-import { attempt, call, step } from "../sys/libc.ts";
-import { detach, fdPath, mountDetached, moveMount, openTree, setMountAttributes } from "../sys/mount.ts";
+import { step } from "../sys/libc.ts";
+import {
+  detach,
+  fdPath,
+  mountDetached,
+  moveMount,
+  openTree,
+  setMountAttributes,
+  tryMoveMount,
+} from "../sys/mount.ts";
 import { openDestination } from "./mount-points.ts";
 
 const { MOUNT_ATTR_NOSUID, MOUNT_ATTR_NODEV, MOUNT_ATTR_NOEXEC, MOUNT_ATTR_RDONLY } = MOUNT_ATTR;
@@ -31,7 +33,7 @@ export function withTmpfs(root: number, request: ChildRequest, use: (tmpfs: numb
   const options: [string, string][] = [["size", "64m"]];
   if (mountLabel) options.push(["context", mountLabel]);
   const tmpfs = mountDetached("tmpfs", options, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
-  call("mkdirat", tmpfs, "directory", 0o555);
+  mkdirat(tmpfs, "directory", 0o555);
   close(openat(tmpfs, "file", O.O_CREAT | O.O_EXCL, 0o444));
   const places: number[] = [];
   for (const file of ownFiles) {
@@ -42,8 +44,8 @@ export function withTmpfs(root: number, request: ChildRequest, use: (tmpfs: numb
   setMountAttributes(tmpfs, { set: MOUNT_ATTR_RDONLY });
   // before Linux 6.15 only what is attached can be copied. From a place of the host's it goes together with that; over
   // "/", where every user may attach it, it would be in the way
-  const goes = attempt("move_mount", tmpfs, "", AT_FDCWD, stateDir, MOVE_MOUNT_F_EMPTY_PATH) === 0;
-  if (!goes) call("move_mount", tmpfs, "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH);
+  const goes = tryMoveMount(tmpfs, AT_FDCWD, stateDir) === 0;
+  if (!goes) moveMount(tmpfs, AT_FDCWD, "/");
   use(tmpfs);
   for (let i = 0; i < places.length; i++)
     if (places[i]! >= 0) lay(tmpfs, ownFiles[i]!, places[i]!, spec.root.readonly === true);
@@ -56,7 +58,7 @@ const nameOf = ({ path }: OwnFile): string => path.replaceAll("/", "-");
 function fill(tmpfs: number, name: string, text: string): void {
   withFd(openat(tmpfs, name, O.O_CREAT | O.O_EXCL | O.O_WRONLY, 0o644), (fd) => {
     writeAll(fd, encode(text));
-    call("fchmodat", tmpfs, name, 0o644); // the umask has cut the mode
+    fchmodat(tmpfs, name, 0o644); // the umask has cut the mode
   });
 }
 
@@ -91,13 +93,12 @@ function findPlace(root: number, { path, make }: OwnFile, overlay: boolean): num
 
 /** A link that leads to nothing is the rootfs's own affair, and so is a directory that it does not have. */
 function canBeMade(root: number, path: string): boolean {
-  const W_OK = 2;
   const slash = path.lastIndexOf("/");
   const directory = tryOpenat2(root, path.slice(0, slash), O.O_PATH | O.O_DIRECTORY, INSIDE);
   if (directory < 0) return false;
   return withFd(directory, () => {
     const there = tryOpenat2(directory, path.slice(slash + 1), O.O_PATH | O.O_NOFOLLOW, 0);
     if (there >= 0) close(there);
-    return there === -ENOENT && attempt("faccessat", directory, ".", W_OK, 0) === 0;
+    return there === -ENOENT && tryFaccessat(directory, ".", W_OK) === 0;
   });
 }

@@ -7,8 +7,8 @@ import type { ChildRequest } from "../sync.ts";
 import { decode, encode } from "../sys/bytes.ts";
 import { AT, MOUNT_ATTR, O, RESOLVE } from "../sys/constants.ts";
 import { EINVAL, ELOOP, ENOENT, ENOTDIR, SysError } from "../sys/errno.ts";
-import { close, readAll, statx, tryOpenat2, withFd } from "../sys/file.ts";
-import { call, step } from "../sys/libc.ts";
+import { close, readAll, statx, tryOpenat2, withFd, write } from "../sys/file.ts";
+import { step } from "../sys/libc.ts";
 import { openTree, setMountAttributes, tryMoveMount, tryOpenTree } from "../sys/mount.ts";
 import { fileSystemType, PROC_SUPER_MAGIC, SYSFS_MAGIC, TOP_INODE } from "../sys/statfs.ts";
 import { Refusal } from "./refusal.ts";
@@ -52,7 +52,7 @@ function openTreeAt(root: number, spec: Spec, path: string, type: string, magic:
 /** Writes a file of the kernel's own /proc; what somebody may have mounted over it is not written. @throws SysError */
 export function writeProc(proc: number | undefined, path: string, value: string): void {
   const bytes = encode(value);
-  withFd(openProc(proc, path, O.O_WRONLY), (fd) => call("write", fd, bytes, bytes.length));
+  withFd(openProc(proc, path, O.O_WRONLY), (fd) => write(fd, bytes));
 }
 
 /** What it reads. @throws SysError */

@@ -2,10 +2,12 @@
 
 import type { Spec } from "../spec/types.ts";
 import type { ChildRequest } from "../sync.ts";
+import { fchmodat, tryFchownat } from "../sys/access.ts";
 import { AT, AT_FDCWD, MOUNT_ATTR, MS, O } from "../sys/constants.ts";
+import { chdir, fchdir, mkdirat } from "../sys/directory.ts";
 import { EINVAL, EOPNOTSUPP, isErrno, SysError } from "../sys/errno.ts";
-import { open, statx } from "../sys/file.ts";
-import { attempt, call, step } from "../sys/libc.ts";
+import { close, open, statx } from "../sys/file.ts";
+import { step } from "../sys/libc.ts";
 import {
   chroot,
   detach,
@@ -18,6 +20,7 @@ import {
   setMountAttributes,
 } from "../sys/mount.ts";
 import { fileSystemType, OVERLAYFS_SUPER_MAGIC } from "../sys/statfs.ts";
+import { trySetxattr } from "../sys/xattr.ts";
 import { hasUserNamespace } from "./namespaces.ts";
 import { Refusal } from "./refusal.ts";
 import { attachCovers, coverSubmounts, findSubmounts, openSubmounts, sealSubmounts } from "./submounts.ts";
@@ -58,7 +61,7 @@ export function prepareRoot(
 function attach(tree: number, path: string): void {
   const place = open(path, O.O_PATH | O.O_DIRECTORY);
   moveMount(tree, place);
-  attempt("close", place);
+  close(place);
 }
 
 /**
@@ -92,7 +95,7 @@ function coverWithOverlay(
   const covers = coverSubmounts(lower, inner, overlay, warn);
   for (const fd of [layer, lower]) {
     detach(fdPath(fd));
-    attempt("close", fd);
+    close(fd);
   }
   attach(root, place);
   return { root, submounts: attachCovers(root, covers) };
@@ -120,18 +123,18 @@ function tryCover(cover: () => number, lower: number, userNamespace: boolean, sp
 
 function fillLayer(layer: number, lower: number, number: number | ""): void {
   const upper = `upper${number}`;
-  for (const name of [upper, `work${number}`]) call("mkdirat", layer, name, 0o755);
+  for (const name of [upper, `work${number}`]) mkdirat(layer, name, 0o755);
   // the top of an overlay shows the upper directory's own owner and mode
   const { uid, gid, mode } = statx(lower);
-  const owned = attempt("fchownat", layer, upper, uid, gid, 0);
+  const owned = tryFchownat(layer, upper, uid, gid, 0);
   // in a user namespace an owner that it does not know cannot be given
   if (owned < 0 && owned !== -EINVAL) throw new SysError("fchownat", [upper, uid, gid], -owned);
-  call("fchmodat", layer, upper, mode & 0o7777);
+  fchmodat(layer, upper, mode & 0o7777);
 }
 
 /** In a user namespace overlayfs marks a replaced directory with user.*, which a tmpfs can keep since Linux 6.6. */
 function checkMarks(layer: number, warn: (message: string) => void): void {
-  const result = attempt("setxattr", `${fdPath(layer)}/work`, "user.minibox", "", 0, 0);
+  const result = trySetxattr(`${fdPath(layer)}/work`, "user.minibox");
   if (result === -EOPNOTSUPP)
     warn("--overlay: directories of the rootfs cannot be removed or renamed in it (Linux 6.6 and newer can)");
 }
@@ -166,10 +169,10 @@ export function sealRoot({ root, submounts }: Root, spec: Spec): void {
 /** Makes the prepared mount "/", and the host's tree unreachable. @throws SysError */
 export function changeRoot(root: number, request: ChildRequest, warn: (message: string) => void): void {
   step("enter the new root");
-  call("fchdir", root);
-  attempt("close", root);
+  fchdir(root);
+  close(root);
   if (request.chroot || !tryPivot(warn)) changeRootByMove();
-  call("chdir", "/");
+  chdir("/");
 }
 
 /** False where pivot_root cannot work: EINVAL is what it says on an initramfs, whose root has no parent mount. */

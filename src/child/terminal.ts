@@ -2,15 +2,16 @@
 
 import type { Process } from "../spec/types.ts";
 import { send } from "../sync.ts";
-import { AT, IOCTL, O } from "../sys/constants.ts";
+import { fchown } from "../sys/access.ts";
+import { AT, O } from "../sys/constants.ts";
 import { close, openInRoot, withFd } from "../sys/file.ts";
-import { call, step } from "../sys/libc.ts";
+import { step } from "../sys/libc.ts";
 import { moveMount, openTree } from "../sys/mount.ts";
-import { openPty, setControllingTerminal } from "../sys/terminal.ts";
+import { openPty, setControllingTerminal, setWindowSize } from "../sys/terminal.ts";
 import { openDestination } from "./mount-points.ts";
 
 /** Opens a pty, sends its master to the parent, binds it on /dev/console; returns the slave. @throws SysError */
-export function attachTerminal(socket: number, root: number, process: Process): number {
+export function attachTerminal(socket: number, root: number, { consoleSize, user }: Process): number {
   step(
     "open a terminal of the container's own",
     "nothing written to it can reach the host's terminal as input",
@@ -18,11 +19,8 @@ export function attachTerminal(socket: number, root: number, process: Process): 
   const { master, slave } = withFd(openInRoot(root, "/dev/pts", O.O_PATH | O.O_DIRECTORY), (devpts) =>
     openPty(devpts),
   );
-  if (process.consoleSize) {
-    const { height, width } = process.consoleSize;
-    call("ioctl", master, IOCTL.TIOCSWINSZ, new Uint8Array(new Uint16Array([height, width, 0, 0]).buffer));
-  }
-  call("fchownat", slave, "", process.user.uid, -1, AT.AT_EMPTY_PATH);
+  if (consoleSize) setWindowSize(master, consoleSize);
+  fchown(slave, user.uid, -1);
   setControllingTerminal(slave); // of the session made at the start: ^C and job control come with it
   send(socket, { type: "terminal" }, master);
   close(master);
