@@ -2,19 +2,23 @@
 // pid_namespaces(7)).
 
 import type { Child } from "../container/spawn.ts";
-import { SIG_BLOCK, SIGNALS } from "../sys/constants.ts";
+import { SFD_CLOEXEC, SFD_NONBLOCK, SIGNALS } from "../sys/constants.ts";
 import { tryReadFile } from "../sys/file.ts";
-import { attempt, call, step, untraced } from "../sys/libc.ts";
+import { step, untraced } from "../sys/libc.ts";
 import {
+  blockSignals,
   defaultSignal,
   getpid,
   kill,
   procStatus,
+  setSignalAction,
   setSignalMask,
-  signalSet,
+  signalAction,
+  tryPidfdSendSignal,
   unblockSignals,
 } from "../sys/process.ts";
 import { redirectSignals } from "../sys/signal-threads.ts";
+import { signalfd } from "../sys/signalfd.ts";
 
 /**
  * Left alone: two that cannot be taken, and SIGPIPE, which is ours alone (a blocked one would queue up with each
@@ -30,9 +34,7 @@ export function takeSignals(): number {
   setSignalMask(taken);
   // where SIGCHLD is ignored, the kernel keeps no exit code of a child for its parent (wait(2)), and ours would inherit that
   defaultSignal(SIGNALS.CHLD);
-  const SFD_NONBLOCK = 0o4000;
-  const SFD_CLOEXEC = 0o2000000;
-  return call("signalfd4", -1, taken, taken.length, SFD_NONBLOCK | SFD_CLOEXEC);
+  return signalfd(taken, SFD_NONBLOCK | SFD_CLOEXEC);
 }
 
 /** Brings us the signals that a thread of the runtime's would get in our stead; what our caller ignores stays ignored. */
@@ -65,9 +67,8 @@ export function deliver(child: Child, signal: number): boolean {
   return true;
 }
 
-/** pidfd_send_signal(2): never reaches a stranger who was given the pid of a child that is gone. */
-export const signalChild = (child: Child, signal: number): number =>
-  attempt("pidfd_send_signal", child.pidfd, signal, null, 0);
+/** Sends a signal to the container's first process; 0, or -errno. */
+export const signalChild = (child: Child, signal: number): number => tryPidfdSendSignal(child.pidfd, signal);
 
 /** The command itself: PID 1, or under an init the first of its children (proc_tid_children(5)). */
 export function commandOf(pid: number, init: boolean): number {
@@ -131,11 +132,10 @@ export function suspend(
 
 /** The kernel drops the signal where no shell of the session could continue the group (an orphaned one, setpgid(2)). */
 function stopGroup(signal: number): void {
-  const handler = new Uint8Array(32);
-  attempt("rt_sigaction", signal, null, handler, 8);
+  const before = signalAction(signal);
   defaultSignal(signal);
   unblockSignals([signal]);
   kill(0, signal);
-  call("rt_sigprocmask", SIG_BLOCK, signalSet([signal]), null, 8);
-  attempt("rt_sigaction", signal, handler, null, 8);
+  blockSignals([signal]);
+  setSignalAction(signal, before);
 }

@@ -3,9 +3,11 @@
 
 import type { Spec } from "../spec/types.ts";
 import { toHost } from "../spec/userns.ts";
-import { AT, F_GETFL, S_IFIFO, S_IFMT, S_IFREG } from "../sys/constants.ts";
+import { tryFchmod, tryFchown } from "../sys/access.ts";
+import { F_GETFL, O_ACCMODE, S_IFIFO, S_IFMT, S_IFREG } from "../sys/constants.ts";
+import { tryFcntl } from "../sys/descriptor.ts";
 import { type Stat, statx } from "../sys/file.ts";
-import { attempt, step } from "../sys/libc.ts";
+import { step } from "../sys/libc.ts";
 import { geteuid } from "../sys/process.ts";
 import { isPipe } from "../sys/statfs.ts";
 
@@ -14,8 +16,8 @@ import { isPipe } from "../sys/statfs.ts";
  * Returns what gives the named ones back as they were. Root of the host may open them all anyhow; an ordinary user may
  * give nothing away, so there the child sees to the pipes.
  */
-export function lendDescriptors({ process, linux }: Spec): () => void {
-  const uid = linux.uidMappings ? toHost(linux.uidMappings, process.user.uid) : process.user.uid;
+export function lendDescriptors({ process: { user }, linux }: Spec): () => void {
+  const uid = linux.uidMappings ? toHost(linux.uidMappings, user.uid) : user.uid;
   if (uid === undefined || uid === 0 || geteuid() !== 0) return () => {};
   step(`make user ${uid} the owner of stdin, stdout and stderr`, "opening /dev/stdout takes the permission");
   const lent: [fd: number, before: Stat][] = [];
@@ -28,16 +30,15 @@ export function lendDescriptors({ process, linux }: Spec): () => void {
     for (const [fd, { uid, mode }] of lent) {
       own(fd, uid);
       // the owner may have changed it
-      attempt("fchmod", fd, mode & 0o7777);
+      tryFchmod(fd, mode & 0o7777);
     }
   };
 }
 
-const own = (fd: number, uid: number): number => attempt("fchownat", fd, "", uid, -1, AT.AT_EMPTY_PATH);
+const own = (fd: number, uid: number): number => tryFchown(fd, uid, -1);
 
 /** What is only read stays the caller's: the owner of a file can make it writable. */
 function isLendable(fd: number, { mode }: Stat): boolean {
-  const O_ACCMODE = 3; // 0 is O_RDONLY
   if ((mode & S_IFMT) === S_IFIFO) return true;
-  return (mode & S_IFMT) === S_IFREG && (attempt("fcntl", fd, F_GETFL, 0) & O_ACCMODE) !== 0;
+  return (mode & S_IFMT) === S_IFREG && (tryFcntl(fd, F_GETFL) & O_ACCMODE) !== 0;
 }

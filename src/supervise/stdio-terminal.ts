@@ -1,9 +1,9 @@
 // Owns the bytes between the container's terminal and ours, and when the caller's terminal is taken for them.
 
-import { F_GETFL, F_SETFL, IOCTL, O, POLLIN, POLLOUT } from "../sys/constants.ts";
+import { POLLIN, POLLOUT } from "../sys/constants.ts";
+import { setNonblocking } from "../sys/descriptor.ts";
 import { EAGAIN, EINTR, EIO } from "../sys/errno.ts";
-import { close } from "../sys/file.ts";
-import { attempt, call } from "../sys/libc.ts";
+import { close, tryRead, tryWrite } from "../sys/file.ts";
 import { poll } from "../sys/poll.ts";
 import {
   CC,
@@ -16,6 +16,7 @@ import {
   processesOutput,
   sendsSignals,
   signalsOf,
+  trySignalForeground,
 } from "../sys/terminal.ts";
 import { CallerTerminal } from "./caller-terminal.ts";
 import { isRead } from "./reader.ts";
@@ -65,7 +66,7 @@ export class Relay {
     private readonly processes: () => readonly number[],
   ) {
     // a container that does not read its input must not stop us from carrying its output
-    call("fcntl", master, F_SETFL, call("fcntl", master, F_GETFL, 0) | O.O_NONBLOCK);
+    setNonblocking(master);
     this.slave = openPeer(master);
     this.caller = plan.keyboard < 0 ? undefined : new CallerTerminal(plan.keyboard);
     this.wanted = plan.atOnce;
@@ -135,9 +136,7 @@ export class Relay {
     const termios = getTermios(this.master);
     const group = foregroundGroup(this.master);
     if (!termios || !sendsSignals(termios) || group <= 0) return undefined;
-    return attempt("ioctl", this.master, IOCTL.TIOCSIG, signal) < 0
-      ? undefined
-      : { group, signals: [signal] };
+    return trySignalForeground(this.master, signal) < 0 ? undefined : { group, signals: [signal] };
   }
 
   /** What the container wrote last and our output has not taken yet: true while there is some. */
@@ -208,7 +207,7 @@ export class Relay {
         return;
       }
     }
-    const n = attempt("read", this.plan.input, this.buffer, this.buffer.length);
+    const n = tryRead(this.plan.input, this.buffer);
     if (n > 0) this.input = this.buffer.slice(0, n);
     // read(2) says so in the background: somebody has taken the terminal from us
     else if (n === -EIO && this.caller && !this.caller.isForeground()) this.settle();
@@ -236,7 +235,7 @@ export class Relay {
   private giveInput(): Keys | undefined {
     const termios = getTermios(this.master);
     const group = foregroundGroup(this.master);
-    const n = attempt("write", this.master, this.input, this.input.length);
+    const n = tryWrite(this.master, this.input);
     if (n === -EAGAIN || n === -EINTR) return undefined;
     // the container has closed its terminal: nobody will ever take this
     const given = n > 0 ? this.input.subarray(0, n) : this.input;
@@ -250,7 +249,7 @@ export class Relay {
   /** False when there was nothing more to read. */
   takeOutput(): boolean {
     if (this.outputEnded) return false;
-    const n = attempt("read", this.master, this.buffer, this.buffer.length);
+    const n = tryRead(this.master, this.buffer);
     if (n === -EINTR) return true;
     if (n > 0) this.output = this.buffer.slice(0, n);
     else if (n !== -EAGAIN) this.outputEnded = true;
@@ -259,7 +258,7 @@ export class Relay {
   }
 
   giveOutput(): void {
-    const n = attempt("write", this.plan.output, this.output, Math.min(this.output.length, CHUNK));
+    const n = tryWrite(this.plan.output, this.output.subarray(0, CHUNK));
     if (n > 0) this.output = this.output.subarray(n);
     else if (n !== -EAGAIN && n !== -EINTR) {
       this.output = new Uint8Array(0);

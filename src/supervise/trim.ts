@@ -1,10 +1,10 @@
 // Owns what a waiting supervisor costs: the text and the constants of its programs need not stay in memory meanwhile.
 
+import { MADV_DONTDUMP, MADV_DONTNEED } from "../sys/constants.ts";
 import { readFile } from "../sys/file.ts";
-import { attempt, untraced } from "../sys/libc.ts";
+import { untraced } from "../sys/libc.ts";
+import { tryMadvise } from "../sys/process.ts";
 
-const MADV_DONTNEED = 4;
-const MADV_DONTDUMP = 16;
 const NO_LIMIT = 1 << 30;
 const CHUNK = 512 * 1024;
 
@@ -22,7 +22,7 @@ export function trimMemory(): void {
     const ranges = cleanMappings(readFile("/proc/self/smaps", NO_LIMIT));
     for (const range of ranges) split(range);
     // all at the end: whatever runs in between brings its own pages back
-    for (const { start, length } of ranges) attempt("madvise", start, length, MADV_DONTNEED);
+    for (const { start, length } of ranges) tryMadvise(start, length, MADV_DONTNEED);
   });
 }
 
@@ -54,5 +54,5 @@ function rangeOf(mapping: string): Range {
  */
 function split({ start, length }: Range): void {
   for (let at = 0; at < length; at += 2 * CHUNK)
-    attempt("madvise", start + at, Math.min(CHUNK, length - at), MADV_DONTDUMP);
+    tryMadvise(start + at, Math.min(CHUNK, length - at), MADV_DONTDUMP);
 }

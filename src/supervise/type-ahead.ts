@@ -5,8 +5,9 @@
 // only all of it, and only where a filter keeps the container from putting input into its own terminal (TIOCSTI): it
 // could read what was typed for it, and leave the same again for the shell of the host.
 
-import { F_GETFL, F_SETFL, O, POLLIN } from "../sys/constants.ts";
-import { attempt } from "../sys/libc.ts";
+import { POLLIN } from "../sys/constants.ts";
+import { setNonblocking } from "../sys/descriptor.ts";
+import { tryRead } from "../sys/file.ts";
 import { poll } from "../sys/poll.ts";
 import { getTermios, rawMode, setTermios } from "../sys/terminal.ts";
 
@@ -51,7 +52,7 @@ function drain(slave: number): Uint8Array {
   const termios = getTermios(slave);
   if (!termios) return new Uint8Array(0);
   setTermios(slave, rawMode(termios));
-  attempt("fcntl", slave, F_SETFL, attempt("fcntl", slave, F_GETFL, 0) | O.O_NONBLOCK);
+  setNonblocking(slave);
   return readWaiting(slave);
 }
 
@@ -59,7 +60,7 @@ function readWaiting(fd: number): Uint8Array {
   let all: Uint8Array = new Uint8Array(0);
   const buffer = new Uint8Array(4096);
   while (poll([[fd, POLLIN]], 0)[0]! & POLLIN) {
-    const n = attempt("read", fd, buffer, buffer.length);
+    const n = tryRead(fd, buffer);
     if (n <= 0) break;
     all = join(all, buffer.subarray(0, n));
   }
