@@ -1,10 +1,16 @@
 // Owns the same for cgroup v2, which has no files for it: a BPF program that the kernel asks at every open and mknod
 // of a device (bpf(2), BPF_PROG_TYPE_CGROUP_DEVICE).
 
-import { cstring } from "../sys/bytes.ts";
+import {
+  BPF_CGROUP_DEVICE,
+  BPF_F_ALLOW_MULTI,
+  BPF_PROG_TYPE_CGROUP_DEVICE,
+  tryAttachProgram,
+  tryLoadProgram,
+} from "../sys/bpf.ts";
 import { O } from "../sys/constants.ts";
 import { open, withFd } from "../sys/file.ts";
-import { addressOf, attempt, step } from "../sys/libc.ts";
+import { step } from "../sys/libc.ts";
 import type { DeviceException, DeviceList } from "./devices.ts";
 
 /** linux/bpf.h, linux/bpf_common.h: classes, sizes and operations put together */
@@ -69,30 +75,16 @@ export function deviceProgram(list: DeviceList): Uint8Array {
   return bytes;
 }
 
-const BPF_PROG_LOAD = 5;
-const BPF_PROG_ATTACH = 8;
-const BPF_PROG_TYPE_CGROUP_DEVICE = 15;
-const BPF_CGROUP_DEVICE = 6;
-const BPF_F_ALLOW_MULTI = 2;
-
 /** Attaches the list to a cgroup; it goes with it. False where that is not ours to do. */
 export function limitDevicesV2(directory: string, list: DeviceList): boolean {
   step("limit the devices", "no other device of the host's can be opened, whatever nodes are made");
-  const instructions = deviceProgram(list);
-  const license = cstring("MIT");
-  // union bpf_attr: prog_type, insn_cnt, insns, license, …
-  const load = new DataView(new ArrayBuffer(128));
-  load.setUint32(0, BPF_PROG_TYPE_CGROUP_DEVICE, true);
-  load.setUint32(4, instructions.length / 8, true);
-  load.setBigUint64(8, BigInt(addressOf(instructions)), true);
-  load.setBigUint64(16, BigInt(addressOf(license)), true);
-  const program = attempt("bpf", BPF_PROG_LOAD, new Uint8Array(load.buffer), load.byteLength);
+  const program = tryLoadProgram(BPF_PROG_TYPE_CGROUP_DEVICE, deviceProgram(list));
   if (program < 0) return false;
+  // systemd may have a program of its own above
   return withFd(program, () =>
-    withFd(open(directory, O.O_DIRECTORY), (cgroup) => {
-      // target_fd, attach_bpf_fd, attach_type, attach_flags; systemd may have one of its own above
-      const attach = new Uint32Array([cgroup, program, BPF_CGROUP_DEVICE, BPF_F_ALLOW_MULTI, 0, 0, 0, 0]);
-      return attempt("bpf", BPF_PROG_ATTACH, new Uint8Array(attach.buffer), attach.byteLength) >= 0;
-    }),
+    withFd(
+      open(directory, O.O_DIRECTORY),
+      (cgroup) => tryAttachProgram(cgroup, program, BPF_CGROUP_DEVICE, BPF_F_ALLOW_MULTI) >= 0,
+    ),
   );
 }

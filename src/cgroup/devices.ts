@@ -2,8 +2,9 @@
 // (kernel documentation, admin-guide/cgroup-v1/devices.rst).
 
 import type { DeviceRule } from "../spec/types.ts";
-import { AT_FDCWD, O } from "../sys/constants.ts";
-import { attempt, step } from "../sys/libc.ts";
+import { O } from "../sys/constants.ts";
+import { close, tryOpen, tryWrite } from "../sys/file.ts";
+import { step } from "../sys/libc.ts";
 
 /** What is let through, or, where everything is, what is not. A number of -1 stands for all of them. */
 export interface DeviceException {
@@ -90,19 +91,19 @@ const number = (value: number): string => (value === ALL ? "*" : String(value));
 export function limitDevicesV1(directory: string, list: DeviceList): boolean {
   step("limit the devices", "no other device of the host's can be opened, whatever nodes are made");
   const whole = list.allowAll ? "allow" : "deny";
-  if (!write(`${directory}/devices.${whole}`, ["a"])) return false;
+  if (!writeLines(`${directory}/devices.${whole}`, ["a"])) return false;
   const lines: string[] = [];
   for (const { type, major, minor, access } of list.exceptions)
     lines.push(`${type} ${number(major)}:${number(minor)} ${access}`);
-  return write(`${directory}/devices.${list.allowAll ? "deny" : "allow"}`, lines) || !list.allowAll;
+  return writeLines(`${directory}/devices.${list.allowAll ? "deny" : "allow"}`, lines) || !list.allowAll;
 }
 
 /** One write(2) for each line; what the cgroup above does not have cannot be allowed, and stays denied. */
-function write(path: string, lines: readonly string[]): boolean {
-  const fd = attempt("openat", AT_FDCWD, path, O.O_WRONLY | O.O_CLOEXEC, 0);
+function writeLines(path: string, lines: readonly string[]): boolean {
+  const fd = tryOpen(path, O.O_WRONLY);
   if (fd < 0) return false;
   let done = true;
-  for (const line of lines) done = attempt("write", fd, line, line.length) === line.length && done;
-  attempt("close", fd);
+  for (const line of lines) done = tryWrite(fd, line) === line.length && done;
+  close(fd);
   return done;
 }

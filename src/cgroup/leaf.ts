@@ -3,10 +3,12 @@
 // started them, such as systemd with the unit's next command, can only then put a process there again.
 
 import { RunError } from "../errors.ts";
-import { AT_FDCWD, LOCK_EX, O } from "../sys/constants.ts";
+import { AT_FDCWD, O } from "../sys/constants.ts";
+import { tryMkdirat } from "../sys/directory.ts";
 import { EEXIST, ENOENT, ESRCH, errnoText, SysError } from "../sys/errno.ts";
-import { open, rmdir, tryReadFile, tryStat, withFd } from "../sys/file.ts";
-import { attempt, call, step } from "../sys/libc.ts";
+import { open, rmdir, tryOpen, tryReadFile, tryStat, tryWrite, withFd } from "../sys/file.ts";
+import { step } from "../sys/libc.ts";
+import { lock } from "../sys/lock.ts";
 
 export const LEAF = "minibox-supervisor";
 
@@ -16,7 +18,7 @@ const ROUNDS = 100;
 /** Runs while no other minibox makes room in the directory, or gives it back. @throws SysError */
 export const lockedCgroup = <T>(directory: string, work: () => T): T =>
   withFd(open(directory, O.O_DIRECTORY), (fd) => {
-    call("flock", fd, LOCK_EX);
+    lock(fd);
     return work();
   });
 
@@ -27,7 +29,7 @@ export function makeRoom(directory: string): void {
     "a cgroup that holds processes cannot hand controllers down (cgroups(7))",
   );
   const leaf = `${directory}/${LEAF}`;
-  const made = attempt("mkdirat", AT_FDCWD, leaf, 0o755);
+  const made = tryMkdirat(AT_FDCWD, leaf, 0o755);
   if (made < 0 && made !== -EEXIST) throw new SysError("mkdirat", [leaf], -made, `create the cgroup ${leaf}`);
   const left = moveAll(directory, leaf);
   if (left !== undefined)
@@ -48,7 +50,7 @@ export function giveRoomBack(directory: string): void {
     step(`move the processes of ${directory} back into it`, "it hands nothing down any more");
     const file = `${directory}/cgroup.subtree_control`;
     const words = (tryReadFile(file) ?? "").trim();
-    if (words !== "" && !tryWrite(file, words.replaceAll(/(^| )/g, "$1-"))) return;
+    if (words !== "" && writeError(file, words.replaceAll(/(^| )/g, "$1-")) !== 0) return;
     if (moveAll(leaf, directory) === undefined) rmdir(leaf);
   });
 }
@@ -68,11 +70,9 @@ function moveAll(from: string, to: string): string | undefined {
   return "they start others faster than minibox can move them";
 }
 
-const tryWrite = (path: string, text: string): boolean => writeError(path, text) === 0;
-
 /** The error number, or 0. */
 function writeError(path: string, text: string): number {
-  const fd = attempt("openat", AT_FDCWD, path, O.O_WRONLY | O.O_CLOEXEC, 0);
+  const fd = tryOpen(path, O.O_WRONLY);
   if (fd < 0) return -fd;
-  return withFd(fd, () => Math.max(0, -attempt("write", fd, text, text.length)));
+  return withFd(fd, () => Math.max(0, -tryWrite(fd, text)));
 }

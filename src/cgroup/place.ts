@@ -1,9 +1,10 @@
 // Owns where on version 2 a container's cgroup goes: into the part of the tree that was delegated to the caller, and so
 // under the limits that the caller is under; else below the mount; or where it was told to.
 
-import { AT_FDCWD } from "../sys/constants.ts";
+import { tryFaccessat } from "../sys/access.ts";
+import { AT_FDCWD, W_OK, X_OK } from "../sys/constants.ts";
 import { tryStat } from "../sys/file.ts";
-import { attempt } from "../sys/libc.ts";
+import { tryGetxattr } from "../sys/xattr.ts";
 import { ownDirectory, type V2Mount } from "./hierarchies.ts";
 import { LEAF } from "./leaf.ts";
 
@@ -45,14 +46,11 @@ export const placeAt = ({ point }: V2Mount, cgroupsPath: string): Place => ({
 export function delegatedTo(uid: number, mark: string, own: string, mount: string): string | undefined {
   const value = new Uint8Array(1);
   for (let directory = own; directory.length > mount.length; directory = parentOf(directory))
-    if (attempt("getxattr", directory, mark, value, 1) > 0 && tryStat(directory)?.uid === uid)
-      return directory;
+    if (tryGetxattr(directory, mark, value) > 0 && tryStat(directory)?.uid === uid) return directory;
   return undefined;
 }
 
-const W_OK = 2;
-const X_OK = 1;
-const may = (path: string, mode: number): boolean => attempt("faccessat", AT_FDCWD, path, mode, 0) === 0;
+const may = (path: string, mode: number): boolean => tryFaccessat(AT_FDCWD, path, mode) === 0;
 
 /** True where we may make cgroups, move processes and hand controllers down. */
 export const isOurs = (directory: string): boolean =>

@@ -1,9 +1,8 @@
 // Owns removing cgroups, from their paths alone: also those that a killed minibox left.
 
-import { AT_FDCWD, O, S_IFDIR, S_IFMT, SIGNALS } from "../sys/constants.ts";
+import { O, S_IFDIR, S_IFMT, SIGNALS } from "../sys/constants.ts";
 import { EBUSY } from "../sys/errno.ts";
-import { listDirectory, rmdir, tryReadFile, tryStat, withFd } from "../sys/file.ts";
-import { attempt } from "../sys/libc.ts";
+import { listDirectory, rmdir, tryOpen, tryReadFile, tryStat, withFd } from "../sys/file.ts";
 import { kill, pause } from "../sys/process.ts";
 
 /**
@@ -37,7 +36,7 @@ export function processesIn(directory: string | undefined): number[] {
 /** Ends what lives in a cgroup, and removes the cgroups that it may have made below its own. */
 function empty(directory: string): void {
   for (const pid of processesIn(directory)) kill(pid, SIGNALS.KILL);
-  const fd = attempt("openat", AT_FDCWD, directory, O.O_DIRECTORY | O.O_CLOEXEC, 0);
+  const fd = tryOpen(directory, O.O_DIRECTORY);
   if (fd < 0) return;
   for (const name of withFd(fd, listDirectory)) {
     const below = `${directory}/${name}`;

@@ -2,10 +2,10 @@
 
 import { RunError } from "../errors.ts";
 import type { Resources } from "../spec/types.ts";
-import { AT_FDCWD, O } from "../sys/constants.ts";
+import { O } from "../sys/constants.ts";
 import { EBUSY, ENOENT, EOPNOTSUPP, errnoText, isErrno, SysError } from "../sys/errno.ts";
-import { close, readFile, tryReadFile, writeFile } from "../sys/file.ts";
-import { attempt, step } from "../sys/libc.ts";
+import { close, readFile, tryOpen, tryReadFile, tryWrite, writeFile } from "../sys/file.ts";
+import { step } from "../sys/libc.ts";
 import { checkCpuset } from "./cpuset.ts";
 import { limitDevicesV2 } from "./device-program.ts";
 import { deviceList } from "./devices.ts";
@@ -48,9 +48,9 @@ export class V2Cgroup implements Cgroup {
   hasten(): void {
     const own = tryReadFile("/proc/self/cgroup") ?? "";
     const path = own.slice(own.indexOf("0::/") + 3, own.indexOf("\n", own.indexOf("0::/")));
-    const fd = attempt("openat", AT_FDCWD, `${this.mount}${path}/cgroup.procs`, O.O_WRONLY | O.O_CLOEXEC, 0);
+    const fd = tryOpen(`${this.mount}${path}/cgroup.procs`, O.O_WRONLY);
     if (fd < 0) return;
-    attempt("write", fd, "0", 1);
+    tryWrite(fd, "0");
     close(fd);
   }
 
@@ -74,9 +74,9 @@ export class V2Cgroup implements Cgroup {
       // nobody is moved for it
       if (isInhabited(directory)) return;
       const file = `${directory}/cgroup.subtree_control`;
-      const fd = attempt("openat", AT_FDCWD, file, O.O_WRONLY | O.O_CLOEXEC, 0);
+      const fd = tryOpen(file, O.O_WRONLY);
       if (fd < 0) return;
-      for (const controller of available) attempt("write", fd, `+${controller}`, controller.length + 1);
+      for (const controller of available) tryWrite(fd, `+${controller}`);
       close(fd);
     }
   }
