@@ -57,7 +57,7 @@ export function noMemory(spec: Spec): Reason {
  * The kernel counts a user's processes at setuid and refuses at execve; under --init the command is a process more, which
  * --pids-limit counts. Pure.
  */
-export function tooManyProcesses({ process, linux }: Spec, isSpawn: boolean): Reason {
+export function tooManyProcesses({ process: { user, rlimits }, linux }: Spec, isSpawn: boolean): Reason {
   const most = linux.resources?.pids?.limit;
   if (isSpawn && most === 1)
     return {
@@ -65,11 +65,11 @@ export function tooManyProcesses({ process, linux }: Spec, isSpawn: boolean): Re
       status: NOT_EXECUTABLE,
       hint: "give --pids-limit 2 or more, or leave --init away",
     };
-  const limit = process.rlimits?.find(({ type }) => type === "RLIMIT_NPROC");
+  const limit = rlimits?.find(({ type }) => type === "RLIMIT_NPROC");
   const count = isSpawn ? "as many processes as" : "more processes than";
   const alternative = most === undefined ? ", or take --pids-limit instead" : "";
   return {
-    what: `user ${process.user.uid} has ${count} its limit${limit ? ` of ${limit.soft}` : ""} allows`,
+    what: `user ${user.uid} has ${count} its limit${limit ? ` of ${limit.soft}` : ""} allows`,
     status: NOT_EXECUTABLE,
     hint: `all processes of that user id on the host count: raise --ulimit nproc${alternative}`,
   };

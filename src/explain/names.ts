@@ -2,11 +2,9 @@
 
 import { mostSlips, nearest } from "../errors.ts";
 import { DEFAULT_PATH } from "../spec/default.ts";
-import { decode } from "../sys/bytes.ts";
 import { O } from "../sys/constants.ts";
 import { SysError } from "../sys/errno.ts";
-import { openInRoot, tryStat, withFd } from "../sys/file.ts";
-import { attempt } from "../sys/libc.ts";
+import { listDirectory, openInRoot, tryStat, withFd } from "../sys/file.ts";
 import { type Place, quoted, shown } from "./place.ts";
 import { isDirectory, isRegular, walk } from "./walk.ts";
 
@@ -28,25 +26,13 @@ const MOST_NAMES = 20_000;
 export function namesIn(place: Place, directory: string): string[] {
   const absolute = directory.startsWith("/") ? directory : `${place.spec.process.cwd}/${directory}`;
   try {
-    return withFd(openInRoot(place.root, absolute, O.O_DIRECTORY | O.O_NONBLOCK), readNames);
+    return withFd(openInRoot(place.root, absolute, O.O_DIRECTORY | O.O_NONBLOCK), (fd) =>
+      listDirectory(fd, MOST_NAMES),
+    );
   } catch (error) {
     if (error instanceof SysError) return [];
     throw error;
   }
-}
-
-function readNames(fd: number): string[] {
-  const names: string[] = [];
-  const buffer = new Uint8Array(32768);
-  const view = new DataView(buffer.buffer);
-  while (names.length < MOST_NAMES) {
-    const length = attempt("getdents64", fd, buffer, buffer.length);
-    if (length <= 0) break;
-    // struct linux_dirent64 { u64 ino; s64 off; u16 reclen; u8 type; char name[]; }
-    for (let at = 0; at < length; at += view.getUint16(at + 16, true))
-      names.push(decode(buffer.subarray(at + 19, buffer.indexOf(0, at + 19))));
-  }
-  return names.filter((name) => name !== "." && name !== "..");
 }
 
 /** True where a regular file is found, through symlinks. */

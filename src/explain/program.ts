@@ -3,8 +3,7 @@
 
 import { O, S_IFBLK, S_IFCHR, S_IFDIR, S_IFIFO, S_IFMT, S_IFREG } from "../sys/constants.ts";
 import { ENOEXEC } from "../sys/errno.ts";
-import { open, readHead, type Stat, statx, withFd } from "../sys/file.ts";
-import { attempt } from "../sys/libc.ts";
+import { open, readHead, type Stat, statx, trySeek, withFd } from "../sys/file.ts";
 import { fdPath } from "../sys/mount.ts";
 import { type Contents, contentsOf, HEAD_BYTES } from "./contents.ts";
 import { type Elf, ET_CORE, ET_REL, machineOf, parseElf, type Read, runsOn } from "./elf.ts";
@@ -65,7 +64,7 @@ function examine(
 
 function reader(fd: number): Read {
   return (offset, length) => {
-    if (attempt("lseek", fd, offset, 0) < 0) return new Uint8Array();
+    if (trySeek(fd, offset) < 0) return new Uint8Array();
     return readHead(fd, length);
   };
 }

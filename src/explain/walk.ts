@@ -1,11 +1,10 @@
 // Owns walking a path in the container's root part by part, as the kernel does (path_resolution(7)), to learn which
 // part is in the way. Each part is opened below the root without following anything; symlinks are expanded here.
 
-import { decode, encode } from "../sys/bytes.ts";
+import { encode } from "../sys/bytes.ts";
 import { O, RESOLVE, S_IFDIR, S_IFLNK, S_IFMT, S_IFREG } from "../sys/constants.ts";
 import { ENAMETOOLONG, SysError } from "../sys/errno.ts";
-import { openInRoot, type Stat, statx, withFd } from "../sys/file.ts";
-import { call } from "../sys/libc.ts";
+import { openInRoot, readlinkat, type Stat, statx, withFd } from "../sys/file.ts";
 import { mountFlags, ST_NOSYMFOLLOW } from "../sys/statfs.ts";
 import { maySearch, type Place } from "./place.ts";
 
@@ -121,9 +120,7 @@ function look(place: Place, path: string): Entry {
   return withFd(fd, () => {
     const stat = statx(fd);
     if ((stat.mode & S_IFMT) !== S_IFLNK) return { stat, target: undefined, forbidden: false };
-    const bytes = new Uint8Array(4096);
-    const target = decode(bytes.subarray(0, call("readlinkat", fd, "", bytes, bytes.length)));
-    return { stat, target, forbidden: (mountFlags(fd) & ST_NOSYMFOLLOW) !== 0 };
+    return { stat, target: readlinkat(fd, ""), forbidden: (mountFlags(fd) & ST_NOSYMFOLLOW) !== 0 };
   });
 }
 
