@@ -2,10 +2,11 @@
 // it has a place for is looked up.
 
 import { NoRootfsError, RunError } from "../errors.ts";
-import { AT_FDCWD, O, RESOLVE, S_IFDIR, S_IFMT, S_IFREG } from "../sys/constants.ts";
+import { tryFaccessat } from "../sys/access.ts";
+import { O, RESOLVE, S_IFDIR, S_IFMT, S_IFREG, W_OK } from "../sys/constants.ts";
+import { tryGetcwd } from "../sys/directory.ts";
 import { EMFILE, ENOENT, errnoText, SysError } from "../sys/errno.ts";
-import { listDirectory, open, pathOf, statx, tryOpenat2, tryStat, withFd } from "../sys/file.ts";
-import { attempt } from "../sys/libc.ts";
+import { listDirectory, open, pathOf, statx, tryOpen, tryOpenat2, tryStat, withFd } from "../sys/file.ts";
 
 /** Returns the absolute path of a directory that can be a root. @throws RunError */
 export function checkRootfs(path: string): string {
@@ -43,7 +44,6 @@ const RESOLV_CONF = "/etc/resolv.conf";
  * writable /etc without one. A symlink that leads nowhere in the rootfs is the rootfs's own affair.
  */
 export function resolvConfFor(rootfs: string): string | undefined {
-  const W_OK = 2;
   const host = tryStat(RESOLV_CONF);
   if (!host || (host.mode & S_IFMT) !== S_IFREG) return undefined;
   return withFd(open(rootfs, O.O_PATH | O.O_DIRECTORY), (root) => {
@@ -56,7 +56,7 @@ export function resolvConfFor(rootfs: string): string | undefined {
         return withFd(file, () => ((statx(file).mode & S_IFMT) === S_IFREG ? RESOLV_CONF : undefined));
       const link = tryOpenat2(etc, "resolv.conf", O.O_PATH | O.O_NOFOLLOW, inside);
       if (link >= 0) return withFd(link, () => undefined);
-      return attempt("faccessat", etc, ".", W_OK, 0) < 0 ? undefined : RESOLV_CONF;
+      return tryFaccessat(etc, ".", W_OK) < 0 ? undefined : RESOLV_CONF;
     });
   });
 }
@@ -69,11 +69,10 @@ function unreadable(path: string, errno: number): Error {
   return new RunError(`the rootfs ${path}: ${errnoText(errno)}`);
 }
 
-const isInDeleted = (path: string): boolean =>
-  !path.startsWith("/") && attempt("getcwd", new Uint8Array(4096), 4096) === -ENOENT;
+const isInDeleted = (path: string): boolean => !path.startsWith("/") && tryGetcwd() === -ENOENT;
 
 function missing(path: string): Error {
-  const errno = -attempt("openat", AT_FDCWD, path, O.O_PATH | O.O_CLOEXEC, 0);
+  const errno = -tryOpen(path, O.O_PATH);
   if (errno > 0 && errno !== ENOENT) return unreadable(path, errno);
   if (isInDeleted(path)) return unreadable(path, ENOENT);
   return new NoRootfsError(`the rootfs ${path} does not exist`, path);
