@@ -4,8 +4,8 @@
 import type { Spec } from "../spec/types.ts";
 import { CLONE } from "../sys/constants.ts";
 import { close, open } from "../sys/file.ts";
-import { attempt, step } from "../sys/libc.ts";
-import { loopbackUp, openToAllUsers, setns, unshare } from "../sys/namespace.ts";
+import { step } from "../sys/libc.ts";
+import { loopbackUp, openToAllUsers, setns, trySetns, unshare } from "../sys/namespace.ts";
 
 /** The last group that ping_group_range takes. */
 const GROUP_MAX = 2 ** 31 - 1;
@@ -27,7 +27,7 @@ export function makeNetwork(spec: Spec): number | undefined {
   step("make a network namespace", "its only interface is the loopback one, which is down at first");
   const own = open("/proc/thread-self/ns/net", 0);
   // in a user namespace that does not own this network there is no way back: then the child makes its own
-  if (attempt("setns", own, CLONE.CLONE_NEWNET) < 0) {
+  if (trySetns(own, CLONE.CLONE_NEWNET) < 0) {
     close(own);
     return undefined;
   }
