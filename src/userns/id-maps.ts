@@ -7,7 +7,8 @@ import type { IdMapping } from "../spec/types.ts";
 import type { UserNamespaceWish } from "../spec/userns.ts";
 import { CLONE } from "../sys/constants.ts";
 import { open, readFile, tryReadFile, withFd, writeFile } from "../sys/file.ts";
-import { attempt, step } from "../sys/libc.ts";
+import { step } from "../sys/libc.ts";
+import { trySetns } from "../sys/namespace.ts";
 import { getegid, geteuid, trySpawn, wait } from "../sys/process.ts";
 import { laidOut, type Range, subordinateIds, userName } from "./subids.ts";
 
@@ -52,7 +53,7 @@ export function planUserNamespace(
 
 /** False for root of a user namespace that does not own the namespaces we are in, as after `unshare --user`. */
 const ownsPidNamespace = (): boolean =>
-  withFd(open("/proc/self/ns/pid", 0), (own) => attempt("setns", own, CLONE.CLONE_NEWPID) === 0);
+  withFd(open("/proc/self/ns/pid", 0), (own) => trySetns(own, CLONE.CLONE_NEWPID) === 0);
 
 /** The ids that our own user namespace has, as they are. */
 function ownIds(kind: "uid" | "gid"): IdMapping[] {
