@@ -2,8 +2,8 @@
 // byte that is not UTF-8 has become U+FFFD; where that shows, the kernel's own copy is read.
 
 import { splitNul } from "../sys/bytes.ts";
+import { tryGetcwd } from "../sys/directory.ts";
 import { readFileBytes, readlink } from "../sys/file.ts";
-import { attempt } from "../sys/libc.ts";
 
 const REPLACEMENT = "\ufffd";
 const NO_LIMIT = 1 << 30;
@@ -31,5 +31,5 @@ export function workingDirectory(): string {
   const path = readlink("/proc/self/cwd");
   if (!path.endsWith(" (deleted)")) return path;
   // a directory's own name may end in " (deleted)", so the kernel is asked
-  return attempt("getcwd", new Uint8Array(4096), 4096) < 0 ? "" : path;
+  return typeof tryGetcwd() === "number" ? "" : path;
 }

@@ -1,14 +1,15 @@
 // Owns how minibox says something: whole lines in one write, never decorated.
 
 import { encode } from "../sys/bytes.ts";
-import { attempt, untraced } from "../sys/libc.ts";
+import { tryWrite } from "../sys/file.ts";
+import { untraced } from "../sys/libc.ts";
 
 /** Writes whole lines; nobody is left to tell when that fails. */
 export function print(fd: number, text: string): void {
   const bytes = encode(text);
   untraced(() => {
     for (let done = 0; done < bytes.length; ) {
-      const n = attempt("write", fd, bytes.subarray(done), bytes.length - done);
+      const n = tryWrite(fd, bytes.subarray(done));
       if (n <= 0) return;
       done += n;
     }

@@ -1,9 +1,8 @@
 // Owns what is said where there is no root file system: how to get one with what this host has.
 
 import { nearest } from "../errors.ts";
-import { AT_FDCWD, O, S_IFDIR, S_IFMT } from "../sys/constants.ts";
-import { listDirectory, readlink, tryStat, withFd } from "../sys/file.ts";
-import { attempt } from "../sys/libc.ts";
+import { O, S_IFDIR, S_IFMT } from "../sys/constants.ts";
+import { listDirectory, readlink, tryOpen, tryStat, withFd } from "../sys/file.ts";
 import { geteuid } from "../sys/process.ts";
 import { environmentVariable, workingDirectory } from "./caller.ts";
 
@@ -23,7 +22,7 @@ export function rootfsAdvice(path: string): string {
 function nearDirectory(path: string): string | undefined {
   const slash = path.replace(/\/+$/, "").lastIndexOf("/");
   const [above, name] = [path.slice(0, slash + 1), path.slice(slash + 1).replace(/\/+$/, "")];
-  const fd = attempt("openat", AT_FDCWD, above || ".", O.O_DIRECTORY | O.O_CLOEXEC, 0);
+  const fd = tryOpen(above || ".", O.O_DIRECTORY);
   if (fd < 0) return undefined;
   const names = withFd(fd, () => listDirectory(fd)).filter((other) => isDirectory(`${above}${other}`));
   const near = nearest(name, names);
