@@ -102,16 +102,17 @@ export function reaches(maps: readonly IdMapping[], hostId: number): boolean {
 
 /** Puts a user namespace into the object, and what must be different for it. @throws RunError for a user without a mapping */
 export function withUserNamespace(spec: Spec, uid: IdMapping[], gid: IdMapping[]): void {
-  const { linux, process } = spec;
+  const { linux } = spec;
+  const { user } = spec.process;
   linux.namespaces = [{ type: "user" }, ...(linux.namespaces ?? []).filter(({ type }) => type !== "user")];
   linux.uidMappings = uid;
   linux.gidMappings = gid;
   if (!linux.namespaces.some(({ type }) => type === "network"))
     spec.mounts = (spec.mounts ?? []).map(withoutSysfs);
-  checkMapped("user", process.user.uid, uid);
-  checkMapped("group", process.user.gid, gid);
-  const groups = process.user.additionalGids;
-  if (groups) process.user.additionalGids = groups.filter((id) => toHost(gid, id) !== undefined);
+  checkMapped("user", user.uid, uid);
+  checkMapped("group", user.gid, gid);
+  const groups = user.additionalGids;
+  if (groups) user.additionalGids = groups.filter((id) => toHost(gid, id) !== undefined);
 }
 
 function checkMapped(what: string, id: number, maps: readonly IdMapping[]): void {
