@@ -3,6 +3,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { skipped } from "../../../support/minibox.ts";
 import { AUDIT, type Call } from "./bpf.ts";
 
 const WHAT = ["not made", "made", "returned", "trapped", "thread killed", "process killed"] as const;
@@ -14,19 +15,29 @@ export interface Outcome {
 }
 
 export interface Kernel {
+  /** Whether `int $0x80` makes a call of the 32-bit ABI: a kernel without IA32 emulation kills who tries. */
+  readonly hasInt80: boolean;
   run(program: Uint8Array, calls: readonly Call[]): Outcome[];
   [Symbol.dispose](): void;
 }
 
-/** Undefined where there is no C compiler, or no seccomp to be had (in a sandbox). */
-export function openKernel(): Kernel | undefined {
-  if (Bun.which("cc") === null || (process.arch !== "x64" && process.arch !== "arm64")) return undefined;
+/** Why the kernel cannot be asked here, or "". @throws in CI, which can have a C compiler */
+export function reasonWithoutKernel(): string {
+  if (process.arch !== "x64" && process.arch !== "arm64") return skipped(`no harness for ${process.arch}`);
+  if (Bun.which("cc") !== null) return "";
+  if (process.env.CI === "true") throw new Error("CI must have cc");
+  return skipped("needs cc");
+}
+
+/** Compiles the harness; what it compiled goes with dispose. */
+export function openKernel(): Kernel {
   const dir = mkdtempSync(join(tmpdir(), "minibox-seccomp-"));
   const binary = join(dir, "kernel");
   const source = join(import.meta.dir, "kernel.c");
   const cc = Bun.spawnSync(["cc", "-O1", "-pthread", "-o", binary, source]);
   if (cc.exitCode !== 0) throw new Error(`cc: ${cc.stderr.toString()}`);
   return {
+    hasInt80: process.arch === "x64" && Bun.spawnSync([binary, "int80"]).exitCode === 0,
     run: (program, calls) => runUnder(binary, program, calls),
     [Symbol.dispose]: () => rmSync(dir, { recursive: true }),
   };
