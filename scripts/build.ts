@@ -1,36 +1,69 @@
-// Owns the build: src/main.ts to the one executable ./minibox (or the path given, for the --target given; or of another
-// source, which the benchmark has).
+// Owns the build: src/main.ts becomes the one executable ./minibox.
+//
+//   bun scripts/build.ts [OUTFILE [TARGET [SOURCE]]]   TARGET is one of bun's (bun-linux-arm64); the benchmark has a
+//                                                      SOURCE of its own
 
-import { closeSync, openSync, renameSync, unlinkSync, writeSync } from "node:fs";
-import { $ } from "bun";
-import { alignSegments } from "./align-elf.ts";
-import { guard } from "./guard.ts";
-import { ignoreEnvironment } from "./ignore-environment.ts";
-import { keepNofile } from "./keep-nofile.ts";
-import { reserveLess } from "./reserve-less.ts";
+import { spawnSync } from "node:child_process";
+import { closeSync, existsSync, openSync, readFileSync, renameSync, rmSync, writeSync } from "node:fs";
+import { resolve } from "node:path";
+import { EM_AARCH64, EM_X86_64, PT_INTERP } from "../src/sys/elf.ts";
+import type { Executable } from "./elf/executable.ts";
+import { patch } from "./elf/patch.ts";
+import { prove } from "./elf/prove.ts";
 
-const outfile = process.argv[2] ?? "minibox";
-const target = process.argv[3] ? [`--target=${process.argv[3]}`] : [];
-const source = process.argv[4] ?? "src/main.ts";
-const made = `${outfile}.${process.pid}`;
+const MAIN = "src/main.ts";
+const [, , outfile = "minibox", target = "", source = MAIN] = process.argv;
 
-// --splitting with ESM: what a run does not need is not loaded. No JIT: a container's start is over before it would
-// pay, and without its thread the process is single-threaded. No autoload: a bunfig.toml or .env in the caller's
-// directory would otherwise run code as root.
-const flags =
-  "--compile --bytecode --minify --format=esm --splitting --compile-jit-policy=1000000 --no-compile-autoload-bunfig --no-compile-autoload-dotenv".split(
-    " ",
-  );
-await $`${process.execPath} build ${source} ${flags} ${target} --outfile ${made}`.quiet();
-const aligned = alignSegments(await Bun.file(made).bytes());
-unlinkSync(made);
-keepNofile(aligned);
-ignoreEnvironment(aligned);
-reserveLess(aligned);
-guard(aligned);
-// in one write: that is how the page cache comes to hold it in large pieces
-const fd = openSync(made, "w", 0o755);
-writeSync(fd, aligned);
-closeSync(fd);
-// renamed into place: a container that runs from the old one keeps it
-renameSync(made, outfile);
+// --splitting with ESM: what a run does not need is not loaded. No JIT: a container's start is over before compiled code
+// would pay, and without the compiler's thread the process has a single one. No autoload: a bunfig.toml or .env in the
+// caller's directory would otherwise run code as root.
+const FLAGS = [
+  "--compile",
+  "--bytecode",
+  "--minify",
+  "--format=esm",
+  "--splitting",
+  "--compile-jit-policy=1000000",
+  "--no-compile-autoload-bunfig",
+  "--no-compile-autoload-dotenv",
+];
+
+const MACHINES: Record<string, number> = { x64: EM_X86_64, arm64: EM_AARCH64 };
+
+/** Whether this machine can run the executable: one of its architecture, whose loader is here. */
+function runsHere(executable: Executable): boolean {
+  const interp = executable.programHeaders(64).find(({ type }) => type === PT_INTERP)!;
+  const loader = executable.text(interp.offset, interp.size);
+  return executable.machine === MACHINES[process.arch] && loader !== undefined && existsSync(loader);
+}
+
+/** @throws Error where the executable cannot be built, patched, or proved */
+function build(made: string): void {
+  const words = ["build", source, ...FLAGS, ...(target ? [`--target=${target}`] : []), "--outfile", made];
+  const bundled = spawnSync(process.execPath, words, { encoding: "utf8" });
+  if (bundled.status !== 0) throw new Error(`bun build: ${bundled.stderr || bundled.error}`);
+  const executable = patch(readFileSync(made));
+  // a new file, in one write: that makes the page cache hold it in large pieces
+  rmSync(made);
+  const fd = openSync(made, "w", 0o755);
+  writeSync(fd, executable.bytes);
+  closeSync(fd);
+  if (source !== MAIN) return;
+  if (runsHere(executable)) prove(made);
+  else
+    console.error(
+      `build: ${outfile} is for another kind of machine: whether its patches hold is not proved here`,
+    );
+}
+
+const made = resolve(`${outfile}.${process.pid}`);
+try {
+  build(made);
+  // A rename leaves a container that runs the old executable alone; a failed build leaves the old one in its place.
+  renameSync(made, outfile);
+} catch (error) {
+  console.error(`build: ${(error as Error).message}`);
+  process.exitCode = 1;
+} finally {
+  rmSync(made, { force: true });
+}

@@ -11,7 +11,7 @@ bun=node_modules/.bin/bun
 }
 isFresh() { # true where nothing that ./minibox is made of is newer than it; a find that fails tells nothing
   local newer
-  [ -e minibox ] && newer=$(find src scripts/*.ts package.json -newer minibox -print -quit) && [ -z "$newer" ]
+  [ -e minibox ] && newer=$(find src scripts/*.ts scripts/elf package.json -newer minibox -print -quit) && [ -z "$newer" ]
 }
 isFresh || "$bun" scripts/build.ts
 

@@ -1,31 +1,33 @@
-// Owns what stands between a poor host and Bun: some machine code, put into the executable, that says in one line of
-// minibox's own what Bun would say with a crash report, or not at all.
+// Owns what stands between a poor host and Bun: some machine code in the executable. Where Bun would end with a crash
+// report, or without a word, that code ends the process with one line of minibox's own.
 //
-// Theory of operation. The code has four ways in, and one way out:
+// Theory of operation. The code is entered in four places:
 //
-//   entry    in place of the executable's own (e_entry). It looks at the limits under which Bun says something strange
-//            or nothing (stack, open files), takes the signals of a crash before Bun has handlers for them, and takes
-//            the caller's BUN_JSC_… out of the environment, at which the engine ends or prints. Where there is little
-//            address space it executes itself once more, so that the engine reserves less of it. Then it jumps to
-//            Bun's entry. Ten system calls: some microseconds.
-//   write    in place of libc's in the procedure linkage table. Bun writes to descriptor 2 that way only when it has
-//            crashed, and minibox never does: it calls the kernel through libc itself.
-//   abort    the same: also where our own code calls it because it cannot even call the kernel.
-//   getcwd   the same: a directory that was deleted is "/" for Bun, which would end otherwise. minibox asks the kernel.
+//   entry    is the executable's entry (e_entry) in place of Bun's. It looks at the limits under which Bun says something
+//            strange or nothing (stack, open files), and sets handlers for the signals of a crash before Bun does. It
+//            removes the caller's BUN_JSC_… variables from the environment, because some of them make the engine print
+//            or end. Where the address space is limited, it executes the same file once more with a variable that lets
+//            the engine reserve less. Then it jumps to Bun's entry. All this takes ten system calls, some microseconds.
+//   write    replaces libc's write(2) in the procedure linkage table. Bun calls it with descriptor 2 only after a crash;
+//            minibox never does, because it makes its system calls in another way (syscall(2)).
+//   abort    replaces libc's abort(3) in the same table. minibox's own code calls it, too, where it cannot make system
+//            calls (src/sys/libc.ts).
+//   getcwd   replaces libc's getcwd(3) in the same table. Bun ends where its working directory was deleted, so it is told
+//            "/" there. minibox asks the kernel itself.
 //
-//   the way out: one line, exit code 125. It tells the lack of /proc; else the first limit that is suspiciously small,
-//            with its number; else what may be behind it: memory for code refused, or no memory or thread to be had.
-//            Limits of memory are not looked at before Bun has failed: nobody can say how much it takes, and what can
-//            run shall run.
+// A process that entry, write or abort ends gets exit code 125 after one line on stderr. The line says that /proc is
+// missing; or else names the first limit that is suspiciously small, with its value; or else the likely cause: the kernel
+// refused memory for machine code, or there is no memory or no thread left. Limits of memory are looked at only after Bun
+// has failed: nobody can say in advance how much it takes, and what can run is to run.
 //
-// The code follows the executable segment's last byte, its data the read-only one's: a segment is mapped in whole pages,
+// The code follows the executable segment's last byte, and its data the read-only segment's: the kernel maps whole pages,
 // and between the segments there is room in the file and in the address space (elf(5)).
 
-import { Executable } from "./executable.ts";
+import { EM_AARCH64 } from "../../src/sys/elf.ts";
+import type { Executable } from "./executable.ts";
 import { ARM64_CODE, ARM64_ENTRIES } from "./guard-arm64.ts";
 import { X64_CODE, X64_ENTRIES } from "./guard-x64.ts";
 
-const EM_AARCH64 = 183;
 const PF_X = 1;
 const PF_W = 2;
 const encoder = new TextEncoder();
@@ -33,10 +35,11 @@ const encoder = new TextEncoder();
 interface Row {
   /** RLIMIT_… (asm-generic/resource.h) */
   resource: number;
-  /** bytes are told in KiB, as ulimit has them */
+  /** how many bits to shift the limit's value by before it is printed: ulimit counts bytes in KiB */
   shift: number;
-  /** below this many it is to blame */
+  /** a lower limit than this is named as the cause */
   need: bigint;
+  /** the line's words in front of the limit's value, and behind it */
   before: string;
   after: string;
 }
@@ -44,7 +47,7 @@ interface Row {
 const KIB = 10;
 const OWN = "for minibox itself: ulimit";
 
-/** The first two are looked at before Bun starts, and are what it takes to start; the others once it has failed. */
+/** `entry` looks at the first two, without which Bun cannot start; all of them are looked at once Bun has failed. */
 const ROWS: readonly Row[] = [
   {
     resource: 3,
@@ -83,7 +86,10 @@ const ROWS: readonly Row[] = [
   },
 ];
 
-/** Lets the engine reserve less than a gigabyte for code that it compiles. Our own child has it first, too (src/sync.ts). */
+/**
+ * Lets the engine reserve 16 MiB, not a gigabyte, for code that it compiles. The guard keeps the environment of a process
+ * that has this variable first: the executable has then been started by the guard, or by minibox (src/sync.ts).
+ */
 const SMALLER = "BUN_JSC_jitMemoryReservationSize=16777216";
 const VARIABLE_ROOM = 48;
 
@@ -93,17 +99,16 @@ const NOTHING_KNOWN =
 
 const NO_CODE =
   "minibox: this process may not have memory for code that it compiles: SELinux (execmem) or systemd (MemoryDenyWriteExecute) forbids it\n";
-/** Words without a number. */
+/** The lines without a value, in the order in which the code counts them. */
 const PLAIN = [NO_PROC, NOTHING_KNOWN, NO_CODE];
 
 /**
- * Puts the guard into an ELF64 executable, in place. @throws Error where the executable is not as Bun's has been: look
- * anew at what it does when it crashes
+ * Adds the guard to an executable. @throws Error where the executable is not built as Bun's has been: look anew at what it
+ * does when it crashes
  */
-export function guard(elf: Uint8Array): void {
-  const file = new Executable(elf);
+export function guard(file: Executable): void {
   const code = file.machine === EM_AARCH64 ? ARM64_CODE : X64_CODE;
-  const ways = file.machine === EM_AARCH64 ? ARM64_ENTRIES : X64_ENTRIES;
+  const entries = file.machine === EM_AARCH64 ? ARM64_ENTRIES : X64_ENTRIES;
   const readOnly = file.segment((flags) => (flags & (PF_X | PF_W)) === 0);
   const executable = file.segment((flags) => (flags & PF_X) !== 0);
   const write = file.linkage("write");
@@ -111,13 +116,13 @@ export function guard(elf: Uint8Array): void {
   const base = file.nextAddress(readOnly);
   file.append(readOnly, data(base, file.entry, write.slot, getcwd.slot));
   const text = file.append(executable, withBase(code, base));
-  file.jump(write.at, text + ways.write);
-  file.jump(file.linkage("abort").at, text + ways.lastWords);
-  file.jump(getcwd.at, text + ways.getcwd);
-  file.entry = text + ways.entry;
+  file.jump(write.at, text + entries.write);
+  file.jump(file.linkage("abort").at, text + entries.lastWords);
+  file.jump(getcwd.at, text + entries.getcwd);
+  file.entry = text + entries.entry;
 }
 
-/** Bun's entry, two slots, a path, the rows, and at the end the words: as the code reads them. */
+/** The code's data, in the order in which it reads them: Bun's entry, two slots, a path, the rows, and the lines' words. */
 function data(base: number, entry: number, write: number, getcwd: number): Uint8Array {
   const ROW = 24;
   const rows = 40;
@@ -154,6 +159,7 @@ function data(base: number, entry: number, write: number, getcwd: number): Uint8
   return Buffer.concat([new Uint8Array(head.buffer), ...words]);
 }
 
+/** The code with the address of its data in place of each 0x11111111. */
 function withBase(code: readonly number[], base: number): Uint8Array {
   const bytes = Buffer.from(code);
   const hole = Buffer.alloc(4, 0x11);

@@ -1,16 +1,22 @@
-// Owns making the executable deaf to variables by which a caller's environment turns it into something else: into the
-// bun command line (BUN_BE_BUN), with other arguments (BUN_OPTIONS), with a debugger (BUN_INSPECT…), with messages of
-// its allocator (MIMALLOC_VERBOSE…). They are read before any of our code runs. BUN_JSC_… are the guard's (guard.ts).
+// Owns hiding variables of the caller's environment from the executable. Bun reads them before any code of minibox runs,
+// and they turn it into something else: into the bun command line (BUN_BE_BUN), into a program with other arguments
+// (BUN_OPTIONS) or with a debugger (BUN_INSPECT…), into one that prints what its allocator does (MIMALLOC_VERBOSE…).
+// BUN_JSC_… is what the guard takes out of the environment (guard.ts).
+
+import type { Executable } from "./executable.ts";
 
 const NAMES = ["BUN_BE_BUN", "BUN_OPTIONS", "BUN_INSPECT", "JSC_SIGNAL_FOR_GC", "mimalloc"];
 
-/** Puts the byte 1 in place of the first letter of each such name. Throws where one is not there any more. */
-export function ignoreEnvironment(executable: Uint8Array): void {
-  const bytes = Buffer.from(executable.buffer, executable.byteOffset, executable.byteLength);
+/**
+ * Replaces the first letter of each such name in the executable by the byte 1, so that Bun looks for a variable that
+ * nobody sets. @throws Error where a name is not there any more
+ */
+export function ignoreEnvironment({ bytes }: Executable): void {
+  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   for (const name of NAMES) {
-    let at = bytes.indexOf(name);
+    let at = text.indexOf(name);
     if (at < 0)
       throw new Error(`the executable does not know ${name}: look anew at what its environment can do`);
-    for (; at >= 0; at = bytes.indexOf(name, at + 1)) bytes[at] = 1;
+    for (; at >= 0; at = text.indexOf(name, at + 1)) text[at] = 1;
   }
 }

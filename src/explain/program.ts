@@ -2,11 +2,12 @@
 // (an interpreter, a loader), checked in the order in which the kernel does.
 
 import { O, S_IFBLK, S_IFCHR, S_IFDIR, S_IFIFO, S_IFMT, S_IFREG } from "../sys/constants.ts";
+import type { Read } from "../sys/elf.ts";
 import { ENOEXEC } from "../sys/errno.ts";
 import { open, readHead, type Stat, statx, trySeek, withFd } from "../sys/file.ts";
 import { fdPath } from "../sys/mount.ts";
 import { type Contents, contentsOf, HEAD_BYTES } from "./contents.ts";
-import { type Elf, ET_CORE, ET_REL, machineOf, parseElf, type Read, runsOn } from "./elf.ts";
+import { type Elf, ET_CORE, ET_REL, machineOf, parseElf, runsOn } from "./elf.ts";
 import { libcHint, missingLibraries } from "./libraries.ts";
 import { hostPath, noexecReason } from "./mounts.ts";
 import { joinHints } from "./names.ts";

@@ -1,8 +1,9 @@
 // Owns: the ELF reader and the look at a file's first bytes, above all on files made to break them.
 import { describe, expect, test } from "bun:test";
 import { contentsOf } from "../../../src/explain/contents.ts";
-import { machineOf, parseElf, type Read, runsOn } from "../../../src/explain/elf.ts";
+import { machineOf, parseElf, runsOn } from "../../../src/explain/elf.ts";
 import { libcOf } from "../../../src/explain/libraries.ts";
+import type { Read } from "../../../src/sys/elf.ts";
 import { type ElfParts, makeElf } from "../../support/elf.ts";
 
 const reading =

@@ -3,11 +3,12 @@
 import { afterAll, describe, expect, test } from "bun:test";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { alignSegments } from "../../scripts/align-elf.ts";
-import { guard } from "../../scripts/guard.ts";
-import { ARM64_CODE, ARM64_ENTRIES } from "../../scripts/guard-arm64.ts";
-import { X64_CODE, X64_ENTRIES } from "../../scripts/guard-x64.ts";
-import { execute, MINIBOX, skipReason, TOP } from "../support/minibox.ts";
+import { Executable } from "../../../scripts/elf/executable.ts";
+import { guard } from "../../../scripts/elf/guard.ts";
+import { ARM64_CODE, ARM64_ENTRIES } from "../../../scripts/elf/guard-arm64.ts";
+import { X64_CODE, X64_ENTRIES } from "../../../scripts/elf/guard-x64.ts";
+import { patch } from "../../../scripts/elf/patch.ts";
+import { execute, MINIBOX, skipReason, TOP } from "../../support/minibox.ts";
 
 const scratch = mkdtempSync("/tmp/minibox-test-");
 afterAll(() => rmSync(scratch, { recursive: true, force: true }));
@@ -15,7 +16,7 @@ afterAll(() => rmSync(scratch, { recursive: true, force: true }));
 /** Labels and instructions, from the comments: what follows " ; " is for people. */
 function sourceOf(file: string, head: string): string {
   const lines: string[] = [];
-  for (const line of readFileSync(join(TOP, "scripts", file), "utf8").split("\n")) {
+  for (const line of readFileSync(join(TOP, "scripts/elf", file), "utf8").split("\n")) {
     const [, text] = /^ {2}(?:(?:0x[0-9a-f]{2}, ?)+ *)?\/\/ (.*)$/.exec(line) ?? [];
     if (text !== undefined) lines.push(text.split(/ +; /)[0]!);
   }
@@ -60,11 +61,11 @@ describe.each([
 describe("the build refuses an executable", () => {
   test("that may be loaded anywhere: the guard's data have a fixed address", () => {
     const elf = new Uint8Array(readFileSync("/bin/true"));
-    expect(() => guard(alignSegments(elf))).toThrow("the executable is not one for a fixed address");
+    expect(() => patch(elf)).toThrow("the executable is not one for a fixed address");
   });
 
   test("that has its guard already", async () => {
     const bytes = new Uint8Array(await Bun.file(MINIBOX).arrayBuffer());
-    expect(() => guard(bytes)).toThrow("the executable's table of calls is not as expected");
+    expect(() => guard(new Executable(bytes))).toThrow("the executable's table of calls is not as expected");
   });
 });
