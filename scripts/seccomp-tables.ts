@@ -140,13 +140,11 @@ function writeTables(): void {
 async function writeFilters(): Promise<void> {
   // Imported late: the compiler reads the tables that were written a moment ago.
   const { compile } = await import("../src/seccomp/compile.ts");
-  const { DEFAULT_PROFILE } = await import("../src/seccomp/default-profile.ts");
-  const { resolveProfile } = await import("../src/seccomp/profile.ts");
+  const { defaultProfile } = await import("../src/seccomp/default-profile.ts");
   const lines: string[] = [];
   for (const arch of ["x86_64", "aarch64"] as const) {
     for (const caps of [["CAP_SYS_CHROOT"], []]) {
-      const target = { caps, arch, kernel: "6.0" };
-      const { program } = compile(resolveProfile(DEFAULT_PROFILE, target), arch);
+      const { program } = compile(defaultProfile(arch, caps), arch);
       const name = `${arch}${caps.length > 0 ? "_chroot" : ""}`;
       console.log(`${name}: ${program.length / 8} instructions`);
       lines.push(`const ${name} =\n  "${Buffer.from(program).toString("base64")}";\n`);

@@ -2,7 +2,7 @@
 // the other leaves out.
 
 import { mkdirSync, writeFileSync } from "node:fs";
-import { defaultSeccomp } from "../../src/seccomp/load-profile.ts";
+import { defaultSeccomp } from "../../src/seccomp/default-filter.ts";
 import { DEFAULT_CAPABILITIES, DEFAULT_PATH, defaultSpec } from "../../src/spec/default.ts";
 import { cgroupVersion } from "./procfs.ts";
 

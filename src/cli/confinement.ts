@@ -1,10 +1,10 @@
 // Owns what of the command line confines the container: capabilities, no_new_privs, seccomp, security modules.
 
 import { checkSecurityModules } from "../container/security-modules.ts";
-import { precompiledFilter } from "../seccomp/precompiled.ts";
+import { compiledFilter, defaultSeccomp } from "../seccomp/default-filter.ts";
 import type { Given } from "../spec/from-flags.ts";
 import { applySecurityFlags } from "../spec/security-flags.ts";
-import type { Seccomp, Spec } from "../spec/types.ts";
+import type { Spec } from "../spec/types.ts";
 import type { SeccompFilter } from "../sync.ts";
 import { readNamedFile } from "./named-files.ts";
 
@@ -49,18 +49,15 @@ function filterFor(
 ): SeccompFilter | undefined {
   if (profile === "unconfined") return undefined;
   const capabilities = spec.process.capabilities?.bounding ?? [];
-  const ready = profile === undefined ? precompiledFilter(capabilities) : undefined;
+  if (profile === undefined) spec.linux.seccomp = defaultSeccomp(capabilities);
+  const ready = spec.linux.seccomp && compiledFilter(spec.linux.seccomp);
   if (ready) return ready;
   // never without the filter
   if (!compiler) throw new Error("a seccomp profile is to be compiled, and nothing was loaded for it");
-  const seccomp =
-    profile === undefined
-      ? compiler.defaultSeccomp(capabilities)
-      : compiler.seccompOfFile(
-          profile,
-          readNamedFile(`--security-opt seccomp=${profile}`, profile),
-          capabilities,
-        );
-  spec.linux.seccomp = seccomp as unknown as Seccomp;
-  return compiler.compileSeccomp(seccomp, profile ?? "the default seccomp profile", warn);
+  spec.linux.seccomp ??= compiler.seccompOfFile(
+    profile!,
+    readNamedFile(`--security-opt seccomp=${profile}`, profile!),
+    capabilities,
+  );
+  return compiler.compileSeccomp(spec.linux.seccomp, profile ?? "the default seccomp profile", warn);
 }

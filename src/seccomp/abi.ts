@@ -1,7 +1,9 @@
-// The system call ABIs of each machine: how the filter tells them apart, and their tables of names.
+// Owns the system call ABIs of each machine: how the filter tells them apart, and their tables of names.
 
 import * as tables from "./tables.ts";
-import type { Machine } from "./types.ts";
+
+/** The machine whose kernel will run the filter. */
+export type Machine = "x86_64" | "aarch64";
 
 export interface Abi {
   /** Its name in `architectures`. */

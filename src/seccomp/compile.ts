@@ -4,13 +4,14 @@
 // over ranges of equal verdict. It uses only what the kernel's cache can follow (loads of nr and arch, jumps by
 // constants: seccomp_is_const_allow in kernel/seccomp.c), so that calls allowed unconditionally skip it altogether.
 
+import type { Seccomp } from "../spec/types.ts";
+import type { Machine } from "./abi.ts";
 import { type Abi, abisOf, isKnownSyscall } from "./abi.ts";
 import { assemble } from "./assemble.ts";
 import { conditionalNode } from "./conditions.ts";
 import { ARCH, addSpan, Graph, type Node, NR, type Span, search } from "./graph.ts";
 import { ENOSYS, type Policy, RET_ERRNO, RET_KILL_PROCESS, readPolicy } from "./policy.ts";
 import { selectRules } from "./select.ts";
-import type { LinuxSeccomp, Machine } from "./types.ts";
 
 export interface CompiledFilter {
   /** An array of struct sock_filter: 8 bytes an instruction. */
@@ -85,7 +86,7 @@ function archNode(graph: Graph, policy: Policy, abis: readonly Abi[], isListed: 
 }
 
 /** Throws ProfileError where the profile is malformed, or too long for the kernel. */
-export function compile(seccomp: LinuxSeccomp, machine: Machine): CompiledFilter {
+export function compile(seccomp: Seccomp, machine: Machine): CompiledFilter {
   const policy = readPolicy(seccomp);
   const graph = new Graph();
   const abis = abisOf(machine);

@@ -1,37 +1,36 @@
-// The default profile's filters, precompiled: what a start needs loads neither the compiler nor its tables.
+// Owns the default profile as every start has it: the object for the spec, and the filter that was compiled from it when
+// minibox was built. Neither loads the compiler or its tables.
 
+import type { Seccomp } from "../spec/types.ts";
+import type { SeccompFilter } from "../sync.ts";
+import type { Machine } from "./abi.ts";
 import { FILTERS } from "./default-filter-data.ts";
-import type { Machine } from "./types.ts";
+import { defaultProfile, PROFILE_CAPABILITIES } from "./default-profile.ts";
 
-// The capabilities that default-profile.ts has rules for, but for CAP_SYS_CHROOT: with one of them the filter is
-// another. Repeated here because importing them would load the profile; a test compares the two.
-const OTHER = [
-  "CAP_BPF",
-  "CAP_DAC_READ_SEARCH",
-  "CAP_PERFMON",
-  "CAP_SYS_ADMIN",
-  "CAP_SYS_BOOT",
-  "CAP_SYS_MODULE",
-  "CAP_SYS_NICE",
-  "CAP_SYS_PACCT",
-  "CAP_SYS_PTRACE",
-  "CAP_SYS_RAWIO",
-  "CAP_SYS_TIME",
-  "CAP_SYS_TTY_CONFIG",
-  "CAP_SYSLOG",
-];
+export const MACHINE: Machine = process.arch === "arm64" ? "aarch64" : "x86_64";
 
 /**
  * The default filter for a bounding set, as an array of struct sock_filter in base64; undefined where the set brings
- * calls that no precompiled filter has, and resolveProfile(DEFAULT_PROFILE) has to be compiled.
+ * calls that no precompiled filter has.
  */
-export function defaultFilterText(machine: Machine, caps: readonly string[]): string | undefined {
-  for (const cap of caps) if (OTHER.includes(cap)) return undefined;
-  return caps.includes("CAP_SYS_CHROOT") ? FILTERS[`${machine}_chroot`] : FILTERS[machine];
+export function defaultFilter(machine: Machine, capabilities: readonly string[]): string | undefined {
+  let chroot = false;
+  for (const name of capabilities)
+    if (name === "CAP_SYS_CHROOT") chroot = true;
+    else if (PROFILE_CAPABILITIES.includes(name)) return undefined;
+  return FILTERS[chroot ? (`${machine}_chroot` as const) : machine];
 }
 
-/** The same as bytes. */
-export function defaultFilter(machine: Machine, caps: readonly string[]): Uint8Array | undefined {
-  const text = defaultFilterText(machine, caps);
-  return text === undefined ? undefined : Uint8Array.fromBase64(text);
+/** The filters that are there already, each by the very object that it was compiled from. */
+const COMPILED = new WeakMap<Seccomp, SeccompFilter>();
+
+/** The default profile for a bounding set on this machine. */
+export function defaultSeccomp(capabilities: readonly string[]): Seccomp {
+  const seccomp = defaultProfile(MACHINE, capabilities);
+  const program = defaultFilter(MACHINE, capabilities);
+  if (program !== undefined) COMPILED.set(seccomp, { program, flags: 0, listens: false });
+  return seccomp;
 }
+
+/** The filter of an object that defaultSeccomp() made; undefined where it has to be compiled (load-profile.ts). */
+export const compiledFilter = (seccomp: Seccomp): SeccompFilter | undefined => COMPILED.get(seccomp);

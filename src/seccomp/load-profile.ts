@@ -2,26 +2,21 @@
 // this file.
 
 import { RunError } from "../errors.ts";
+import type { Seccomp } from "../spec/types.ts";
 import type { SeccompFilter } from "../sync.ts";
 import { readFile } from "../sys/file.ts";
 import { SECCOMP_FILTER_FLAG_NEW_LISTENER } from "../sys/seccomp.ts";
 import { ProfileError } from "./check.ts";
 import { compile } from "./compile.ts";
-import { DEFAULT_PROFILE } from "./default-profile.ts";
-import { MACHINE } from "./precompiled.ts";
+import { MACHINE } from "./default-filter.ts";
 import { parseProfile, resolveProfile } from "./profile.ts";
-import type { LinuxSeccomp } from "./types.ts";
-
-/** What the default profile says for these capabilities, in OCI's form. */
-export const defaultSeccomp = (capabilities: readonly string[]): LinuxSeccomp =>
-  resolve(DEFAULT_PROFILE, capabilities);
 
 /** The profile of a file, in OCI's form. @throws RunError naming the file and the field */
-export function seccompOfFile(path: string, text: string, capabilities: readonly string[]): LinuxSeccomp {
+export function seccompOfFile(path: string, text: string, capabilities: readonly string[]): Seccomp {
   return naming(path, () => resolve(parseProfile(text), capabilities));
 }
 
-const resolve = (profile: unknown, caps: readonly string[]): LinuxSeccomp =>
+const resolve = (profile: unknown, caps: readonly string[]): Seccomp =>
   resolveProfile(profile, { caps, arch: MACHINE, kernel: readFile("/proc/sys/kernel/osrelease").trim() });
 
 /** Our own calls after the filter is in force: a listener that had to be asked first would never get to know. */
@@ -32,7 +27,7 @@ const NEVER_NOTIFY = ["sendmsg", "write"];
  * @throws RunError
  */
 export function compileSeccomp(
-  seccomp: LinuxSeccomp,
+  seccomp: Seccomp,
   what: string,
   warn: (message: string) => void,
 ): SeccompFilter {

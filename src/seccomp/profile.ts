@@ -1,10 +1,11 @@
 // Profiles as files hold them: OCI's own form, or that of moby and containers-common, whose rules depend on
 // capabilities, architecture and kernel. Either becomes an OCI linux.seccomp.
 
+import type { Seccomp, SeccompArch, SeccompSyscall } from "../spec/types.ts";
+import type { Machine } from "./abi.ts";
 import { isObject, ProfileError, readList, readObject, readString, readStrings, show } from "./check.ts";
 import { errnoByName } from "./errno-names.ts";
 import { readPolicy, readRule } from "./policy.ts";
-import type { Arch, LinuxSeccomp, LinuxSyscall, Machine } from "./types.ts";
 
 /** What a rule of a conditional profile is decided by. */
 export interface Target {
@@ -21,15 +22,15 @@ export interface Filter {
   minKernel?: string;
 }
 
-export interface ConditionalSyscall extends LinuxSyscall {
+export interface ConditionalSyscall extends SeccompSyscall {
   comment?: string;
   includes?: Filter;
   excludes?: Filter;
 }
 
 /** The form of moby's default.json and containers-common's seccomp.json. */
-export interface ConditionalProfile extends Omit<LinuxSeccomp, "syscalls"> {
-  archMap?: readonly { architecture: Arch; subArchitectures?: readonly Arch[] }[];
+export interface ConditionalProfile extends Omit<Seccomp, "syscalls"> {
+  archMap?: readonly { architecture: SeccompArch; subArchitectures?: readonly SeccompArch[] }[];
   syscalls?: readonly ConditionalSyscall[];
 }
 
@@ -96,7 +97,7 @@ function readErrno(name: unknown, number: unknown, path: string): unknown {
   return errno;
 }
 
-function resolveSyscall(value: unknown, path: string, target: ResolvedTarget): LinuxSyscall | undefined {
+function resolveSyscall(value: unknown, path: string, target: ResolvedTarget): SeccompSyscall | undefined {
   const call = readObject(value, path);
   const { name, names, action, args } = call;
   const isNamed = name !== undefined && name !== null && name !== "";
@@ -110,7 +111,7 @@ function resolveSyscall(value: unknown, path: string, target: ResolvedTarget): L
   const whole = errnoRet === undefined || errnoRet === null ? syscall : { ...syscall, errnoRet };
   // Checked here also where it does not apply, and while its place in the file is known.
   readRule(whole, path);
-  return applies(call, path, target) ? (whole as LinuxSyscall) : undefined;
+  return applies(call, path, target) ? (whole as SeccompSyscall) : undefined;
 }
 
 function resolveArchitectures(profile: Record<string, unknown>, arch: Machine): string[] {
@@ -142,11 +143,11 @@ export function isConditional(profile: unknown): boolean {
  * The OCI profile for one container. A plain OCI profile comes back as it is, checked. Throws ProfileError; also
  * for an empty profile, which moby takes for "unconfined": who wants that can say so.
  */
-export function resolveProfile(profile: unknown, target: Target): LinuxSeccomp {
+export function resolveProfile(profile: unknown, target: Target): Seccomp {
   const source = readObject(profile, "");
   if (!isConditional(source)) {
     readPolicy(source);
-    return source as unknown as LinuxSeccomp;
+    return source as unknown as Seccomp;
   }
   const resolved: ResolvedTarget = {
     caps: new Set(target.caps),
@@ -167,5 +168,5 @@ export function resolveProfile(profile: unknown, target: Target): LinuxSeccomp {
   };
   // The rules are checked already, but that one that notifies needs a listener.
   readPolicy({ ...seccomp, syscalls: seccomp.syscalls.filter((call) => call.action === "SCMP_ACT_NOTIFY") });
-  return seccomp as unknown as LinuxSeccomp;
+  return seccomp as unknown as Seccomp;
 }

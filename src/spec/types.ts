@@ -1,5 +1,8 @@
 // Owns the types of the OCI runtime specification 1.2 that minibox reads (config.md, config-linux.md): the
-// specification's names, and nothing but types. A 64-bit field that may pass 2^53 is number | bigint.
+// specification's names, and nothing but types.
+
+/** 64 bits: a number where that is exact (up to 2^53), else a bigint. src/json.ts reads and writes both. */
+export type Uint64 = number | bigint;
 
 export interface Spec {
   ociVersion: string;
@@ -41,8 +44,8 @@ export interface User {
 
 export interface Rlimit {
   type: string;
-  soft: number | bigint;
-  hard: number | bigint;
+  soft: Uint64;
+  hard: Uint64;
 }
 
 export type CapabilitySet = "bounding" | "effective" | "inheritable" | "permitted" | "ambient";
@@ -109,20 +112,55 @@ export interface Resources {
   unified?: Record<string, string>;
 }
 
-/** Kept whole as the profile says it; src/seccomp reads it. */
-export interface Seccomp {
-  defaultAction: string;
-  defaultErrnoRet?: number;
-  architectures?: string[];
-  flags?: string[];
-  listenerPath?: string;
-  listenerMetadata?: string;
-  syscalls?: SeccompRule[];
+/** SCMP_ARCH_X86_64 and so on; those of other machines than this one are accepted and have no effect. */
+export type SeccompArch = `SCMP_ARCH_${string}`;
+
+export type SeccompAction =
+  | "SCMP_ACT_KILL"
+  | "SCMP_ACT_KILL_PROCESS"
+  | "SCMP_ACT_KILL_THREAD"
+  | "SCMP_ACT_TRAP"
+  | "SCMP_ACT_ERRNO"
+  | "SCMP_ACT_TRACE"
+  | "SCMP_ACT_ALLOW"
+  | "SCMP_ACT_LOG"
+  | "SCMP_ACT_NOTIFY";
+
+export type SeccompOperator =
+  | "SCMP_CMP_NE"
+  | "SCMP_CMP_LT"
+  | "SCMP_CMP_LE"
+  | "SCMP_CMP_EQ"
+  | "SCMP_CMP_GE"
+  | "SCMP_CMP_GT"
+  | "SCMP_CMP_MASKED_EQ";
+
+export type SeccompFlag =
+  | "SECCOMP_FILTER_FLAG_TSYNC"
+  | "SECCOMP_FILTER_FLAG_LOG"
+  | "SECCOMP_FILTER_FLAG_SPEC_ALLOW"
+  | "SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV";
+
+export interface SeccompArg {
+  readonly index: number;
+  readonly value: Uint64;
+  readonly valueTwo?: Uint64;
+  readonly op: SeccompOperator;
 }
 
-export interface SeccompRule {
-  names: string[];
-  action: string;
-  errnoRet?: number;
-  args?: { index: number; value: number | bigint; valueTwo?: number | bigint; op: string }[];
+export interface SeccompSyscall {
+  readonly names: readonly string[];
+  readonly action: SeccompAction;
+  readonly errnoRet?: number;
+  readonly args?: readonly SeccompArg[];
+}
+
+export interface Seccomp {
+  readonly defaultAction: SeccompAction;
+  readonly defaultErrnoRet?: number;
+  readonly architectures?: readonly SeccompArch[];
+  readonly flags?: readonly SeccompFlag[];
+  readonly listenerPath?: string;
+  readonly listenerMetadata?: string;
+  readonly syscalls?: readonly SeccompSyscall[];
 }

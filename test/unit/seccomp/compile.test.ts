@@ -1,9 +1,10 @@
 // The compiler against the reference interpreter, and the cases worth naming.
 
 import { describe, expect, test } from "bun:test";
+import type { Machine } from "../../../src/seccomp/abi.ts";
 import { ProfileError } from "../../../src/seccomp/check.ts";
 import { compile } from "../../../src/seccomp/compile.ts";
-import type { LinuxSeccomp, LinuxSeccompArg, Machine } from "../../../src/seccomp/types.ts";
+import type { Seccomp, SeccompArg } from "../../../src/spec/types.ts";
 import { AUDIT, type Call, check, run } from "./support/bpf.ts";
 import { randomCall, randomProfile, randomValue, seeded } from "./support/random.ts";
 import { evaluate } from "./support/reference.ts";
@@ -17,7 +18,7 @@ function call(nr: number, args: (number | bigint)[] = [], arch = AUDIT.x86_64): 
   return { nr, arch, args: args.map(BigInt) };
 }
 
-function verdict(profile: LinuxSeccomp, made: Call, machine: Machine = "x86_64"): number {
+function verdict(profile: Seccomp, made: Call, machine: Machine = "x86_64"): number {
   return run(compile(profile, machine).program, made);
 }
 
@@ -48,11 +49,11 @@ describe("compiled profiles agree with the reference", () => {
   const operators = ["NE", "LT", "LE", "EQ", "GE", "GT", "MASKED_EQ"] as const;
   test.each(operators)("SCMP_CMP_%s at the borders of 32 and 64 bits", (name) => {
     const random = seeded(77);
-    const op: LinuxSeccompArg["op"] = `SCMP_CMP_${name}`;
+    const op: SeccompArg["op"] = `SCMP_CMP_${name}`;
     for (let i = 0; i < 150; i++) {
       const value = randomValue(random);
       const args = [{ index: i % 6, value, valueTwo: value & randomValue(random), op }];
-      const profile: LinuxSeccomp = {
+      const profile: Seccomp = {
         defaultAction: "SCMP_ACT_ALLOW",
         architectures: ["SCMP_ARCH_X86"],
         syscalls: [{ names: ["getpid"], action: "SCMP_ACT_ERRNO", errnoRet: 7, args }],
@@ -69,7 +70,7 @@ describe("compiled profiles agree with the reference", () => {
 });
 
 describe("rules", () => {
-  const eq = (index: number, value: number): LinuxSeccompArg => ({ index, value, op: "SCMP_CMP_EQ" });
+  const eq = (index: number, value: number): SeccompArg => ({ index, value, op: "SCMP_CMP_EQ" });
   const base = { defaultAction: "SCMP_ACT_ALLOW" } as const;
 
   test("conditions on different arguments all have to hold", () => {
@@ -195,7 +196,7 @@ describe("size", () => {
     }));
 
   test("long programs jump correctly", () => {
-    const profile: LinuxSeccomp = {
+    const profile: Seccomp = {
       defaultAction: "SCMP_ACT_ALLOW",
       syscalls: [{ names: ["gettid"], action: "SCMP_ACT_KILL" }, ...rules(400)],
     };

@@ -1,11 +1,16 @@
 // The default profile: what it means, and that its precompiled filters are it.
 
 import { describe, expect, test } from "bun:test";
+import { parse, stringify } from "../../../src/json.ts";
+import type { Machine } from "../../../src/seccomp/abi.ts";
 import { compile } from "../../../src/seccomp/compile.ts";
-import { defaultFilter } from "../../../src/seccomp/default-filter.ts";
-import { DEFAULT_PROFILE, PROFILE_CAPABILITIES } from "../../../src/seccomp/default-profile.ts";
-import { resolveProfile } from "../../../src/seccomp/profile.ts";
-import type { LinuxSeccomp, Machine } from "../../../src/seccomp/types.ts";
+import {
+  compiledFilter,
+  defaultFilter as defaultFilterText,
+  defaultSeccomp,
+  MACHINE,
+} from "../../../src/seccomp/default-filter.ts";
+import { defaultProfile, PROFILE_CAPABILITIES } from "../../../src/seccomp/default-profile.ts";
 import { AUDIT, run } from "./support/bpf.ts";
 import { randomCall, seeded } from "./support/random.ts";
 import { evaluate, numbersOf } from "./support/reference.ts";
@@ -20,14 +25,37 @@ const DEFAULT_CAPS =
     .split(" ")
     .map((name) => `CAP_${name}`);
 
-function resolve(arch: Machine, caps: readonly string[], kernel = "6.18.0"): LinuxSeccomp {
-  return resolveProfile(DEFAULT_PROFILE, { arch, caps, kernel });
+function defaultFilter(machine: Machine, caps: readonly string[]): Uint8Array | undefined {
+  const text = defaultFilterText(machine, caps);
+  return text === undefined ? undefined : Uint8Array.fromBase64(text);
 }
+
+describe("the object of a spec", () => {
+  test("brings its filter along, by being that very object", () => {
+    const seccomp = defaultSeccomp(DEFAULT_CAPS);
+    expect(seccomp).toEqual(defaultProfile(MACHINE, DEFAULT_CAPS));
+    expect(compiledFilter(seccomp)).toEqual({
+      program: defaultFilterText(MACHINE, DEFAULT_CAPS)!,
+      flags: 0,
+      listens: false,
+    });
+    expect(compiledFilter({ ...seccomp })).toBeUndefined();
+  });
+
+  test("has none where a capability brings calls", () => {
+    expect(compiledFilter(defaultSeccomp([...DEFAULT_CAPS, "CAP_SYS_ADMIN"]))).toBeUndefined();
+  });
+
+  test("is the same after a journey as JSON", () => {
+    const seccomp = defaultSeccomp(DEFAULT_CAPS);
+    expect(parse(stringify(seccomp))).toEqual(seccomp);
+  });
+});
 
 describe.each(MACHINES)("precompiled filters, %s", (machine) => {
   // After a change of profile, tables or compiler: bun scripts/seccomp-tables.ts --filter
   test.each([[DEFAULT_CAPS], [[]], [["CAP_NET_ADMIN"]]])("are the compiled profile for %p", (caps) => {
-    expect(defaultFilter(machine, caps)).toEqual(compile(resolve(machine, caps), machine).program);
+    expect(defaultFilter(machine, caps)).toEqual(compile(defaultProfile(machine, caps), machine).program);
   });
 
   test("there is none where a capability brings calls", () => {
@@ -36,13 +64,9 @@ describe.each(MACHINES)("precompiled filters, %s", (machine) => {
     for (const cap of others) expect(defaultFilter(machine, [...DEFAULT_CAPS, cap])).toBeUndefined();
   });
 
-  test("the kernel's version makes no difference", () => {
-    expect(resolve(machine, [], "4.8")).toEqual(resolve(machine, [], "7.0"));
-  });
-
   test("agree with the reference, also across the numbers", () => {
     const random = seeded(5);
-    const profile = resolve(machine, DEFAULT_CAPS);
+    const profile = defaultProfile(machine, DEFAULT_CAPS);
     const program = defaultFilter(machine, DEFAULT_CAPS)!;
     const audits = machine === "x86_64" ? [AUDIT.x86_64, AUDIT.x86] : [AUDIT.aarch64, AUDIT.arm];
     const args = [0n, 0n, 0n, 0n, 0n, 0n];
@@ -64,7 +88,7 @@ describe.each(MACHINES)("precompiled filters, %s", (machine) => {
   test("a call that is always allowed is decided by its number, in a few instructions", () => {
     const program = defaultFilter(machine, DEFAULT_CAPS)!;
     const conditional = new Set(["socket", "personality", "clone"]);
-    const names = resolve(machine, DEFAULT_CAPS)
+    const names = defaultProfile(machine, DEFAULT_CAPS)
       .syscalls!.filter(({ action }) => action === "SCMP_ACT_ALLOW")
       .flatMap((rule) => rule.names);
     const numbers = numbersOf(machine);
@@ -83,7 +107,7 @@ describe.each(MACHINES)("precompiled filters, %s", (machine) => {
 
   test("every name in the profile is a system call", () => {
     const all = [...PROFILE_CAPABILITIES];
-    expect(compile(resolve(machine, all), machine).unknownSyscalls).toEqual([]);
+    expect(compile(defaultProfile(machine, all), machine).unknownSyscalls).toEqual([]);
   });
 });
 
@@ -91,7 +115,7 @@ describe("the default profile", () => {
   const numbers = numbersOf("x86_64");
   const verdict = (caps: string[], name: string, ...args: (number | bigint)[]) => {
     const call = { nr: numbers[name]!, arch: AUDIT.x86_64, args: args.map(BigInt) };
-    return run(compile(resolve("x86_64", caps), "x86_64").program, call);
+    return run(compile(defaultProfile("x86_64", caps), "x86_64").program, call);
   };
 
   const young =

@@ -1,9 +1,10 @@
 // Compiled filters in the kernel: its verdicts on real calls against the reference's.
 
 import { afterAll, describe, expect, test } from "bun:test";
+import type { Machine } from "../../../src/seccomp/abi.ts";
 import { compile } from "../../../src/seccomp/compile.ts";
 import { defaultFilter } from "../../../src/seccomp/default-filter.ts";
-import type { LinuxSeccomp, LinuxSeccompAction, Machine } from "../../../src/seccomp/types.ts";
+import type { Seccomp, SeccompAction } from "../../../src/spec/types.ts";
 import { skipped } from "../../support/minibox.ts";
 import { AUDIT, type Call } from "./support/bpf.ts";
 import { type Outcome, openKernel, reasonWithoutKernel } from "./support/kernel.ts";
@@ -34,7 +35,7 @@ function expected(verdict: number): Outcome["what"] | number | undefined {
   return undefined;
 }
 
-function compare(profile: LinuxSeccomp, calls: Call[], detail: object): void {
+function compare(profile: Seccomp, calls: Call[], detail: object): void {
   const { program } = compile(profile, machine);
   const outcomes = kernel!.run(program, calls);
   for (const [i, call] of calls.entries()) {
@@ -52,7 +53,7 @@ function compare(profile: LinuxSeccomp, calls: Call[], detail: object): void {
 }
 
 /** A call that is harmless when let through: an ABI's harmless numbers, or numbers that no kernel has. */
-function harmlessCall(random: Random, profile: LinuxSeccomp): Call {
+function harmlessCall(random: Random, profile: Seccomp): Call {
   const near = randomCall(random, profile, machine);
   const args = random(2) === 0 ? near.args : Array.from({ length: 6 }, () => randomValue(random));
   if (kernel?.hasInt80 && random(4) === 0) {
@@ -77,9 +78,9 @@ describe.skipIf(reason !== "")("the kernel agrees with the reference", () => {
 
   const actions = ["KILL", "KILL_THREAD", "KILL_PROCESS", "TRAP", "ERRNO", "TRACE", "LOG", "ALLOW", "NOTIFY"];
   test.each(actions)("SCMP_ACT_%s", (name) => {
-    const action = `SCMP_ACT_${name}` as LinuxSeccompAction;
+    const action = `SCMP_ACT_${name}` as SeccompAction;
     const args = [{ index: 2, value: 0x1_0000_0001n, op: "SCMP_CMP_EQ" as const }];
-    const profile: LinuxSeccomp = {
+    const profile: Seccomp = {
       defaultAction: "SCMP_ACT_ALLOW",
       listenerPath: "/run/agent.sock",
       syscalls: [{ names: ["getppid"], action, args, ...(name === "ERRNO" ? { errnoRet: 4095 } : {}) }],
@@ -144,14 +145,14 @@ describe.skipIf(reason !== "")("the default filter in the kernel", () => {
     ["chroot, which the default capabilities have", make("chroot", 0), EFAULT],
   ];
   test.each(cases)("%s", (_name, call, want) => {
-    const [outcome] = kernel!.run(defaultFilter(machine, ["CAP_SYS_CHROOT"])!, [call]);
+    const [outcome] = kernel!.run(Uint8Array.fromBase64(defaultFilter(machine, ["CAP_SYS_CHROOT"])!), [call]);
     expect(outcome!.what).toBe("returned");
     if (typeof want === "number") expect(outcome!.value).toBe(want);
     else expect(want(outcome!.value)).toBe(true);
   });
 
   test("chroot without CAP_SYS_CHROOT", () => {
-    expect(kernel!.run(defaultFilter(machine, [])!, [make("chroot", 0)])).toEqual([
+    expect(kernel!.run(Uint8Array.fromBase64(defaultFilter(machine, [])!), [make("chroot", 0)])).toEqual([
       { what: "returned", value: EPERM },
     ]);
   });

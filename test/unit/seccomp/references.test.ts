@@ -2,11 +2,12 @@
 // src/seccomp/differences.ts, with its reason.
 
 import { describe, expect, test } from "bun:test";
+import type { Machine } from "../../../src/seccomp/abi.ts";
 import { isKnownSyscall } from "../../../src/seccomp/abi.ts";
-import { DEFAULT_PROFILE, PROFILE_CAPABILITIES } from "../../../src/seccomp/default-profile.ts";
+import { defaultProfile, PROFILE_CAPABILITIES } from "../../../src/seccomp/default-profile.ts";
 import { FROM_DOCKER, FROM_PODMAN } from "../../../src/seccomp/differences.ts";
 import { type ConditionalProfile, resolveProfile } from "../../../src/seccomp/profile.ts";
-import type { LinuxSeccomp, Machine } from "../../../src/seccomp/types.ts";
+import type { Seccomp } from "../../../src/spec/types.ts";
 import { AUDIT } from "./support/bpf.ts";
 import { type Fixture, fixture, profileOf } from "./support/profiles.ts";
 import { evaluate, numbersOf } from "./support/reference.ts";
@@ -36,7 +37,7 @@ const capabilities = [
 ].sort();
 const SETS = [[], ...capabilities.map((cap) => [cap]), capabilities];
 
-const resolve = (profile: ConditionalProfile, arch: Machine, caps: readonly string[]): LinuxSeccomp =>
+const resolve = (profile: ConditionalProfile, arch: Machine, caps: readonly string[]): Seccomp =>
   resolveProfile(profile, { arch, caps, kernel: "6.18.0" });
 
 const namesOf = (noted: Fixture): string[] => [
@@ -44,7 +45,7 @@ const namesOf = (noted: Fixture): string[] => [
 ];
 
 /** What is said of each name that this machine has: verdict and conditions, one text a rule. */
-function rulesByName(profile: LinuxSeccomp, machine: Machine): Map<string, Set<string>> {
+function rulesByName(profile: Seccomp, machine: Machine): Map<string, Set<string>> {
   const known = new Set(ABIS[machine].flatMap(([abi]) => Object.keys(numbersOf(abi))));
   const rules = new Map<string, Set<string>>();
   for (const { names, action, errnoRet, args = [] } of profile.syscalls!) {
@@ -64,8 +65,8 @@ describe.each(MACHINES)("beside docker's, %s", (machine) => {
     const theirs = profileOf(docker);
     const listed = new Set(Object.keys(FROM_DOCKER));
     for (const caps of SETS) {
-      const [ours, wanted] = [DEFAULT_PROFILE, theirs].map((profile) =>
-        rulesByName(resolve(profile, machine, caps), machine),
+      const [ours, wanted] = [defaultProfile(machine, caps), resolve(theirs, machine, caps)].map((profile) =>
+        rulesByName(profile, machine),
       );
       const differing = [...new Set([...ours!.keys(), ...wanted!.keys()])]
         .map((name) => ({ name, ours: sorted(ours!.get(name)), docker: sorted(wanted!.get(name)) }))
@@ -79,7 +80,7 @@ describe.each(MACHINES)("beside docker's, %s", (machine) => {
 
   test("the rest is the same too: default, architectures", () => {
     const { syscalls: _, ...theirs } = resolve(profileOf(docker), machine, []);
-    const { syscalls: __, ...ours } = resolve(DEFAULT_PROFILE, machine, []);
+    const { syscalls: __, ...ours } = defaultProfile(machine, []);
     expect(ours).toEqual(theirs);
     expect(docker.architectures[machine]).toEqual(ours.architectures as string[]);
   });
@@ -93,7 +94,7 @@ const FIRST: Record<string, number[]> = {
 };
 
 /** The names of which `theirs` allows a call that `ours` does not. */
-function refusedBeside(theirs: LinuxSeccomp, ours: LinuxSeccomp, machine: Machine): Set<string> {
+function refusedBeside(theirs: Seccomp, ours: Seccomp, machine: Machine): Set<string> {
   const refused = new Set<string>();
   for (const [abi, arch, base] of ABIS[machine]) {
     for (const [name, number] of Object.entries(numbersOf(abi))) {
@@ -119,10 +120,8 @@ describe("beside podman's", () => {
       ["all", capabilities],
     ];
     test.each(sets)(`${machine}: what it allows and we do not is listed, with %s`, (_, caps) => {
-      const [ours, theirs] = [DEFAULT_PROFILE, profileOf(podman)].map((profile) =>
-        resolve(profile, machine, caps),
-      );
-      const refused = refusedBeside(theirs!, ours!, machine);
+      const theirs = resolve(profileOf(podman), machine, caps);
+      const refused = refusedBeside(theirs, defaultProfile(machine, caps), machine);
       for (const name of refused) found.add(name);
       expect([...refused].filter((name) => !(name in FROM_PODMAN))).toEqual([]);
     });

@@ -3,7 +3,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { ConditionalProfile, ConditionalSyscall } from "../../../../src/seccomp/profile.ts";
-import type { Arch, LinuxSeccompArg } from "../../../../src/seccomp/types.ts";
+import type { SeccompArch, SeccompArg } from "../../../../src/spec/types.ts";
 
 /** One rule: names divided by blanks; `args` is [index, comparison, value], `anyFirst` values of the first argument. */
 interface Noted {
@@ -30,9 +30,9 @@ export interface Fixture {
 export const fixture = (who: "docker" | "podman"): Fixture =>
   JSON.parse(readFileSync(join(import.meta.dir, `../fixtures/${who}.json`), "utf8"));
 
-const arg = (index: number, op: string, value: number): LinuxSeccompArg => ({
+const arg = (index: number, op: string, value: number): SeccompArg => ({
   index,
-  op: `SCMP_CMP_${op}` as LinuxSeccompArg["op"],
+  op: `SCMP_CMP_${op}` as SeccompArg["op"],
   value,
 });
 
@@ -55,8 +55,8 @@ export function profileOf(noted: Fixture): ConditionalProfile {
     defaultAction: "SCMP_ACT_ERRNO",
     defaultErrnoRet: noted.defaultErrno,
     archMap: Object.values(noted.architectures).map(([architecture, ...subs]) => ({
-      architecture: architecture as Arch,
-      subArchitectures: subs as Arch[],
+      architecture: architecture as SeccompArch,
+      subArchitectures: subs as SeccompArch[],
     })),
     syscalls: noted.rules.flatMap(rulesOf),
   };

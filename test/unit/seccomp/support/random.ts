@@ -1,13 +1,13 @@
 // Random profiles and calls from a seed, dense where comparisons go wrong: at the borders of 32 and 64 bits.
 
+import type { Machine } from "../../../../src/seccomp/abi.ts";
 import type {
-  Arch,
-  LinuxSeccomp,
-  LinuxSeccompAction,
-  LinuxSeccompArg,
-  LinuxSyscall,
-  Machine,
-} from "../../../../src/seccomp/types.ts";
+  Seccomp,
+  SeccompAction,
+  SeccompArch,
+  SeccompArg,
+  SeccompSyscall,
+} from "../../../../src/spec/types.ts";
 import { AUDIT, type Call } from "./bpf.ts";
 import { numbersOf } from "./reference.ts";
 
@@ -39,7 +39,7 @@ export function randomValue(random: Random): bigint {
   return (BigInt(random(2 ** 32)) << 32n) | BigInt(random(2 ** 32));
 }
 
-const ACTIONS: LinuxSeccompAction[] = [
+const ACTIONS: SeccompAction[] = [
   "SCMP_ACT_ALLOW",
   "SCMP_ACT_ALLOW",
   "SCMP_ACT_ERRNO",
@@ -53,7 +53,7 @@ const ACTIONS: LinuxSeccompAction[] = [
   "SCMP_ACT_TRACE",
   "SCMP_ACT_NOTIFY",
 ];
-const OPERATORS: LinuxSeccompArg["op"][] = [
+const OPERATORS: SeccompArg["op"][] = [
   "SCMP_CMP_NE",
   "SCMP_CMP_LT",
   "SCMP_CMP_LE",
@@ -64,7 +64,7 @@ const OPERATORS: LinuxSeccompArg["op"][] = [
   "SCMP_CMP_MASKED_EQ",
 ];
 
-function randomArg(random: Random, index: number): LinuxSeccompArg {
+function randomArg(random: Random, index: number): SeccompArg {
   const op = pick(random, OPERATORS);
   let value = randomValue(random);
   let valueTwo = randomValue(random);
@@ -76,7 +76,7 @@ function randomArg(random: Random, index: number): LinuxSeccompArg {
   return value <= 50n && random(2) === 0 ? { index, value: Number(value), op } : { index, value, op };
 }
 
-function action(random: Random): { action: LinuxSeccompAction; errnoRet?: number } {
+function action(random: Random): { action: SeccompAction; errnoRet?: number } {
   const chosen = pick(random, ACTIONS);
   const takes = chosen === "SCMP_ACT_ERRNO" || chosen === "SCMP_ACT_TRACE";
   return takes && random(4) > 0 ? { action: chosen, errnoRet: random(4096) } : { action: chosen };
@@ -102,7 +102,7 @@ const NAMES = [
   ]),
 ];
 
-function randomSyscall(random: Random, few: readonly string[]): LinuxSyscall {
+function randomSyscall(random: Random, few: readonly string[]): SeccompSyscall {
   const names = Array.from({ length: 1 + random(6) }, () => pick(random, random(2) === 0 ? few : NAMES));
   if (random(20) === 0) names.push("no_such_call");
   if (random(2) === 0) return { names, ...action(random) };
@@ -115,7 +115,7 @@ function randomSyscall(random: Random, few: readonly string[]): LinuxSyscall {
   return { names, ...action(random), args };
 }
 
-const ARCHITECTURES: Arch[] = [
+const ARCHITECTURES: SeccompArch[] = [
   "SCMP_ARCH_X86_64",
   "SCMP_ARCH_X86",
   "SCMP_ARCH_X32",
@@ -123,7 +123,7 @@ const ARCHITECTURES: Arch[] = [
   "SCMP_ARCH_S390X",
 ];
 
-export function randomProfile(random: Random, names: readonly string[] = COMMON): LinuxSeccomp {
+export function randomProfile(random: Random, names: readonly string[] = COMMON): Seccomp {
   const { action: chosen, errnoRet } = action(random);
   const defaultAction = chosen === "SCMP_ACT_NOTIFY" ? "SCMP_ACT_ERRNO" : chosen;
   const few = names.filter(() => random(2) === 0).concat(names[0]!);
@@ -137,7 +137,7 @@ export function randomProfile(random: Random, names: readonly string[] = COMMON)
 }
 
 /** A call that has to do with the profile more often than not. */
-export function randomCall(random: Random, profile: LinuxSeccomp, machine: Machine): Call {
+export function randomCall(random: Random, profile: Seccomp, machine: Machine): Call {
   const abis = machine === "x86_64" ? (["x86_64", "x32", "x86"] as const) : (["aarch64", "arm"] as const);
   const abi = pick(random, abis);
   const rules = profile.syscalls ?? [];

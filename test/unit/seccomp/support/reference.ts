@@ -1,8 +1,9 @@
 // The meaning of an OCI profile, worked out for one call at a time from the profile itself: slow, plain, and
 // written apart from the compiler, whose tests compare the two.
 
+import type { Machine } from "../../../../src/seccomp/abi.ts";
 import { aarch64, arm, x32, x86, x86_64 } from "../../../../src/seccomp/tables.ts";
-import type { LinuxSeccomp, LinuxSeccompArg, LinuxSyscall, Machine } from "../../../../src/seccomp/types.ts";
+import type { Seccomp, SeccompArg, SeccompSyscall } from "../../../../src/spec/types.ts";
 import { AUDIT, type Call } from "./bpf.ts";
 
 const KILL_PROCESS = 0x80000000;
@@ -59,7 +60,7 @@ for (const [i, name] of "semop semget semctl semtimedop".split(" ").entries()) J
 for (const [i, name] of "msgsnd msgrcv msgget msgctl".split(" ").entries()) JOBS[name] = ["ipc", i + 11];
 for (const [i, name] of "shmat shmdt shmget shmctl".split(" ").entries()) JOBS[name] = ["ipc", i + 21];
 
-function holds(arg: LinuxSeccompArg, actual: bigint): boolean {
+function holds(arg: SeccompArg, actual: bigint): boolean {
   const value = BigInt(arg.value);
   switch (arg.op) {
     case "SCMP_CMP_NE":
@@ -79,14 +80,14 @@ function holds(arg: LinuxSeccompArg, actual: bigint): boolean {
   }
 }
 
-function ruleHolds(rule: LinuxSyscall, args: bigint[]): boolean {
+function ruleHolds(rule: SeccompSyscall, args: bigint[]): boolean {
   const conditions = rule.args ?? [];
   const met = conditions.map((arg) => holds(arg, args[arg.index]!));
   const repeats = conditions.some((arg, i) => conditions.findIndex((other) => other.index === arg.index) < i);
   return repeats ? met.includes(true) : !met.includes(false);
 }
 
-function abiOf(profile: LinuxSeccomp, machine: Machine, call: Call): AbiName | undefined {
+function abiOf(profile: Seccomp, machine: Machine, call: Call): AbiName | undefined {
   const lists = (name: string) => (profile.architectures ?? []).includes(`SCMP_ARCH_${name}`);
   if (machine === "aarch64") {
     if (call.arch === AUDIT.aarch64) return "aarch64";
@@ -100,7 +101,7 @@ function abiOf(profile: LinuxSeccomp, machine: Machine, call: Call): AbiName | u
 }
 
 /** The rule that speaks for a call reached through socketcall or ipc, with what is left of its conditions. */
-function through(rule: LinuxSyscall, abi: AbiName, nr: number, args: bigint[], isStrict: boolean): boolean {
+function through(rule: SeccompSyscall, abi: AbiName, nr: number, args: bigint[], isStrict: boolean): boolean {
   if (abi !== "x86") return false;
   return rule.names.some((name) => {
     const job = JOBS[name];
@@ -110,7 +111,7 @@ function through(rule: LinuxSyscall, abi: AbiName, nr: number, args: bigint[], i
   });
 }
 
-export function evaluate(profile: LinuxSeccomp, machine: Machine, call: Call): number {
+export function evaluate(profile: Seccomp, machine: Machine, call: Call): number {
   const fallback = verdictOf(profile.defaultAction, profile.defaultErrnoRet);
   const abi = abiOf(profile, machine, call);
   if (abi === undefined) return KILL_PROCESS;
@@ -122,7 +123,7 @@ export function evaluate(profile: LinuxSeccomp, machine: Machine, call: Call): n
   const severity = (action: string) =>
     SEVERITY.indexOf(action.replace(/^SCMP_ACT_(KILL$)?/, (_, kill) => (kill ? "KILL_THREAD" : "")));
   const rules = (profile.syscalls ?? []).filter((rule) => verdictOf(rule.action, rule.errnoRet) !== fallback);
-  const named = (rule: LinuxSyscall) =>
+  const named = (rule: SeccompSyscall) =>
     rule.names.some((name) => Object.hasOwn(table, name) && table[name] === nr);
   const unconditional = rules.find((rule) => named(rule) && (rule.args ?? []).length === 0);
   if (unconditional) return verdictOf(unconditional.action, unconditional.errnoRet);
