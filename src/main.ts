@@ -7,9 +7,9 @@ import { enterUserNamespace } from "./child/userns.ts";
 import { commandAt } from "./cli/global-flags.ts";
 import { beginAtOnce } from "./container/begin.ts";
 
-const [, , command, socket, mode, trace] = process.argv;
-if (command === "child") child(Number(socket), mode === "adopted");
-else if (command === "userns") enterUserNamespace(Number(socket), mode === "seal", trace === "trace");
+const [, , command, socket] = process.argv;
+if (command === "child") child(Number(socket));
+else if (command === "userns") enterUserNamespace(Number(socket));
 else {
   const words = process.argv.slice(2);
   const starting = beginAtOnce(words.slice(commandAt(words)));

@@ -2,7 +2,7 @@
 // The parent sends one ChildRequest, then a word when the child may go on; the child reports what it does, and its
 // end of the socket closes by itself when execve succeeds.
 
-import type { Spec } from "./spec/types.ts";
+import type { Namespace, Spec } from "./spec/types.ts";
 import { decode, encode } from "./sys/bytes.ts";
 import { F_SETFL, O } from "./sys/constants.ts";
 import { type Arg, EAGAIN, ECONNRESET, isErrno } from "./sys/errno.ts";
@@ -82,6 +82,16 @@ export interface CgroupView {
  */
 export type Descriptors = Map<string, number>;
 
+/** What the process that makes a user namespace needs to know. */
+export interface EnterRequest {
+  /** the container's, of which it enters the user and the pid namespace */
+  namespaces: readonly Namespace[];
+  /** the parent could not open the executable so that nobody can write it: the new namespace gives the right to */
+  seal: boolean;
+  /** report every call */
+  trace: boolean;
+}
+
 /** An argument as JSON can carry it: of a kernel structure the bytes in hex, of a large buffer only the length. */
 export type WireArg = Exclude<Arg, Uint8Array> | { hex: string } | { length: number };
 /** A compiled filter on its way to the child. */
@@ -102,6 +112,8 @@ export interface Labels {
 
 export type ToChild =
   | { type: "request"; request: ChildRequest }
+  /** the first message to the process that makes a user namespace */
+  | { type: "enter"; enter: EnterRequest }
   /** the user namespace has its mappings */
   | { type: "mapped" }
   /** comes with a descriptor, before the request */
@@ -116,8 +128,8 @@ export type FromChild =
   | { type: "call"; name: string; args: WireArg[]; result: number }
   /** a new user namespace waits for its mappings */
   | { type: "map" }
-  /** the first process of the container, started inside it */
-  | { type: "spawned"; pid: number }
+  /** the first process of the container was started inside of it: readPid() has its pid */
+  | { type: "spawned" }
   /** comes with the pty's master */
   | { type: "terminal" }
   /** comes with the descriptor that seccomp notices are read from */
@@ -147,10 +159,23 @@ function frameOf(text: string): Uint8Array {
   return frame;
 }
 
-/** "spawned" before the pid is known: its digits go right before `end`, where JSON has blanks now. */
-export function spawnedFrame(): { bytes: Uint8Array; end: number } {
-  const bytes = frameOf('{"type":"spawned","pid":          }');
-  return { bytes, end: bytes.length - 1 };
+const PID_SIZE = 4;
+
+/**
+ * The bytes of "spawned", with room for a pid as an int at their end. Who sends them starts a process and ends: it may
+ * make no message at that time, so posix_spawn(3) writes the pid into these bytes.
+ */
+export function spawnedFrame(): Uint8Array {
+  const frame = frameOf(JSON.stringify({ type: "spawned" }));
+  const bytes = new Uint8Array(frame.length + PID_SIZE);
+  bytes.set(frame);
+  return bytes;
+}
+
+/** The pid that follows "spawned"; undefined at the end of the stream. @throws SysError */
+export function readPid(socket: number): number | undefined {
+  const pid = new Int32Array(1);
+  return untraced(() => readOn(socket, new Uint8Array(pid.buffer), 0)) ? pid[0]! : undefined;
 }
 
 function sendFrame(socket: number, message: ToChild | FromChild, fd?: number): void {

@@ -98,14 +98,13 @@ function awaitWord(socket: number, labels: Labels): void {
   if (read<ToChild>(socket)?.message.type !== "go") exit(125);
 }
 
-function serve(socket: number, adopted: boolean): never {
-  // set before the request is read: if the parent ended earlier than this, the read meets the end of the stream
-  if (!adopted) setParentDeathSignal(SIGNALS.KILL);
+function serve(socket: number): never {
   const received = receiveRequest(socket);
   if (!received) exit(125);
   const { request, network, descriptors } = received;
   try {
-    if (adopted) setParentDeathSignal(SIGNALS.KILL);
+    // not earlier: in a user namespace the process that started us is not the one that sends the request, and has ended
+    setParentDeathSignal(SIGNALS.KILL);
     setCloexec(socket, true);
     if (request.trace) reportCalls(socket);
     confine(socket, request, network, descriptors);
@@ -114,13 +113,10 @@ function serve(socket: number, adopted: boolean): never {
   }
 }
 
-/**
- * The entry of `minibox child SOCKET [adopted]`. An adopted child was started by a process that ends right after
- * (userns.ts); the one that is to die with the parent is known once the parent has written.
- */
-export function child(socket: number, adopted: boolean): never {
+/** The entry of `minibox child SOCKET`. */
+export function child(socket: number): never {
   try {
-    return serve(socket, adopted);
+    return serve(socket);
   } catch {
     // the socket itself has failed, or was none: nobody is there to be told
     exit(125);

@@ -5,13 +5,14 @@
 // some milliseconds:
 //
 //   parent ── spawn ──▶ this process
+//          ── enter ──▶         what is wanted
 //          ◀── map ──           after unshare(CLONE_NEWUSER)
 //          ── mapped ─▶         after uid_map and gid_map were written, which takes rights outside
 //          ◀── spawned ──       after unshare(CLONE_NEWPID) and the start of the child, PID 1 in there
 //
 // Then it ends, and the parent, a subreaper (prctl(2)), has the child as its own.
 
-import { CHILD_ENVIRONMENT, read, send, spawnedFrame, type ToChild } from "../sync.ts";
+import { CHILD_ENVIRONMENT, type EnterRequest, read, send, spawnedFrame, type ToChild } from "../sync.ts";
 import { AT_FDCWD, CLONE, MOUNT_ATTR, O, SIGNALS } from "../sys/constants.ts";
 import { open, readlink, setCloexec, statx, withFd } from "../sys/file.ts";
 import { step } from "../sys/libc.ts";
@@ -21,19 +22,21 @@ import { exit, setIdentity, setParentDeathSignal, spawnInNewNamespaceAndEnd } fr
 import { Refusal } from "./refusal.ts";
 import { fail, reportCalls } from "./report.ts";
 
-/** The entry of `minibox userns SOCKET seal|sealed [trace]`. */
-export function enterUserNamespace(socket: number, seal: boolean, trace: boolean): never {
+/** The entry of `minibox userns SOCKET`. */
+export function enterUserNamespace(socket: number): never {
   try {
-    enter(socket, seal, trace);
+    const message = read<ToChild>(socket)?.message;
+    if (message?.type !== "enter") exit(125);
+    enter(socket, message.enter);
   } catch {
     // the socket itself has failed, or was none: nobody is there to be told
     exit(125);
   }
 }
 
-function enter(socket: number, seal: boolean, trace: boolean): never {
-  setParentDeathSignal(SIGNALS.KILL);
+function enter(socket: number, { seal, trace }: EnterRequest): never {
   try {
+    setParentDeathSignal(SIGNALS.KILL);
     setCloexec(socket, true);
     if (trace) reportCalls(socket);
     step("unshare the user namespace", "ids and capabilities in it mean nothing outside");
@@ -45,7 +48,7 @@ function enter(socket: number, seal: boolean, trace: boolean): never {
     const executable = seal ? sealExecutable() : "/proc/self/exe";
     step("spawn /proc/self/exe child", "the same binary again, as the first process of a new pid namespace");
     setCloexec(socket, false);
-    const words = ["minibox", "child", String(socket), "adopted"];
+    const words = ["minibox", "child", String(socket)];
     spawnInNewNamespaceAndEnd(
       CLONE.CLONE_NEWPID,
       executable,

@@ -44,14 +44,12 @@ interface Extras {
   early?: Starting | undefined;
   compiler?: Compiler;
   attest?: RunRequest["attest"];
-  userns?: ReturnType<UserNamespaceFor> | undefined;
+  userns?: RunRequest["userns"];
   onTrace: RunRequest["onTrace"];
 }
 
-type UserNamespaceFor = typeof import("./userns.ts").userNamespaceFor;
-
-/** An ordinary user has to have one: only in there it may make what else a container is. */
-const wantsUserNamespace = (given: Given): boolean =>
+/** Whether src/userns is loaded, which says if there is to be one. */
+const mayHaveUserNamespace = (given: Given): boolean =>
   given.one("userns") !== undefined ||
   given.many("uidmap").length + given.many("gidmap").length > 0 ||
   geteuid() !== 0;
@@ -59,14 +57,14 @@ const wantsUserNamespace = (given: Given): boolean =>
 function loadExtras(given: Given): Promise<Extras> | undefined {
   const loading = loadCompiler(given);
   const attestTo = given.one("attest");
-  const userns = wantsUserNamespace(given);
+  const userns = mayHaveUserNamespace(given);
   if (!loading && !userns && attestTo === undefined && !given.is("trace")) return undefined;
   return (async () => {
     const extras: Extras = { onTrace: () => {} };
     const compiler = await loading;
     if (compiler) extras.compiler = compiler;
     if (attestTo !== undefined) extras.attest = (await import("./attest.ts")).attestTo(attestTo);
-    if (userns) extras.userns = (await import("./userns.ts")).userNamespaceFor(given, geteuid() !== 0);
+    if (userns) extras.userns = (await import("./userns.ts")).userNamespaceFor(given);
     if (!given.is("trace")) return extras;
     const { traceChild, traceParent } = await import("./trace.ts");
     traceParent();
@@ -82,13 +80,12 @@ function start(rootfs: string, command: string[], given: Given, extras: Extras):
     // root, but of a user namespace that does not own where we are (unshare -Ur), or without CAP_SYS_ADMIN
     if (!(error instanceof SysError) || error.syscall !== "setns") throw error;
     return import("./userns.ts").then(({ userNamespaceFor }) =>
-      start(rootfs, command, given, { ...extras, userns: userNamespaceFor(given, true) }),
+      start(rootfs, command, given, { ...extras, userns: userNamespaceFor(given) }),
     );
   }
   let request: RunRequest;
   try {
     request = requestOf(rootfs, command, given, extras);
-    request.userns = extras.userns?.(request);
   } catch (error) {
     abandon(starting);
     throw error;
@@ -125,7 +122,7 @@ function requestOf(rootfs: string, command: string[], given: Given, extras: Extr
     bundle: "/",
     spec,
     ...confine(spec, given, extras.compiler, warn),
-    userns: undefined,
+    userns: extras.userns,
     terminal,
     init: given.is("init"),
     chroot: given.is("chroot"),

@@ -1,6 +1,6 @@
 // Owns a container's life as `run` knows it: made, served to its end, and removed without a trace.
 
-import { type Cgroup, openCgroup } from "../cgroup/index.ts";
+import { openCgroup } from "../cgroup/index.ts";
 import { RunError } from "../errors.ts";
 import { makeNetwork } from "../network/namespace.ts";
 import type { Rlimit, Spec } from "../spec/types.ts";
@@ -21,7 +21,9 @@ import {
 import { SIGNALS } from "../sys/constants.ts";
 import { ECONNRESET, EPIPE, isErrno, SysError } from "../sys/errno.ts";
 import { close, tryReadFile } from "../sys/file.ts";
+import { isInitialUserNamespace } from "../sys/namespace.ts";
 import { descendants, startTime } from "../sys/process.ts";
+import type { UserNamespaceWork } from "../userns/types.ts";
 import { abandon, type Starting } from "./begin.ts";
 import { type Limits, openLimits } from "./limits.ts";
 import { handListener } from "./listener.ts";
@@ -57,25 +59,18 @@ export interface RunRequest {
   explain(error: Extract<FromChild, { type: "error" }>, pid: number, spec: Spec): Promise<Error>;
 }
 
-export interface UserNamespaceWork {
-  /** the child becomes the first process in it */
-  enter(child: Child): void;
-  openCgroup(): Cgroup | undefined;
-  /** what the child cannot open itself */
-  open(child: Child, cgroupFiles: readonly string[]): Descriptors;
-  keepGroups(): boolean;
-}
-
 /**
  * Runs the container to its end and removes it; nothing is left behind either way. A promise only where the command
  * could not be executed, to find words for it. @throws RunError, SysError
  */
-export function run(starting: Starting, request: RunRequest): Outcome | Promise<never> {
+export function run(starting: Starting, asked: RunRequest): Outcome | Promise<never> {
+  let request = asked;
   const { child, signals } = starting;
   const undo: (() => void)[] = [() => abandon(starting)];
   let explaining: Promise<Error> | undefined;
   try {
-    request.userns?.enter(child);
+    const entered = asked.userns?.enter(child, asked.spec, asked);
+    if (entered) request = { ...asked, spec: entered.spec };
     const { directory, limits } = prepare(child, request, undo);
     const ignored = ignoredSignals();
     const supervisor = new Supervisor(child, signals, {
@@ -104,8 +99,14 @@ export function run(starting: Starting, request: RunRequest): Outcome | Promise<
     undo.push(() => supervisor.abort());
     undo.push(lendDescriptors(request.spec));
     const network = makeNetwork(request.spec);
-    const descriptors = request.userns?.open(child, limits.joinFiles);
-    give(child, childRequest(request, directory, limits, ignored), network, descriptors);
+    const descriptors = request.userns?.openDescriptors(
+      child.pid,
+      request.spec,
+      limits.joinFiles,
+      request.warn,
+    );
+    const keepGroups = entered?.keepGroups ?? false;
+    give(child, childRequest(request, directory, limits, ignored, keepGroups), network, descriptors);
     limits.hasten();
     gatherSignals(byCaller(ignored));
     const outcome = supervisor.run();
@@ -162,7 +163,7 @@ function prepare(
   request: RunRequest,
   undo: (() => void)[],
 ): { directory: StateDirectory; limits: Limits } {
-  const cgroup = request.userns ? request.userns.openCgroup() : openCgroup(request.id, request.spec.linux);
+  const cgroup = (request.userns?.openCgroup ?? openCgroup)(request.id, request.spec.linux);
   const directories = cgroup?.directories ?? [];
   const directory = createState({
     ociVersion: request.spec.ociVersion,
@@ -185,6 +186,7 @@ function childRequest(
   directory: StateDirectory,
   limits: Limits,
   ignored: number[],
+  keepGroups: boolean,
 ): ChildRequest {
   const { id, bundle, spec, requiredCapabilities, seccomp, init, chroot, overlay, ownFiles, trace } = request;
   return {
@@ -207,13 +209,9 @@ function childRequest(
     cgroups: limits.view,
     oomScoreAdj: spec.process.oomScoreAdj ?? unusualOomScore(),
     stateDir: directory.path,
-    keepGroups: request.userns?.keepGroups() ?? false,
+    keepGroups,
   };
 }
-
-/** Elsewhere root is somebody else's, and no node of a device can be made (user_namespaces(7)). */
-export const isInitialUserNamespace = (): boolean =>
-  tryReadFile("/proc/self/uid_map")?.trim().split(/\s+/).join(" ") === "0 0 4294967295";
 
 /** Ours is what the container inherits; docker's is 0. */
 function unusualOomScore(): number | undefined {

@@ -1,6 +1,7 @@
 // Owns bringing the child to life: this binary again, first process of a new pid namespace.
 
-import { CHILD_ENVIRONMENT } from "../sync.ts";
+import type { Namespace } from "../spec/types.ts";
+import { CHILD_ENVIRONMENT, send } from "../sync.ts";
 import { CLONE } from "../sys/constants.ts";
 import { SysError } from "../sys/errno.ts";
 import { close, open, setCloexec } from "../sys/file.ts";
@@ -59,10 +60,13 @@ export function spawnChild(): Child {
 }
 
 /**
- * Spawns `/proc/self/exe userns`, which enters a user namespace and starts the child in there (child/userns.ts).
- * @throws SysError
+ * Spawns `/proc/self/exe userns`, which enters a user namespace and starts the child in there (child/userns.ts); of the
+ * container's namespaces it enters that and the pid one. @throws SysError
  */
-export function spawnUserNamespace(trace: boolean): Child {
+export function spawnUserNamespace(
+  trace: boolean,
+  namespaces: readonly Namespace[] = [{ type: "pid" }],
+): Child {
   const [ours, theirs] = socketpair();
   setCloexec(theirs, false);
   step(
@@ -71,14 +75,9 @@ export function spawnUserNamespace(trace: boolean): Child {
   );
   becomeSubreaper(); // its child becomes ours when it ends
   const tree = cloneExecutable();
-  // without a privilege here, it makes such a mount itself, once it has the privilege in there
-  const words = [
-    "minibox",
-    "userns",
-    String(theirs),
-    tree < 0 ? "seal" : "sealed",
-    trace ? "trace" : "quiet",
-  ];
+  // before the spawn, while the other end is open for certain
+  send(ours, { type: "enter", enter: { namespaces, seal: tree < 0, trace } });
+  const words = ["minibox", "userns", String(theirs)];
   const pid = trySpawn(tree < 0 ? "/proc/self/exe" : fdPath(tree), words, CHILD_ENVIRONMENT);
   if (tree >= 0) close(tree);
   close(theirs);

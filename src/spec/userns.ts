@@ -2,45 +2,50 @@
 
 import { RunError, UsageError } from "../errors.ts";
 import type { Given } from "./from-flags.ts";
-import type { IdMapping, Mount, Spec } from "./types.ts";
+import type { IdMapping, Mount, Namespace, Spec } from "./types.ts";
 
-/** What was asked for: ranges to be looked up, or the mappings themselves. */
+/** What is asked for: ranges that are to be looked up, the mappings themselves, or a namespace that exists. */
 export type UserNamespaceWish =
   | { kind: "host" }
   | { kind: "auto" }
-  | { kind: "mapped"; uid: IdMapping[]; gid: IdMapping[] };
+  | { kind: "mapped"; uidMappings: IdMapping[]; gidMappings: IdMapping[] }
+  | { kind: "joined" };
+
+/** What an OCI object asks for; undefined where it says nothing. Pure. */
+export function userNamespaceWish({ linux }: Spec): UserNamespaceWish | undefined {
+  const user = linux.namespaces?.find(({ type }) => type === "user");
+  if (!user) return undefined;
+  if (user.path !== undefined) return { kind: "joined" };
+  const { uidMappings, gidMappings } = linux;
+  return uidMappings && gidMappings ? { kind: "mapped", uidMappings, gidMappings } : { kind: "auto" };
+}
 
 /** Ids are 32 bits, and the last one means "none". */
 const ID_LIMIT = 2 ** 32 - 1;
 
-/**
- * Reads the flags. Root has none unless asked for or `required`; an `ordinary` user's is always the same.
- * @throws UsageError
- */
-export function parseUserNamespace(given: Given, ordinary: boolean, required: boolean): UserNamespaceWish {
+/** Reads --userns, --uidmap and --gidmap; undefined where none is given. @throws UsageError */
+export function parseUserNamespace(given: Given): UserNamespaceWish | undefined {
   const text = given.one("userns");
   const uidMaps = given.many("uidmap");
   const gidMaps = given.many("gidmap");
-  const mapped = uidMaps.length + gidMaps.length > 0;
-  if (mapped && text !== undefined)
-    throw new UsageError("--userns and --uidmap/--gidmap contradict each other");
-  if (ordinary && (mapped || (text !== undefined && text !== "auto")))
-    throw new UsageError(
-      "an ordinary user's container has one mapping: its root is the caller, further ids are the caller's of /etc/subuid",
-    );
-  if (mapped) {
-    const uid = parseMaps("--uidmap", uidMaps.length ? uidMaps : gidMaps);
-    return { kind: "mapped", uid, gid: parseMaps("--gidmap", gidMaps.length ? gidMaps : uidMaps) };
+  if (uidMaps.length + gidMaps.length > 0) {
+    if (text !== undefined) throw new UsageError("--userns and --uidmap/--gidmap contradict each other");
+    const uidMappings = parseMaps("--uidmap", uidMaps.length ? uidMaps : gidMaps);
+    return {
+      kind: "mapped",
+      uidMappings,
+      gidMappings: parseMaps("--gidmap", gidMaps.length ? gidMaps : uidMaps),
+    };
   }
-  if (text === "auto" || (text === undefined && required)) return { kind: "auto" };
-  if (text === undefined || text === "host") return { kind: "host" };
+  if (text === undefined) return undefined;
+  if (text === "auto" || text === "host") return { kind: text };
   const ids = numbers(text);
   if (!ids) throw new UsageError(`--userns: "${text}" must be host, auto or UID:GID:SIZE`);
   const [uid, gid, size] = ids;
   return {
     kind: "mapped",
-    uid: [checked("--userns", text, { containerID: 0, hostID: uid, size })],
-    gid: [checked("--userns", text, { containerID: 0, hostID: gid, size })],
+    uidMappings: [checked("--userns", text, { containerID: 0, hostID: uid, size })],
+    gidMappings: [checked("--userns", text, { containerID: 0, hostID: gid, size })],
   };
 }
 
@@ -100,20 +105,34 @@ export function reaches(maps: readonly IdMapping[], hostId: number): boolean {
   return false;
 }
 
-/** Puts a user namespace into the object, and what must be different for it. @throws RunError for a user without a mapping */
-export function withUserNamespace(spec: Spec, uid: IdMapping[], gid: IdMapping[]): void {
-  const { linux } = spec;
-  const { user } = spec.process;
-  linux.namespaces = [{ type: "user" }, ...(linux.namespaces ?? []).filter(({ type }) => type !== "user")];
-  linux.uidMappings = uid;
-  linux.gidMappings = gid;
-  if (!linux.namespaces.some(({ type }) => type === "network"))
-    spec.mounts = (spec.mounts ?? []).map(withoutSysfs);
-  checkMapped("user", user.uid, uid);
-  checkMapped("group", user.gid, gid);
-  const groups = user.additionalGids;
-  if (groups) user.additionalGids = groups.filter((id) => toHost(gid, id) !== undefined);
+/**
+ * The object with a user namespace in it, and with what must be different for that. Pure.
+ * @throws RunError for a user without a mapping
+ */
+export function withUserNamespace(
+  spec: Spec,
+  { uidMappings, gidMappings }: { uidMappings: IdMapping[]; gidMappings: IdMapping[] },
+): Spec {
+  const { uid, gid, additionalGids } = spec.process.user;
+  checkMapped("user", uid, uidMappings);
+  checkMapped("group", gid, gidMappings);
+  const user = { ...spec.process.user };
+  // setgroups(2) takes no group that has no mapping
+  if (additionalGids)
+    user.additionalGids = additionalGids.filter((id) => toHost(gidMappings, id) !== undefined);
+  const given = spec.linux.namespaces ?? [];
+  const namespaces = [given.find(isUser) ?? { type: "user" as const }, ...given.filter((n) => !isUser(n))];
+  const changed: Spec = {
+    ...spec,
+    process: { ...spec.process, user },
+    linux: { ...spec.linux, namespaces, uidMappings, gidMappings },
+  };
+  if (spec.mounts && !given.some(({ type }) => type === "network"))
+    changed.mounts = spec.mounts.map(withoutSysfs);
+  return changed;
 }
+
+const isUser = ({ type }: Namespace): boolean => type === "user";
 
 function checkMapped(what: string, id: number, maps: readonly IdMapping[]): void {
   if (toHost(maps, id) !== undefined) return;
@@ -127,7 +146,7 @@ function checkMapped(what: string, id: number, maps: readonly IdMapping[]): void
   );
 }
 
-/** A sysfs shows the network namespace it was mounted in, which must be one's own; else the host's, as it is. */
+/** A sysfs can be mounted only by the owner of its network namespace; where that is the host's, its /sys is bound. */
 function withoutSysfs(entry: Mount): Mount {
   if (entry.type !== "sysfs") return entry;
   return { ...entry, type: "bind", source: "/sys", options: ["rbind", ...(entry.options ?? [])] };

@@ -221,27 +221,19 @@ export function spawnInNamespace(flag: number, own: number, words: SpawnWords): 
   return spawned;
 }
 
-/** Bytes for a socket, with room for a pid in decimal that ends before `end`. */
-export interface PidMessage {
-  bytes: Uint8Array;
-  address: number;
-  end: number;
-}
-
 /**
- * unshare, spawn, tell the pid, and end: for a process that is there for no other purpose. It cannot go back to its
+ * unshare, spawn, write a message in which the pid is, and end: for a process that is there for no other purpose. It cannot go back to its
  * own pid namespace (setns(2) takes a privilege in the user namespace that it left), so from `unshare` on it may not
  * want a thread, and nothing here allocates. Ends with posix_spawn's error number as status. @throws SysError from unshare
  */
 export function spawnInNamespaceAndEnd(
   flag: number,
   words: SpawnWords,
-  pid: Int32Array,
   socket: number,
-  message: PidMessage,
+  message: { address: number; length: number },
 ): never {
   const [write, exitGroup] = [NUMBERS.write[COLUMN]!, NUMBERS.exit_group[COLUMN]!];
-  const { bytes, address, end } = message;
+  const { address, length } = message;
   if (unshare!(flag, 0, 0, 0, 0, 0) !== 0) {
     const errno = read.i32(errnoAddress);
     if (tracer) report("unshare", [flag], -errno);
@@ -250,8 +242,7 @@ export function spawnInNamespaceAndEnd(
   const failed = posixSpawn!(words.pid, words.path, 0, 0, words.argv, words.envp);
   if (tracer) report("unshare", [flag], 0);
   if (tracer) reportSpawn(words, -failed);
-  for (let rest = pid[0]!, at = end; rest > 0; rest = (rest / 10) | 0) bytes[--at] = 48 + (rest % 10);
-  if (failed === 0) libc.syscall(write, socket, address, bytes.length, 0, 0, 0);
+  if (failed === 0) libc.syscall(write, socket, address, length, 0, 0, 0);
   libc.syscall(exitGroup, failed, 0, 0, 0, 0, 0);
   throw new Error("unreachable");
 }

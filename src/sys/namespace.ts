@@ -2,7 +2,7 @@
 
 import { cstring, encode } from "./bytes.ts";
 import { AF_INET, CLONE, IOCTL, O, SOCK_CLOEXEC, SOCK_DGRAM } from "./constants.ts";
-import { close, tryOpen, tryWrite } from "./file.ts";
+import { close, tryOpen, tryReadFile, tryWrite } from "./file.ts";
 import { attempt, call } from "./libc.ts";
 import { socket } from "./socket.ts";
 
@@ -24,6 +24,10 @@ export function sethostname(name: string): void {
 export function setdomainname(name: string): void {
   call("setdomainname", name, encode(name).length);
 }
+
+/** True where every id is the host's own: in any other user namespace root has no rights over the host's devices. */
+export const isInitialUserNamespace = (): boolean =>
+  tryReadFile("/proc/self/uid_map")?.trim().split(/\s+/).join(" ") === "0 0 4294967295";
 
 /** Brings the loopback interface up in this network namespace (netdevice(7)). @throws SysError */
 export function loopbackUp(): void {

@@ -102,8 +102,8 @@ export function spawnInNewNamespace(
 }
 
 /**
- * The same by a process that ends with it, after it wrote `message` to the socket with the pid's digits filled in
- * before `end`. Its status is posix_spawn's error number. @throws SysError from unshare
+ * The same by a process that ends with it, after it wrote `message` to the socket, whose last four bytes posix_spawn
+ * fills with the pid. The process's exit status is posix_spawn's error number. @throws SysError from unshare
  */
 export function spawnInNewNamespaceAndEnd(
   flag: number,
@@ -111,22 +111,20 @@ export function spawnInNewNamespaceAndEnd(
   argv: string[],
   envp: string[],
   socket: number,
-  message: { bytes: Uint8Array; end: number },
+  message: Uint8Array,
 ): never {
-  const pid = new Int32Array(1);
-  const pidBytes = new Uint8Array(pid.buffer);
   const pathBytes = cstring(path);
   const args = vector(argv);
   const env = vector(envp);
+  const address = addressOf(message);
   const words: SpawnWords = {
-    pid: addressOf(pidBytes),
+    pid: address + message.length - 4,
     path: addressOf(pathBytes),
     argv: addressOf(args.table),
     envp: addressOf(env.table),
     shown: [path, argv.join(" ")],
   };
-  const { bytes, end } = message;
-  return spawnInNamespaceAndEnd(flag, words, pid, socket, { bytes, address: addressOf(bytes), end });
+  return spawnInNamespaceAndEnd(flag, words, socket, { address, length: message.length });
 }
 
 /** Names what must not be collected before this point: the kernel was given its address. */

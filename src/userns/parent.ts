@@ -3,63 +3,61 @@
 
 import { openDelegated } from "../cgroup/delegated.ts";
 import { openCgroup } from "../cgroup/index.ts";
-import type { RunRequest, UserNamespaceWork } from "../container/run.ts";
-import { bury, type Child } from "../container/spawn.ts";
 import { RunError } from "../errors.ts";
+import type { Spec } from "../spec/types.ts";
 import { withUserNamespace } from "../spec/userns.ts";
-import { type FromChild, read, send } from "../sync.ts";
+import { type FromChild, read, readPid, send } from "../sync.ts";
 import { SysError } from "../sys/errno.ts";
 import { close } from "../sys/file.ts";
 import { pidfdOpen, wait } from "../sys/process.ts";
 import { openDescriptors } from "./handover.ts";
-import { type UserNamespace, writeMaps } from "./id-maps.ts";
+import { readMaps, writeMaps } from "./id-maps.ts";
+import type { Entered, Entrant, Listener, UserNamespacePlan, UserNamespaceWork } from "./types.ts";
 
-/**
- * Turns the process that makes the namespace into the container's first one, which it starts in there.
- * @throws SysError, RunError
- */
-function enterUserNamespace(
-  child: Child,
-  namespace: UserNamespace,
-  { spec, warn, onTrace }: RunRequest,
-): void {
+/** What the parent does for a container with this user namespace. */
+export const userNamespaceWork = (plan: UserNamespacePlan): UserNamespaceWork => ({
+  plan,
+  enter: (child, spec, listener) => enter(child, plan, spec, listener),
+  openCgroup: plan.rootless ? openDelegated : openCgroup,
+  // The root of a rootless container is the caller, who may open no more than the child.
+  openDescriptors: plan.rootless ? () => new Map() : openDescriptors,
+});
+
+function enter(child: Entrant, plan: UserNamespacePlan, spec: Spec, { warn, onTrace }: Listener): Entered {
+  for (const note of plan.notes) warn(note);
+  let entered: Entered = { spec, keepGroups: plan.keepGroups };
   for (;;) {
     const message = read<FromChild>(child.socket)?.message;
-    if (!message) throw ended(bury(child).status);
+    if (!message) throw ended(child);
     if (message.type === "map") {
-      writeMaps(child.pid, namespace, warn);
-      // what could be mapped is known now
-      withUserNamespace(spec, namespace.uid, namespace.gid);
+      const maps = plan.joins ? readMaps(child.pid) : writeMaps(child.pid, plan, warn);
+      // before the child goes on: a user that has no mapping ends the run
+      entered = { spec: withUserNamespace(spec, maps), keepGroups: maps.keepGroups };
       send(child.socket, { type: "mapped" });
     } else if (message.type === "error")
       throw new SysError(message.call, message.args, message.errno, message.phase);
     else if (message.type === "refused") throw new RunError(message.message);
     else if (message.type === "spawned") {
-      wait(child.pid);
-      close(child.pidfd);
-      child.pid = message.pid;
-      child.pidfd = pidfdOpen(message.pid);
-      return;
+      adopt(child, readPid(child.socket));
+      return entered;
     } else onTrace(message);
   }
 }
 
-/** Its status is the error number of its last call, which starts the child. */
-function ended(status: number): Error {
+/** The process that made the namespace ends, and the one that it started takes its place. @throws RunError, SysError */
+function adopt(child: Entrant, pid: number | undefined): void {
+  if (pid === undefined) throw ended(child);
+  wait(child.pid);
+  close(child.pidfd);
+  child.pid = pid;
+  child.pidfd = pidfdOpen(pid);
+}
+
+/** The status of the process that makes the namespace is the error number of its last call, which starts the child. */
+function ended(child: Entrant): Error {
+  child.exit = wait(child.pid)?.exit ?? { status: 125, signal: 0 };
+  const { status } = child.exit;
   if (status === 0 || status >= 125)
     return new RunError("the process that makes the user namespace ended before it could");
   return new SysError("posix_spawn", ["/proc/self/exe"], status, "spawn /proc/self/exe child");
-}
-
-/** The parent's work for one run. */
-export function userNamespaceWork(namespace: UserNamespace, request: RunRequest): UserNamespaceWork {
-  const { id, spec, warn } = request;
-  return {
-    enter: (child) => enterUserNamespace(child, namespace, request),
-    openCgroup: () => (namespace.rootless ? openDelegated(id, spec.linux) : openCgroup(id, spec.linux)),
-    open: (child, cgroupFiles) =>
-      // without the host's root, the caller has no right that the container's root has not
-      namespace.rootless ? new Map() : openDescriptors(child.pid, spec, cgroupFiles, warn),
-    keepGroups: () => namespace.keepGroups,
-  };
 }

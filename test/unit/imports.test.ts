@@ -67,7 +67,7 @@ const ALLOWED: Record<string, string[]> = {
   ],
   container: ["supervise", "userns", "network", "cgroup", "spec", "sync.ts", "sys", "errors.ts", "json.ts"],
   supervise: ["cgroup", "container/spawn.ts", "spec/types.ts", "sync.ts", "sys"],
-  userns: ["container", "cgroup", "rootfs", "spec", "sync.ts", "sys", "errors.ts"],
+  userns: ["cgroup", "rootfs", "spec", "sync.ts", "sys", "errors.ts"],
   explain: ["rootfs", "spec", "child/process.ts", "sync.ts", "sys", "errors.ts"],
   attest: ["spec/types.ts", "sync.ts", "sys"],
   network: ["spec/types.ts", "sync.ts", "sys"],

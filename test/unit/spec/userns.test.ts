@@ -3,11 +3,13 @@
 import { describe, expect, test } from "bun:test";
 import { defaultSpec } from "../../../src/spec/default.ts";
 import type { Given } from "../../../src/spec/from-flags.ts";
+import type { Linux } from "../../../src/spec/types.ts";
 import {
   parseUserNamespace,
   reaches,
   rootWarning,
   toHost,
+  userNamespaceWish,
   withUserNamespace,
 } from "../../../src/spec/userns.ts";
 
@@ -16,30 +18,28 @@ const given = (flags: Record<string, string[]>): Given => ({
   many: (flag) => flags[flag] ?? [],
   is: () => false,
 });
-const parse = (flags: Record<string, string[]>, ordinary = false, required = false) =>
-  parseUserNamespace(given(flags), ordinary, required);
+const parse = (flags: Record<string, string[]>) => parseUserNamespace(given(flags));
 
 describe("parseUserNamespace", () => {
-  test("none for root, unless it is asked for or required", () => {
-    expect(parse({})).toEqual({ kind: "host" });
+  test("what is not asked for is no wish", () => {
+    expect(parse({})).toBeUndefined();
     expect(parse({ userns: ["host"] })).toEqual({ kind: "host" });
     expect(parse({ userns: ["auto"] })).toEqual({ kind: "auto" });
-    expect(parse({}, false, true)).toEqual({ kind: "auto" });
-    expect(parse({}, true, true)).toEqual({ kind: "auto" });
   });
 
   test("UID:GID:SIZE maps from 0 on", () => {
     expect(parse({ userns: ["100:200:10"] })).toEqual({
       kind: "mapped",
-      uid: [{ containerID: 0, hostID: 100, size: 10 }],
-      gid: [{ containerID: 0, hostID: 200, size: 10 }],
+      uidMappings: [{ containerID: 0, hostID: 100, size: 10 }],
+      gidMappings: [{ containerID: 0, hostID: 200, size: 10 }],
     });
   });
 
   test("one kind of map stands for the other", () => {
-    const uid = [{ containerID: 0, hostID: 5, size: 2 }];
-    expect(parse({ uidmap: ["0:5:2"] })).toEqual({ kind: "mapped", uid, gid: uid });
-    expect(parse({ gidmap: ["0:5:2"] })).toEqual({ kind: "mapped", uid, gid: uid });
+    const maps = [{ containerID: 0, hostID: 5, size: 2 }];
+    const wish = { kind: "mapped" as const, uidMappings: maps, gidMappings: maps };
+    expect(parse({ uidmap: ["0:5:2"] })).toEqual(wish);
+    expect(parse({ gidmap: ["0:5:2"] })).toEqual(wish);
   });
 
   test.each([
@@ -57,6 +57,23 @@ describe("parseUserNamespace", () => {
   });
 });
 
+describe("userNamespaceWish", () => {
+  const maps = [{ containerID: 0, hostID: 1000, size: 10 }];
+  const wish = (linux: Linux) => userNamespaceWish({ ...defaultSpec("/r", ["true"]), linux });
+
+  test("is what the object says of a user namespace", () => {
+    expect(wish({})).toBeUndefined();
+    expect(wish({ namespaces: [{ type: "pid" }], uidMappings: maps, gidMappings: maps })).toBeUndefined();
+    expect(wish({ namespaces: [{ type: "user" }] })).toEqual({ kind: "auto" });
+    expect(wish({ namespaces: [{ type: "user" }], uidMappings: maps, gidMappings: maps })).toEqual({
+      kind: "mapped",
+      uidMappings: maps,
+      gidMappings: maps,
+    });
+    expect(wish({ namespaces: [{ type: "user", path: "/proc/1/ns/user" }] })).toEqual({ kind: "joined" });
+  });
+});
+
 test("ids through a map", () => {
   const maps = [
     { containerID: 0, hostID: 1000, size: 1 },
@@ -67,35 +84,52 @@ test("ids through a map", () => {
 });
 
 describe("withUserNamespace", () => {
-  const maps = [{ containerID: 0, hostID: 1000, size: 10 }];
+  const ids = [{ containerID: 0, hostID: 1000, size: 10 }];
+  const maps = { uidMappings: ids, gidMappings: ids };
+  const spec = () => defaultSpec("/r", ["true"]);
 
   test("is one of the namespaces, once, and drops groups that mean nothing", () => {
-    const spec = defaultSpec("/r", ["true"]);
-    spec.process.user.additionalGids = [3, 50];
-    withUserNamespace(spec, maps, maps);
-    withUserNamespace(spec, maps, maps);
-    expect(spec.linux.namespaces?.filter(({ type }) => type === "user")).toEqual([{ type: "user" }]);
-    expect(spec.linux.uidMappings).toEqual(maps);
-    expect(spec.process.user.additionalGids).toEqual([3]);
+    const given = spec();
+    given.process.user.additionalGids = [3, 50];
+    const once = withUserNamespace(given, maps);
+    const twice = withUserNamespace(once, maps);
+    expect(twice.linux.namespaces?.filter(({ type }) => type === "user")).toEqual([{ type: "user" }]);
+    expect(twice.linux.uidMappings).toEqual(ids);
+    expect(twice.process.user.additionalGids).toEqual([3]);
+  });
+
+  test("leaves what it was given as it is", () => {
+    const given = spec();
+    given.process.user.additionalGids = [3, 50];
+    given.linux.namespaces = [{ type: "mount" }];
+    const before = structuredClone(given);
+    withUserNamespace(given, maps);
+    expect(given).toEqual(before);
+  });
+
+  test("keeps the path of a namespace that is joined", () => {
+    const given = spec();
+    const user = { type: "user" as const, path: "/proc/1/ns/user" };
+    given.linux.namespaces = [{ type: "mount" }, user];
+    expect(withUserNamespace(given, maps).linux.namespaces).toEqual([user, { type: "mount" }]);
   });
 
   test("binds the host's /sys where the network is the host's", () => {
-    const spec = defaultSpec("/r", ["true"]);
-    withUserNamespace(spec, maps, maps);
-    expect(spec.mounts?.find(({ destination }) => destination === "/sys")?.type).toBe("sysfs");
-    spec.linux.namespaces = spec.linux.namespaces?.filter(({ type }) => type !== "network") ?? [];
-    withUserNamespace(spec, maps, maps);
-    const sys = spec.mounts?.find(({ destination }) => destination === "/sys");
+    const isSys = ({ destination }: { destination: string }) => destination === "/sys";
+    expect(withUserNamespace(spec(), maps).mounts?.find(isSys)?.type).toBe("sysfs");
+    const given = spec();
+    given.linux.namespaces = given.linux.namespaces?.filter(({ type }) => type !== "network") ?? [];
+    const sys = withUserNamespace(given, maps).mounts?.find(isSys);
     expect(sys).toMatchObject({ type: "bind", source: "/sys" });
     expect(sys?.options).toContain("rbind");
     expect(sys?.options).toContain("ro");
   });
 
   test("names the ids there are, when the user is none of them", () => {
-    const spec = defaultSpec("/r", ["true"]);
-    spec.process.user = { uid: 0, gid: 10 };
-    expect(() => withUserNamespace(spec, maps, maps)).toThrow("the group id 10 is not mapped");
-    expect(() => withUserNamespace(spec, maps, maps)).toThrow("which has 0-9");
+    const given = spec();
+    given.process.user = { uid: 0, gid: 10 };
+    expect(() => withUserNamespace(given, maps)).toThrow("the group id 10 is not mapped");
+    expect(() => withUserNamespace(given, maps)).toThrow("which has 0-9");
   });
 });
 

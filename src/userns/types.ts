@@ -1,0 +1,62 @@
+// Owns the types of the user namespace's room: what is planned, what is done with the plan, and for which process.
+
+import type { Cgroup } from "../cgroup/index.ts";
+import type { IdMapping, Linux, Spec } from "../spec/types.ts";
+import type { Descriptors, FromChild } from "../sync.ts";
+import type { Exit } from "../sys/process.ts";
+
+/** What a container's user namespace is to be. Plain data, which can be stored. */
+export interface UserNamespacePlan {
+  /** the caller has no rights on the host beyond those of the container's root */
+  rootless: boolean;
+  /** the namespace exists: it has its mappings already, which are found out when it is entered */
+  joins: boolean;
+  uidMappings: IdMapping[];
+  gidMappings: IdMapping[];
+  /** setgroups(2) is denied in the namespace, so the caller's supplementary groups stay */
+  keepGroups: boolean;
+  /** paths of newuidmap(1) and newgidmap(1), where an ordinary user needs them to map more than its own id */
+  tools: { uid: string; gid: string } | undefined;
+  /** what the person should know of this plan, a sentence each */
+  notes: string[];
+}
+
+/** What a process has found once it is inside. */
+export interface Entered {
+  /** the object with the namespace, its mappings, and what must be different for it */
+  spec: Spec;
+  keepGroups: boolean;
+}
+
+/** The process that makes the namespace; once that is done, the container's first process in its place. */
+export interface Entrant {
+  pid: number;
+  pidfd: number;
+  socket: number;
+  /** how it ended, once it was waited for */
+  exit: Exit | undefined;
+}
+
+/** Takes what is said on the way. */
+export interface Listener {
+  /** a note for the person */
+  warn(message: string): void;
+  /** a step or a call of the child's, when tracing */
+  onTrace(message: FromChild): void;
+}
+
+/** The parent's part in a container with a user namespace. */
+export interface UserNamespaceWork {
+  plan: UserNamespacePlan;
+  /** Turns the process that makes the namespace into the container's first one. @throws SysError, RunError */
+  enter(child: Entrant, spec: Spec, listener: Listener): Entered;
+  /** Opens the control groups that the caller may use. @throws RunError, SysError */
+  openCgroup(id: string, linux: Linux): Cgroup | undefined;
+  /** Opens what the child has no right to open. The caller closes it. @throws SysError, RunError */
+  openDescriptors(
+    pid: number,
+    spec: Spec,
+    cgroupFiles: readonly string[],
+    warn: (message: string) => void,
+  ): Descriptors;
+}
