@@ -2,6 +2,8 @@
 // The parent sends one ChildRequest, then a word when the child may go on; the child reports what it does, and its
 // end of the socket closes by itself when execve succeeds.
 
+import type { Options } from "./container/options.ts";
+import { parse, stringify } from "./json.ts";
 import type { Namespace, Spec } from "./spec/types.ts";
 import { decode, encode } from "./sys/bytes.ts";
 import { F_SETFL, O } from "./sys/constants.ts";
@@ -21,45 +23,47 @@ export const CHILD_ENVIRONMENT: string[] = [
   "BUN_JSC_useWarmUpMarkedBlocks=0",
 ];
 
-/** What the child needs to know beside the OCI object. A network namespace made by the parent comes with it. */
+/** Everything that decides what the container's first process becomes. A network namespace made by the parent comes with it. */
 export interface ChildRequest {
   id: string;
   /** absolute; relative paths in the spec start here */
   bundle: string;
   spec: Spec;
-  /** those of 0, 1 and 2 that are its terminal, where it has one; the others stay the caller's */
-  terminalDescriptors: readonly number[] | undefined;
-  /** the child stays as PID 1 and runs the command below itself */
-  init: boolean;
-  /** change the root with chroot(2), where pivot_root(2) cannot work */
-  chroot: boolean;
-  /** writes go to a tmpfs above the rootfs that ends with the container */
-  overlay: boolean;
-  /** to be written, because it is asked for or because the caller's own is no usual one */
-  oomScoreAdj: number | undefined;
-  /** the control groups that the container sees; undefined where the host has none */
-  cgroups: CgroupView | undefined;
-  /** the cgroup lets no device be opened but harmless ones */
-  devicesLimited: boolean;
-  /** files to write "0" into, to be in the cgroup */
-  cgroupFiles: string[];
-  /** how many of them, from the first, must let it in */
-  requiredCgroups: number;
+  options: Options;
+  host: Host;
+}
+
+/** What the parent found out or made on the host for a container. */
+export interface Host {
   /** an empty directory of this container's own, to mount what needs a place before the root is ready */
-  stateDir: string;
+  stateDirectory: string;
+  /** which of 0, 1 and 2 become the container's terminal, where it has one; the others stay the caller's */
+  terminalDescriptors?: readonly number[] | undefined;
   /** laid upon the rootfs's files of the same paths, where it has them */
   ownFiles: readonly OwnFile[];
+  cgroup: CgroupToJoin;
   /** the user namespace allows no setgroups(2): the caller's supplementary groups stay (user_namespaces(7)) */
   keepGroups: boolean;
-  /** report every call */
-  trace: boolean;
-  /** when all is confined, say so and wait for the word to go on */
-  pause: boolean;
-  /** capabilities that were asked for by name: without one of them the container must not start */
-  requiredCapabilities: readonly string[];
-  seccomp: SeccompFilter | undefined;
-  /** signals that are ignored on our side of execve: Bun's doing, or the caller's (nohup) */
-  ignored: number[];
+  /** the compiled form of spec.linux.seccomp */
+  seccomp?: SeccompFilter | undefined;
+  /** signals that are ignored on the parent's side of execve: Bun's doing, or the caller's (nohup) */
+  ignoredSignals: readonly number[];
+  /** with everything in force the child waits before execve; the word to go on comes over a listening socket */
+  hold: boolean;
+  /** the container ends with the process that made it (PR_SET_PDEATHSIG) */
+  endsWithMaker: boolean;
+}
+
+/** The container's cgroup, as the child joins and shows it. */
+export interface CgroupToJoin {
+  /** files to write "0" into, which means oneself */
+  files: readonly string[];
+  /** how many of them, from the first, must let the child in */
+  required: number;
+  /** no device can be opened but harmless ones */
+  limitsDevices: boolean;
+  /** the control groups that the container sees; undefined where the host has none */
+  view?: CgroupView | undefined;
 }
 
 /** A file that the container has for itself. */
@@ -137,8 +141,8 @@ export type FromChild =
   | { type: "warning"; message: string }
   /** a file or directory had to be made in the rootfs, for a mount or to work in */
   | { type: "made"; path: string; inode: number }
-  /** nothing but execve is left to do; it waits for "go", as it was asked to */
-  | { type: "confined"; labels: Labels }
+  /** nothing but execve is left to do; the child waits to be let go */
+  | { type: "held"; labels: Labels }
   /** execve comes next */
   | { type: "ready" }
   /** an init starts the command now, which may take the init over: only an error of that start is to be believed */
@@ -179,7 +183,7 @@ export function readPid(socket: number): number | undefined {
 }
 
 function sendFrame(socket: number, message: ToChild | FromChild, fd?: number): void {
-  const frame = frameOf(JSON.stringify(message));
+  const frame = frameOf(stringify(message));
   let sent = 0;
   if (fd !== undefined) {
     sendFd(socket, frame.subarray(0, 1), fd);
@@ -236,7 +240,7 @@ function framesIn<T>(bytes: Uint8Array): T[] {
   for (let at = 0; at < bytes.length; ) {
     const end = at + 4 + view.getUint32(at, true);
     if (end > bytes.length) throw new RangeError("half a message");
-    messages.push(JSON.parse(decode(bytes.subarray(at + 4, end))));
+    messages.push(parse(decode(bytes.subarray(at + 4, end))) as T);
     at = end;
   }
   return messages;
@@ -248,7 +252,7 @@ function readFrame<T>(socket: number): Received<T> | undefined {
   let length = 0;
   for (let i = 3; i >= 0; i--) length = length * 256 + head.bytes[i]!;
   const body = new Uint8Array(length);
-  if (readOn(socket, body, 0)) return { message: JSON.parse(decode(body)) as T, fd: head.fd };
+  if (readOn(socket, body, 0)) return { message: parse(decode(body)) as T, fd: head.fd };
   if (head.fd !== undefined) close(head.fd);
   return undefined;
 }

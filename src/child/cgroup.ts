@@ -12,12 +12,12 @@ import { fdPath, mountDetached, moveMount, setMountAttributes, tryMount } from "
  * Writes "0", which means oneself, into each file, opened already or not (cgroups(7)). Where no limit was asked for, a
  * group may refuse us (the cpu controller does so with real-time processes): we stay in the caller's. @throws SysError
  */
-export function joinCgroup({ cgroupFiles, requiredCgroups }: ChildRequest, descriptors: Descriptors): void {
-  if (cgroupFiles.length === 0) return;
+export function joinCgroup({ host: { cgroup } }: ChildRequest, descriptors: Descriptors): void {
+  if (cgroup.files.length === 0) return;
   step("join the cgroup", "from here on the limits hold, for whatever this process becomes or starts");
-  for (let i = 0; i < cgroupFiles.length; i++) {
-    const file = descriptors.get(`cgroup ${i}`) ?? open(cgroupFiles[i]!, O.O_WRONLY);
-    if (i < requiredCgroups) write(file, "0");
+  for (let i = 0; i < cgroup.files.length; i++) {
+    const file = descriptors.get(`cgroup ${i}`) ?? open(cgroup.files[i]!, O.O_WRONLY);
+    if (i < cgroup.required) write(file, "0");
     else tryWrite(file, "0");
     close(file);
   }

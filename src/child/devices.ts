@@ -77,8 +77,8 @@ function link(dev: number, name: string, target: string): void {
  * image brought along. In a user namespace neither works anyhow. @throws Refusal, SysError
  */
 export function guardDevices(root: number, request: ChildRequest, warn: (message: string) => void): void {
-  const { spec, devicesLimited, requiredCapabilities } = request;
-  if (devicesLimited || hasUserNamespace(spec)) return;
+  const { spec, options, host } = request;
+  if (host.cgroup.limitsDevices || hasUserNamespace(spec)) return;
   step("take device nodes out of use", "no cgroup limits the devices here");
   setMountAttributes(root, { set: MOUNT_ATTR.MOUNT_ATTR_NODEV, recursive: true });
   // but for the two places that are ours
@@ -87,7 +87,7 @@ export function guardDevices(root: number, request: ChildRequest, warn: (message
       withFd(openInRoot(root, destination, O.O_PATH | O.O_DIRECTORY), (place) =>
         setMountAttributes(place, { clear: MOUNT_ATTR.MOUNT_ATTR_NODEV }),
       );
-  if (requiredCapabilities.includes(MKNOD))
+  if (options.requiredCapabilities.includes(MKNOD))
     throw new Refusal(
       "CAP_MKNOD cannot be given: no cgroup limits the devices here, so any disk could be opened",
     );

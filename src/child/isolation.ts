@@ -3,6 +3,7 @@
 
 import type { ChildRequest, Labels } from "../sync.ts";
 import { EACCES, ENOSYS, EPERM, isErrno, SysError } from "../sys/errno.ts";
+import { writeFile } from "../sys/file.ts";
 import { step } from "../sys/libc.ts";
 import { tryJoinSessionKeyring, tryPersonality } from "../sys/process.ts";
 import { readProc, writeProc } from "./paths.ts";
@@ -19,19 +20,19 @@ export function leaveKeyring(): void {
 /** The caller's (setarch(8)) could switch off address randomization, and outlives execve. */
 export const resetPersonality = (): number => tryPersonality(0);
 
-/** Makes the kernel's OOM killer see the container as it should. @throws SysError */
-export function setOomScore(proc: number | undefined, { spec, oomScoreAdj }: ChildRequest): void {
-  const isAskedFor = spec.process.oomScoreAdj !== undefined;
-  if (oomScoreAdj === undefined || (proc === undefined && !isAskedFor)) return;
+/** Tells the kernel's OOM killer how much it should spare the container (proc_pid_oom_score_adj(5)). @throws SysError */
+export function setOomScore({ spec }: ChildRequest): void {
+  const { oomScoreAdj } = spec.process;
+  if (oomScoreAdj === undefined) return;
   step(
     `set oom_score_adj to ${oomScoreAdj}`,
     "a caller that is spared by the OOM killer spares no container",
   );
   try {
-    writeProc(proc, "self/oom_score_adj", String(oomScoreAdj));
+    writeFile("/proc/self/oom_score_adj", String(oomScoreAdj)); // the host's /proc: the container may have none
   } catch (error) {
-    // lowering it takes CAP_SYS_RESOURCE: a caller's that is high harms only ourselves
-    if (isAskedFor || !isErrno(error, EACCES)) throw error;
+    // Only CAP_SYS_RESOURCE may lower the score. A higher one than was asked for harms the container alone.
+    if (!isErrno(error, EACCES)) throw error;
   }
 }
 
@@ -42,18 +43,18 @@ const SELINUX = "self/attr/exec";
  * Asks the security module to confine what execve starts, as the spec names it. Where we pause to be looked at, returns
  * what the kernel has noted: AppArmor shows a process's to nobody but itself. @throws SysError
  */
-export function labelCommand(proc: number | undefined, { spec, pause }: ChildRequest): Labels {
+export function labelCommand(proc: number | undefined, { spec, host }: ChildRequest): Labels {
   const { apparmorProfile, selinuxLabel } = spec.process;
   const noted: Labels = {};
   if (apparmorProfile) {
     step(`set the AppArmor profile ${apparmorProfile}`, "in force from execve on");
     writeProc(proc, APPARMOR, `exec ${apparmorProfile}`);
-    if (pause) noted.apparmorProfile = readProc(proc, APPARMOR);
+    if (host.hold) noted.apparmorProfile = readProc(proc, APPARMOR);
   }
   if (selinuxLabel) {
     step(`set the SELinux label ${selinuxLabel}`, "in force from execve on");
     writeProc(proc, SELINUX, selinuxLabel);
-    if (pause) noted.selinuxLabel = readProc(proc, SELINUX);
+    if (host.hold) noted.selinuxLabel = readProc(proc, SELINUX);
   }
   return noted;
 }

@@ -66,13 +66,14 @@ const isVital = (entry: Mount): boolean =>
 
 /** OCI's "cgroup" is whatever the host has. */
 function mountCgroup(root: number, entry: Mount, request: ChildRequest): void {
-  const { cgroups, spec } = request;
-  if (cgroups?.version === 2) mountEntry(root, { ...entry, type: "cgroup2" }, request, -1);
-  if (cgroups?.version !== 1) return;
+  const { spec, host } = request;
+  const { view } = host.cgroup;
+  if (view?.version === 2) mountEntry(root, { ...entry, type: "cgroup2" }, request, -1);
+  if (view?.version !== 1) return;
   const options = parseOptions(entry.options ?? []);
   step(`mount the control groups on ${entry.destination}${shown(entry)}`, "of each its own part alone");
   withFd(openDestination(root, entry.destination, "directory", true), (place) =>
-    mountHierarchies(place, cgroups.hierarchies, options, spec.linux.mountLabel),
+    mountHierarchies(place, view.hierarchies, options, spec.linux.mountLabel),
   );
 }
 
@@ -165,7 +166,7 @@ export function mountShared(root: number, request: ChildRequest, descriptors: De
     checkNothingBelow(entry, request.spec);
     const options = parseOptions(entry.options ?? []);
     // devices.ts has gone over the other mounts
-    if (!request.devicesLimited) options.attrSet |= MOUNT_ATTR.MOUNT_ATTR_NODEV;
+    if (!request.host.cgroup.limitsDevices) options.attrSet |= MOUNT_ATTR.MOUNT_ATTR_NODEV;
     const tree = descriptors.get(bindName(i))!;
     ready.push([tree, openPlaceOf(root, entry, options, tree)]);
   }

@@ -28,7 +28,8 @@ const { MOUNT_ATTR_NOSUID, MOUNT_ATTR_NODEV, MOUNT_ATTR_NOEXEC, MOUNT_ATTR_RDONL
  * @throws SysError
  */
 export function withTmpfs(root: number, request: ChildRequest, use: (tmpfs: number) => void): void {
-  const { ownFiles, overlay, spec, stateDir } = request;
+  const { spec, host } = request;
+  const { ownFiles, stateDirectory } = host;
   const { mountLabel } = spec.linux;
   const options: [string, string][] = [["size", "64m"]];
   if (mountLabel) options.push(["context", mountLabel]);
@@ -37,14 +38,14 @@ export function withTmpfs(root: number, request: ChildRequest, use: (tmpfs: numb
   close(openat(tmpfs, "file", O.O_CREAT | O.O_EXCL, 0o444));
   const places: number[] = [];
   for (const file of ownFiles) {
-    const place = findPlace(root, file, overlay);
+    const place = findPlace(root, file, request.options.overlay);
     if (place >= 0) fill(tmpfs, nameOf(file), file.text);
     places.push(place);
   }
   setMountAttributes(tmpfs, { set: MOUNT_ATTR_RDONLY });
   // before Linux 6.15 only what is attached can be copied. From a place of the host's it goes together with that; over
   // "/", where every user may attach it, it would be in the way
-  const goes = tryMoveMount(tmpfs, AT_FDCWD, stateDir) === 0;
+  const goes = tryMoveMount(tmpfs, AT_FDCWD, stateDirectory) === 0;
   if (!goes) moveMount(tmpfs, AT_FDCWD, "/");
   use(tmpfs);
   for (let i = 0; i < places.length; i++)

@@ -94,7 +94,7 @@ function ownPipes(uid: number): void {
 /** Puts right what Bun and the caller did to descriptors and signals; what remains open is 0, 1, 2. */
 export function leaveNothingOpen(
   terminal: number | undefined,
-  { terminalDescriptors = [], ignored, init }: ChildRequest,
+  { options, host: { terminalDescriptors = [], ignoredSignals } }: ChildRequest,
 ): void {
   step("leave nothing of the host's behind", "only stdin, stdout and stderr pass; signals are as after boot");
   for (const fd of [0, 1, 2])
@@ -104,10 +104,10 @@ export function leaveNothingOpen(
   const CLOSE_RANGE_CLOEXEC = 4;
   call("close_range", 3, 0xffffffff, CLOSE_RANGE_CLOEXEC);
   // an ignored signal stays so over execve
-  for (const signal of ignored) defaultSignal(signal);
+  for (const signal of ignoredSignals) defaultSignal(signal);
   for (const signal of THREAD_SIGNALS) defaultSignal(signal);
   // an init keeps all blocked, as they are, and gives the command an empty mask
-  if (!init) call("rt_sigprocmask", SIG_SETMASK, new Uint8Array(8), null, 8);
+  if (!options.init) call("rt_sigprocmask", SIG_SETMASK, new Uint8Array(8), null, 8);
 }
 
 /** execve(2), along the PATH of the container for a name without a slash. @throws SysError; never returns */

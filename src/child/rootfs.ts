@@ -45,7 +45,7 @@ export function prepareRoot(
   step("make every mount private", "what is mounted from here on must not appear on the host");
   mount(null, "/", null, MS.MS_REC | MS.MS_PRIVATE, null);
   const { path, readonly } = spec.root;
-  const inner = readonly || request.overlay ? findSubmounts(spec) : [];
+  const inner = readonly || request.options.overlay ? findSubmounts(spec) : [];
   // over "/" it is seen only by who starts there anew, and every user may walk to it
   const place = opened === undefined ? path : "/";
   step(
@@ -54,7 +54,7 @@ export function prepareRoot(
   );
   const tree = opened ?? openTree(AT_FDCWD, path, AT.AT_RECURSIVE);
   attach(tree, place);
-  if (request.overlay) return coverWithOverlay(tree, place, spec, inner, warn);
+  if (request.options.overlay) return coverWithOverlay(tree, place, spec, inner, warn);
   return { root: tree, submounts: openSubmounts(tree, inner) };
 }
 
@@ -171,7 +171,7 @@ export function changeRoot(root: number, request: ChildRequest, warn: (message: 
   step("enter the new root");
   fchdir(root);
   close(root);
-  if (request.chroot || !tryPivot(warn)) changeRootByMove();
+  if (request.options.noPivot || !tryPivot(warn)) changeRootByMove();
   chdir("/");
 }
 

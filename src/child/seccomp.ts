@@ -24,7 +24,8 @@ export function forbidNewPrivileges(socket: number, request: ChildRequest): void
   filterCalls(socket, request);
 }
 
-function filterCalls(socket: number, { seccomp, spec }: ChildRequest): void {
+function filterCalls(socket: number, { spec, host }: ChildRequest): void {
+  const { seccomp } = host;
   if (!seccomp) return;
   if (spec.process.terminal) {
     step(

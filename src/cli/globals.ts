@@ -1,6 +1,6 @@
 // Owns what the options before the command do: where states are kept, and where errors are logged.
 
-import { useStateRoot } from "../container/state.ts";
+import { useStateRoot } from "../container/state-root.ts";
 import { RunError, UsageError } from "../errors.ts";
 import { parseChoice } from "../spec/values.ts";
 import { O } from "../sys/constants.ts";

@@ -1,6 +1,6 @@
 // Owns the table of hints: which call failed with which errno, and what to look at then.
 
-import { stateRoot } from "../container/state.ts";
+import { stateRoot } from "../container/state-root.ts";
 import { RLIMITS } from "../sys/constants.ts";
 import type { SysError } from "../sys/errno.ts";
 import { geteuid, getRlimit } from "../sys/process.ts";

@@ -1,155 +1,105 @@
-// Owns the `run` command: words to a request, outcome to an exit code.
+// Owns the `run` command: its words to a container that is run to its end, and the outcome to an exit code.
 
 import { abandon, begin, beginUserNamespace, type Starting } from "../container/begin.ts";
-import { type RunRequest, run } from "../container/run.ts";
-import { UsageError } from "../errors.ts";
-import { nameFiles } from "../network/hosts.ts";
-import { checkRootfs, resolvConfFor } from "../rootfs/check.ts";
-import { resolveUser } from "../rootfs/user.ts";
-import { type Given, type Host, specFromFlags, withUser } from "../spec/from-flags.ts";
-import { parseCgroupParent, parseDuration, parseName } from "../spec/values.ts";
-import type { TerminalPlan } from "../supervise/terminal-plan.ts";
+import type { Request } from "../container/create.ts";
+import type { Given } from "../spec/from-flags.ts";
+import { type Caller, type RunOutcome, run } from "../supervise/run.ts";
+import { SIGNALS } from "../sys/constants.ts";
 import { SysError } from "../sys/errno.ts";
-import { step } from "../sys/libc.ts";
 import { geteuid } from "../sys/process.ts";
-import { windowSize } from "../sys/terminal.ts";
-import { type Parsed, parseFlags } from "./argv.ts";
-import { environmentVariable, workingDirectory } from "./caller.ts";
-import { type Compiler, confine, loadCompiler } from "./confinement.ts";
-import { readNamedFile } from "./named-files.ts";
-import { note } from "./report.ts";
+import { type Compiler, loadCompiler } from "./confinement.ts";
+import { type Asked, requestFrom, wantedFrom, warnFor } from "./request.ts";
 import { RUN_FLAGS } from "./run-flags.ts";
-import { terminalFor } from "./terminal.ts";
 
-const DEFAULT_STOP_TIMEOUT = 10_000;
-
-/** Runs `minibox run WORDS…`, with the child spawned already or not; returns the exit code. @throws UsageError, RunError, SysError */
-export function runCommand(words: readonly string[], early: Starting | undefined): number | Promise<number> {
-  const parsed = parseFlags(words, RUN_FLAGS);
-  const given = givenBy(parsed);
-  if (given.is("help")) return import("./help.ts").then(({ runHelp }) => runHelp());
-  const [rootfs, ...command] = parsed.rest;
-  if (rootfs === undefined)
-    throw new UsageError("run needs a root directory and a command: minibox run ROOTFS COMMAND");
-  if (command[0] === "--") command.shift();
-  if (command.length === 0) throw new UsageError(`run needs a command: minibox run ${rootfs} /bin/sh`);
-  const extras = loadExtras(given);
-  if (!extras) return start(rootfs, command, given, { early, onTrace: () => {} });
-  return extras.then((loaded) => start(rootfs, command, given, { ...loaded, early }));
+/**
+ * Runs `minibox run WORDS…` and returns its exit code; `early` is the container's first process where it was spawned
+ * already. @throws UsageError, RunError, SysError
+ */
+export async function runCommand(words: readonly string[], early: Starting | undefined): Promise<number> {
+  const wanted = wantedFrom("run", words, RUN_FLAGS);
+  if (!wanted) return (await import("./help.ts")).runHelp();
+  const { given } = wanted;
+  const extras = await extrasFor(given);
+  const { starting, userns } = early
+    ? { starting: early, userns: extras.userns }
+    : await begun(given, extras);
+  const caller: Omit<Caller, "terminal"> = {
+    warn: warnFor(given),
+    trace: extras.trace ?? (() => {}),
+    attest: extras.attest,
+    explain,
+  };
+  let asked: Asked;
+  try {
+    asked = requestFrom(wanted, extras.compiler);
+    asked.request.userns = userns;
+  } catch (error) {
+    abandon(starting);
+    throw error;
+  }
+  const outcome = await run(starting, asked.request, { ...caller, terminal: asked.terminal });
+  await tell(outcome, asked.request, given, caller.warn);
+  return outcome.status;
 }
 
-/** What only some runs need, or have. */
+/** What only some runs need. */
 interface Extras {
-  /** the child, where it was spawned before anything else */
-  early?: Starting | undefined;
-  compiler?: Compiler;
-  attest?: RunRequest["attest"];
-  userns?: RunRequest["userns"];
-  onTrace: RunRequest["onTrace"];
+  compiler?: Compiler | undefined;
+  attest?: Caller["attest"];
+  userns?: Request["userns"];
+  trace?: Caller["trace"];
 }
 
-/** Whether src/userns is loaded, which says if there is to be one. */
+/** Whether src/userns is loaded, which says if there is to be a user namespace. */
 const mayHaveUserNamespace = (given: Given): boolean =>
   given.one("userns") !== undefined ||
   given.many("uidmap").length + given.many("gidmap").length > 0 ||
   geteuid() !== 0;
 
-function loadExtras(given: Given): Promise<Extras> | undefined {
+async function extrasFor(given: Given): Promise<Extras> {
+  const extras: Extras = {};
   const loading = loadCompiler(given);
+  if (loading) extras.compiler = await loading;
   const attestTo = given.one("attest");
-  const userns = mayHaveUserNamespace(given);
-  if (!loading && !userns && attestTo === undefined && !given.is("trace")) return undefined;
-  return (async () => {
-    const extras: Extras = { onTrace: () => {} };
-    const compiler = await loading;
-    if (compiler) extras.compiler = compiler;
-    if (attestTo !== undefined) extras.attest = (await import("./attest.ts")).attestTo(attestTo);
-    if (userns) extras.userns = (await import("./userns.ts")).userNamespaceFor(given);
-    if (!given.is("trace")) return extras;
+  if (attestTo !== undefined) extras.attest = (await import("./attest.ts")).attestTo(attestTo);
+  if (mayHaveUserNamespace(given)) extras.userns = (await import("./userns.ts")).userNamespaceFor(given);
+  if (given.is("trace")) {
     const { traceChild, traceParent } = await import("./trace.ts");
     traceParent();
-    return { ...extras, onTrace: traceChild };
-  })();
+    extras.trace = traceChild;
+  }
+  return extras;
 }
 
-function start(rootfs: string, command: string[], given: Given, extras: Extras): number | Promise<number> {
-  let starting: Starting;
+/** Spawns the first process. @throws SysError */
+async function begun(
+  given: Given,
+  { userns }: Extras,
+): Promise<{ starting: Starting; userns: Request["userns"] }> {
   try {
-    starting = extras.early ?? (extras.userns ? beginUserNamespace(given.is("trace")) : begin());
+    return { starting: userns ? beginUserNamespace(given.is("trace")) : begin(), userns };
   } catch (error) {
     // root, but of a user namespace that does not own where we are (unshare -Ur), or without CAP_SYS_ADMIN
     if (!(error instanceof SysError) || error.syscall !== "setns") throw error;
-    return import("./userns.ts").then(({ userNamespaceFor }) =>
-      start(rootfs, command, given, { ...extras, userns: userNamespaceFor(given) }),
-    );
+    const { userNamespaceFor } = await import("./userns.ts");
+    return { starting: beginUserNamespace(given.is("trace")), userns: userNamespaceFor(given) };
   }
-  let request: RunRequest;
-  try {
-    request = requestOf(rootfs, command, given, extras);
-  } catch (error) {
-    abandon(starting);
-    throw error;
+}
+
+const explain: Caller["explain"] = async (error, pid, spec) =>
+  (await import("../explain/index.ts")).explainExec(error, pid, spec);
+
+/** Says what the exit code alone does not. */
+async function tell(
+  { oomKills, status, timedOut }: RunOutcome,
+  { spec }: Request,
+  given: Given,
+  warn: (message: string) => void,
+): Promise<void> {
+  if (oomKills) {
+    const { outOfMemoryNote } = await import("./out-of-memory.ts");
+    const limit = spec.linux.resources?.memory?.limit;
+    warn(outOfMemoryNote(oomKills, limit, status === 128 + SIGNALS.KILL));
   }
-  const outcome = run(starting, request);
-  if (outcome instanceof Promise) return outcome;
-  if (outcome.timedOut) request.warn(`the time limit of ${given.one("timeout")} was reached`);
-  return outcome.status;
-}
-
-function givenBy({ given }: Parsed): Given {
-  return {
-    one: (flag) => given.get(flag)?.[0],
-    many: (flag) => given.get(flag) ?? [],
-    is: (flag) => given.get(flag)?.[0] === "true",
-  };
-}
-
-function requestOf(rootfs: string, command: string[], given: Given, extras: Extras): RunRequest {
-  step("look at the rootfs and the flags", "a mistake is told before anything is made for the container");
-  const root = checkRootfs(rootfs);
-  const terminal = terminalFor(given);
-  const spec = specFromFlags(root, command, given, hostOf(root, terminal));
-  withUser(spec, resolveUser(root, given.one("user")));
-  const name = given.one("name");
-  const id = name === undefined ? randomName() : parseName("--name", name);
-  const cgroupParent = given.one("cgroup-parent");
-  if (cgroupParent) spec.linux.cgroupsPath = parseCgroupParent("--cgroup-parent", cgroupParent, id);
-  const timeout = given.one("timeout");
-  const stopTimeout = given.one("stop-timeout");
-  const warn = given.is("quiet") ? () => {} : note;
-  return {
-    id,
-    bundle: "/",
-    spec,
-    ...confine(spec, given, extras.compiler, warn),
-    userns: extras.userns,
-    terminal,
-    init: given.is("init"),
-    chroot: given.is("chroot"),
-    overlay: given.is("overlay"),
-    ownFiles: nameFiles(root, spec.hostname!, given.one("network") === "host"),
-    trace: given.is("trace"),
-    attest: extras.attest,
-    onTrace: extras.onTrace,
-    timeout: timeout === undefined ? Number.POSITIVE_INFINITY : parseDuration("--timeout", timeout),
-    stopTimeout:
-      stopTimeout === undefined ? DEFAULT_STOP_TIMEOUT : parseDuration("--stop-timeout", stopTimeout),
-    warn,
-    explain: (error, pid, spec) =>
-      import("../explain/index.ts").then(({ explainExec }) => explainExec(error, pid, spec)),
-  };
-}
-
-/** Twelve hex digits, as docker shows them; a name in use is refused like any other. */
-const randomName = (): string => Math.random().toString(16).slice(2, 14).padEnd(12, "0");
-
-function hostOf(rootfs: string, terminal: TerminalPlan | undefined): Host {
-  return {
-    cwd: workingDirectory(),
-    env: environmentVariable,
-    readFile: (path) => readNamedFile(`--env-file: ${path}`, path),
-    resolvConf: () => resolvConfFor(rootfs),
-    terminal: terminal !== undefined,
-    consoleSize: terminal ? windowSize(terminal.screen) : undefined,
-  };
+  if (timedOut) warn(`the time limit of ${given.one("timeout")} was reached`);
 }

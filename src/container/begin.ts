@@ -1,9 +1,9 @@
 // Owns the very beginning of a container: its first process is spawned before anything else is even looked at, for its
 // runtime takes some 4 ms to start, in which the parent has time to load the rest of itself and to prepare.
 
-import { takeSignals } from "../supervise/signals.ts";
 import { call } from "../sys/libc.ts";
 import { geteuid } from "../sys/process.ts";
+import { takeSignals } from "./signals.ts";
 import { bury, type Child, hangUp, spawnChild, spawnUserNamespace } from "./spawn.ts";
 
 /** A container that is starting: its first process waits for the request, in a pid namespace of its own. */

@@ -40,7 +40,7 @@ export function openLimits(
   cgroup: Cgroup | undefined,
   linux: Linux,
   warn: (message: string) => void,
-  undo: (() => void)[],
+  undo: { push(step: () => void): void },
 ): Limits {
   if (!cgroup) return withoutCgroup();
   const { resources = {} } = linux;

@@ -1,15 +1,15 @@
 // Owns what minibox had to make in a rootfs, to have places for mounts and a working directory: noted in the state
 // directory of the container that made it, and removed with that, unless somebody uses it.
 
-import { decode, encode } from "../sys/bytes.ts";
+import { encode } from "../sys/bytes.ts";
 import { AT, AT_FDCWD, O, RESOLVE, S_IFDIR, S_IFMT, S_IFREG } from "../sys/constants.ts";
 import {
   listDirectory,
   open,
-  readAll,
   type Stat,
   statx,
   tryOpenat2,
+  tryReadFile,
   tryStat,
   unlink,
   withFd,
@@ -39,7 +39,7 @@ export function noteMade(stateDirectory: string, made: readonly Made[]): void {
  */
 export function settleMade(stateDirectory: string, heirTo: (root: string) => string | undefined): void {
   const path = `${stateDirectory}/made`;
-  const made = parse(withFd(open(path, O.O_NOFOLLOW), (fd) => decode(readAll(fd))));
+  const made = parse(tryReadFile(path) ?? "");
   const root = made[0]?.root;
   const heir = root === undefined ? undefined : heirTo(root);
   if (heir !== undefined) noteMade(heir, made);

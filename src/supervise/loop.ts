@@ -1,19 +1,59 @@
 // Owns the wait: one poll(2) loop over the child's socket, its pidfd, our signals and, with a terminal, the bytes.
 
-import { bury, type Child, hangUp } from "../container/spawn.ts";
-import { type FromChild, type Received, read, readAtHand } from "../sync.ts";
-import { POLLIN, POLLOUT, SIGNALS } from "../sys/constants.ts";
-import { attempt } from "../sys/libc.ts";
+import type { Handshake } from "../container/handshake.ts";
+import { bury, type Child } from "../container/spawn.ts";
+import { POLLIN, POLLOUT, SI_KERNEL, SIGNALS } from "../sys/constants.ts";
 import { poll } from "../sys/poll.ts";
 import type { Exit } from "../sys/process.ts";
+import { tryReadSignal } from "../sys/signalfd.ts";
 import { commandOf, deliver, HARMLESS, handles, STOPPING, signalChild, suspend } from "./signals.ts";
 import { Relay } from "./stdio-terminal.ts";
-import type { Keys } from "./terminal-plan.ts";
+import type { Keys, TerminalPlan } from "./terminal-plan.ts";
 import { trimMemory } from "./trim.ts";
-import type { Failure, Outcome, Wishes } from "./wishes.ts";
 
-/** siginfo's si_code for signals of the kernel's own (asm-generic/siginfo.h) */
-const SI_KERNEL = 0x80;
+/** What is supervised. */
+export interface Target {
+  child: Child;
+  handshake: Handshake;
+  /** the child stays PID 1 and runs the command below itself */
+  init: boolean;
+  /** the container's processes, as the host counts */
+  everyone(): readonly number[];
+  /** the container waits to be started */
+  onHeld(): void;
+  /** the command runs */
+  onStarted(): void;
+}
+
+/** How the command's stdin, stdout and stderr are connected. */
+export type Stdio =
+  /** they are the caller's own descriptors */
+  | { type: "inherit" }
+  /** they are a terminal of the container's, as far as the plan says so */
+  | {
+      type: "terminal";
+      plan: TerminalPlan;
+      /** the container cannot put input into its own terminal: what it did not read was typed */
+      givesBack: boolean;
+    };
+
+export interface Wishes {
+  /** milliseconds until SIGTERM; undefined for never */
+  timeout?: number | undefined;
+  /** milliseconds between SIGTERM and SIGKILL */
+  stopTimeout: number;
+  /** signals that our caller wants ignored */
+  ignored: readonly number[];
+}
+
+export interface Outcome {
+  /** the exit code: the command's, or 128 and the signal that ended it */
+  status: number;
+  /** false where the child ended before it had become the command, or could not become it (Handshake.failure) */
+  started: boolean;
+  timedOut: boolean;
+}
+
 const NEVER = Number.POSITIVE_INFINITY;
 /** A wait that has lasted this long, in milliseconds, may last: memory is worth some work then. */
 const LONG = 100;
@@ -22,12 +62,11 @@ const ECHO = 10;
 /** What ended containers wrote last is offered this long, in milliseconds, to a reader who does not read. */
 const LAST_WORDS = 1000;
 
-/** Serves a child until it ends. */
+/** Serves a container until it ends. */
 export class Supervisor {
+  private readonly child: Child;
+  private readonly handshake: Handshake;
   private relay: Relay | undefined;
-  private failure: Failure | undefined;
-  private ready = false;
-  private spawning = false;
   private started = false;
   private trimmed = false;
   /** the signal that ended the container in the command's stead */
@@ -37,12 +76,16 @@ export class Supervisor {
   private hurried = false;
   private deadline: number;
 
+  /** `signals` is the descriptor that our signals are read from. */
   constructor(
-    private readonly child: Child,
+    private readonly target: Target,
     private readonly signals: number,
+    private readonly stdio: Stdio,
     private readonly wishes: Wishes,
   ) {
-    this.deadline = performance.now() + wishes.timeout;
+    this.child = target.child;
+    this.handshake = target.handshake;
+    this.deadline = performance.now() + (wishes.timeout ?? NEVER);
   }
 
   /** Polls until the child has ended and everything it wrote was carried. */
@@ -56,7 +99,7 @@ export class Supervisor {
       ];
       const [ended, signal, message, stdin = 0, master = 0, stdout = 0] = poll(interest, this.patience());
       if (message) this.receive();
-      if (this.failure) return { failure: this.failure, status: 125, started: false, timedOut: false };
+      if (this.handshake.failure) return { status: 125, started: false, timedOut: false };
       // with a word of the child's still to be heard we may not know yet that the command runs
       if (signal && !message) this.takeSignals();
       if (this.started && this.relay) this.carry(this.relay, stdin, master, stdout);
@@ -66,6 +109,11 @@ export class Supervisor {
       if (performance.now() >= this.deadline) this.expire();
       else if (!signal && !message && !stdin && !master && !stdout) this.idle();
     }
+  }
+
+  /** Connects the terminal of the container, whose master this is. */
+  connect(master: number): void {
+    if (this.stdio.type === "terminal") this.relay = new Relay(master, this.stdio.plan, this.target.everyone);
   }
 
   /** Ends the container, if it has not ended yet, and gives back what it holds of the caller's. */
@@ -89,44 +137,12 @@ export class Supervisor {
   }
 
   private receive(): void {
-    if (this.spawning) this.receiveLast();
-    else {
-      const received = read<FromChild>(this.child.socket);
-      if (received) this.heed(received);
-      else this.endOfStream();
-    }
-  }
-
-  private heed({ message, fd }: Received<FromChild>): void {
-    if (message.type === "ready") this.ready = true;
-    else if (message.type === "spawning") this.spawning = true;
-    else if (message.type === "terminal" && fd !== undefined) this.connect(fd);
-    else if (message.type === "listener" && fd !== undefined) this.wishes.onListener(fd);
-    else if (message.type === "error" || message.type === "refused") this.failure = message;
-    else this.wishes.onMessage(message);
-  }
-
-  /** Whoever sends now may be the command. */
-  private receiveLast(): void {
-    const messages = readAtHand(this.child.socket);
-    if (!messages) this.endOfStream();
-    for (const message of messages ?? [])
-      if (message.type === "error" || message.type === "refused") this.failure = message;
-      else if (message.type === "call") this.wishes.onMessage(message);
-  }
-
-  private endOfStream(): void {
-    // the stream also ends when the child crashes; only what said "ready" has become the command
-    this.started = this.ready;
-    hangUp(this.child);
-    if (!this.started) return;
+    this.handshake.receive();
+    if (this.handshake.held) this.target.onHeld();
+    if (!this.handshake.started || this.started) return;
+    this.started = true;
     this.relay?.settle();
-    this.wishes.onMessage({ type: "started" });
-  }
-
-  private connect(master: number): void {
-    const { terminal, everyone } = this.wishes;
-    if (terminal) this.relay = new Relay(master, terminal, everyone);
+    this.target.onStarted();
   }
 
   private carry(relay: Relay, input: number, master: number, output: number): void {
@@ -154,10 +170,8 @@ export class Supervisor {
   }
 
   private takeSignals(): void {
-    const info = new Uint8Array(128); // struct signalfd_siginfo
-    const code = new Int32Array(info.buffer, 8, 1);
-    while (attempt("read", this.signals, info, info.length) === info.length)
-      this.take(info[0]!, code[0] === SI_KERNEL);
+    for (let info = tryReadSignal(this.signals); info; info = tryReadSignal(this.signals))
+      this.take(info.signal, info.code === SI_KERNEL);
   }
 
   private take(signal: number, isKey: boolean): void {
@@ -182,7 +196,7 @@ export class Supervisor {
   }
 
   private commandHandles(signal: number): boolean {
-    return handles(commandOf(this.child.pid, this.wishes.init), signal);
+    return handles(commandOf(this.child.pid, this.target.init), signal);
   }
 
   /** Stops the container and us; for the whole of our job by this signal, where it does not know yet. */
@@ -191,7 +205,7 @@ export class Supervisor {
       if (this.relay && this.started) this.flush(this.relay);
       this.relay?.restore();
     };
-    suspend(this.child, this.wishes.everyone, letGo, signal);
+    suspend(this.child, this.target.everyone, letGo, signal);
     if (this.started) this.relay?.settle();
   }
 
@@ -206,7 +220,7 @@ export class Supervisor {
 
   private send(signal: number): void {
     if (this.child.exit) this.hurried ||= !HARMLESS.has(signal);
-    else if (!this.started && !(this.ready && this.wishes.init)) {
+    else if (!this.started && !(this.handshake.ready && this.target.init)) {
       if (HARMLESS.has(signal)) return;
       // before execve the child is still minibox, and what it has blocked would be lost
       signalChild(this.child, SIGNALS.KILL);
@@ -229,7 +243,7 @@ export class Supervisor {
     // PID 1 cannot outlive its namespace, nor the namespace PID 1: all of the container is gone now
     const ended = bury(this.child);
     if (this.relay) this.drain(this.relay);
-    if (this.wishes.givesBack) this.relay?.giveBack();
+    if (this.stdio.type === "terminal" && this.stdio.givesBack) this.relay?.giveBack();
     this.relay?.end();
     return {
       status: this.statusOf(ended),

@@ -23,6 +23,10 @@ export const trySymlinkat = (target: string, dirfd: number, path: string): numbe
 export const tryUnlinkat = (dirfd: number, path: string, flags: number): number =>
   attempt("unlinkat", dirfd, path, flags);
 
+/** int renameat(int olddirfd, const char *oldpath, int newdirfd, const char *newpath). @throws SysError */
+export const renameat = (from: number, oldPath: string, to: number, newPath: string): number =>
+  call("renameat2", from, oldPath, to, newPath, 0);
+
 /** int chdir(const char *path). @throws SysError */
 export const chdir = (path: string): number => call("chdir", path);
 

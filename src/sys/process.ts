@@ -267,6 +267,13 @@ export function startTime(pid: number): number {
   return Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19] ?? 0);
 }
 
+/** True while the process that started then is there and has not ended (a zombie has). */
+export function isRunning(pid: number, start: number): boolean {
+  const stat = start > 0 ? (tryReadFile(`/proc/${pid}/stat`) ?? "") : "";
+  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  return Number(fields[19] ?? 0) === start && fields[0] !== "Z" && fields[0] !== "X";
+}
+
 /** All that descend from a process, itself not among them (proc_tid_children(5)). */
 export function descendants(pid: number): number[] {
   const found: number[] = [];

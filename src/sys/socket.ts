@@ -2,7 +2,7 @@
 
 import { encode, putLong } from "./bytes.ts";
 import { AF_UNIX, MSG_CMSG_CLOEXEC, MSG_NOSIGNAL, SOCK_CLOEXEC, SOCK_STREAM } from "./constants.ts";
-import { addressOf, call } from "./libc.ts";
+import { addressOf, attempt, call } from "./libc.ts";
 
 /** int socket(int domain, int type, int protocol). @throws SysError */
 export const socket = (domain: number, type: number, protocol = 0): number =>
@@ -23,6 +23,38 @@ export function socketpair(): [number, number] {
   call("socketpair", AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, new Uint8Array(fds.buffer));
   return [fds[0]!, fds[1]!];
 }
+
+/** struct sockaddr_un { short sun_family; char sun_path[108]; } @throws RangeError where the path is too long */
+function addressAt(path: string): Uint8Array {
+  const bytes = encode(path);
+  if (bytes.length > 107) throw new RangeError(`the path of a socket is too long: ${path}`);
+  const address = new Uint8Array(110);
+  address[0] = AF_UNIX;
+  address.set(bytes, 2);
+  return address;
+}
+
+/** A close-on-exec stream socket that waits for connections at a path; path resolution as in bind(2). @throws SysError */
+export function listenAt(path: string): number {
+  const socket = call("socket", AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  const address = addressAt(path);
+  call("bind", socket, address, address.length);
+  call("listen", socket, 8);
+  return socket;
+}
+
+/** A close-on-exec stream socket that is connected to a path, or -errno. */
+export function tryConnect(path: string): number {
+  const socket = call("socket", AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  const address = addressAt(path);
+  const connected = attempt("connect", socket, address, address.length);
+  if (connected === 0) return socket;
+  attempt("close", socket);
+  return connected;
+}
+
+/** accept4(2): waits for a connection, and returns its close-on-exec socket. @throws SysError */
+export const accept = (socket: number): number => call("accept4", socket, null, null, SOCK_CLOEXEC);
 
 /**
  * struct msghdr with one iovec and room for one descriptor, in 32-bit halves; the same layout on x86-64 and arm64.

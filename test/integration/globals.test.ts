@@ -74,7 +74,7 @@ describe("--root DIR", () => {
     ]);
     await first.says("up");
     const again = await minibox(["--root", root, "run", "--name", name, busybox, "true"]);
-    expect(again.stderr).toBe(`minibox: the name ${name} is in use by a running container\n`);
+    expect(again.stderr).toBe(`minibox: the name ${name} is in use by another container\n`);
     expect((await minibox(["run", "--name", name, busybox, "true"])).status).toBe(0);
     first.closeInput();
     await first.ended;

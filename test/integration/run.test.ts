@@ -93,7 +93,7 @@ describe("flags", () => {
     expect(await run(["--name", name, busybox, "true"])).toEqual({
       status: 125,
       stdout: "",
-      stderr: `minibox: the name ${name} is in use by a running container\n`,
+      stderr: `minibox: the name ${name} is in use by another container\n`,
     });
     first.stdin.end();
     await first.exited;

@@ -1,0 +1,116 @@
+// Owns the way from the words of `run` and `create` to a container's request.
+
+import type { Request } from "../container/create.ts";
+import type { Options } from "../container/options.ts";
+import { UsageError } from "../errors.ts";
+import { nameFiles } from "../network/hosts.ts";
+import { checkRootfs, resolvConfFor } from "../rootfs/check.ts";
+import { resolveUser } from "../rootfs/user.ts";
+import { type Given, type Host, specFromFlags, withUser } from "../spec/from-flags.ts";
+import { parseCgroupParent, parseDuration, parseName } from "../spec/values.ts";
+import type { TerminalPlan } from "../supervise/terminal-plan.ts";
+import { tryReadFile } from "../sys/file.ts";
+import { step } from "../sys/libc.ts";
+import { windowSize } from "../sys/terminal.ts";
+import { type Flags, parseFlags } from "./argv.ts";
+import { environmentVariable, workingDirectory } from "./caller.ts";
+import { type Compiler, confine } from "./confinement.ts";
+import { readNamedFile } from "./named-files.ts";
+import { note } from "./report.ts";
+import { terminalFor } from "./terminal.ts";
+
+const DEFAULT_STOP_TIMEOUT = 10_000;
+
+/** What was typed after the name of a command that makes a container. */
+export interface Wanted {
+  rootfs: string;
+  /** the program to run and its arguments */
+  args: string[];
+  given: Given;
+}
+
+/** Cuts the words of `minibox COMMAND`; undefined where help is asked for. @throws UsageError */
+export function wantedFrom(command: string, words: readonly string[], flags: Flags): Wanted | undefined {
+  const { given: values, rest } = parseFlags(words, flags);
+  const given: Given = {
+    one: (flag) => values.get(flag)?.[0],
+    many: (flag) => values.get(flag) ?? [],
+    is: (flag) => values.get(flag)?.[0] === "true",
+  };
+  if (given.is("help")) return undefined;
+  const [rootfs, ...args] = rest;
+  if (rootfs === undefined)
+    throw new UsageError(
+      `${command} needs a root directory and a command: minibox ${command} ROOTFS COMMAND`,
+    );
+  if (args[0] === "--") args.shift();
+  if (args.length === 0)
+    throw new UsageError(`${command} needs a command: minibox ${command} ${rootfs} /bin/sh`);
+  return { rootfs, args, given };
+}
+
+/** Notes and warnings of this command line. */
+export const warnFor = (given: Given): ((message: string) => void) => (given.is("quiet") ? () => {} : note);
+
+export interface Asked {
+  request: Request;
+  /** how the container's terminal is connected, where it has one */
+  terminal: TerminalPlan | undefined;
+}
+
+/** Makes the request; what is wrong is told before anything is made for the container. @throws UsageError, RunError, SysError */
+export function requestFrom({ rootfs, args, given }: Wanted, compiler: Compiler | undefined): Asked {
+  step("look at the rootfs and the flags", "a mistake is told before anything is made for the container");
+  const root = checkRootfs(rootfs);
+  const terminal = terminalFor(given);
+  const spec = specFromFlags(root, args, given, hostOf(root, terminal));
+  withUser(spec, resolveUser(root, given.one("user")));
+  const name = given.one("name");
+  const id = name === undefined ? randomName() : parseName("--name", name);
+  const cgroupParent = given.one("cgroup-parent");
+  if (cgroupParent) spec.linux.cgroupsPath = parseCgroupParent("--cgroup-parent", cgroupParent, id);
+  if (hasUnusualOomScore()) spec.process.oomScoreAdj ??= 0; // as docker's containers; else the caller's is inherited
+  const { seccomp, requiredCapabilities } = confine(spec, given, compiler, warnFor(given));
+  const ownFiles = nameFiles(root, spec.hostname!, given.one("network") === "host");
+  return {
+    request: {
+      id,
+      bundle: "/",
+      spec,
+      options: optionsFrom(given, requiredCapabilities),
+      host: { terminalDescriptors: terminal?.descriptors, ownFiles, seccomp },
+    },
+    terminal,
+  };
+}
+
+function optionsFrom(given: Given, requiredCapabilities: readonly string[]): Options {
+  const timeout = given.one("timeout");
+  const stopTimeout = given.one("stop-timeout");
+  return {
+    init: given.is("init"),
+    noPivot: given.is("chroot"),
+    overlay: given.is("overlay"),
+    requiredCapabilities,
+    timeout: timeout === undefined ? undefined : parseDuration("--timeout", timeout),
+    stopTimeout:
+      stopTimeout === undefined ? DEFAULT_STOP_TIMEOUT : parseDuration("--stop-timeout", stopTimeout),
+    trace: given.is("trace"),
+  };
+}
+
+const hasUnusualOomScore = (): boolean => tryReadFile("/proc/self/oom_score_adj") !== "0\n";
+
+/** Twelve hex digits, as docker shows them; a name in use is refused like any other. */
+const randomName = (): string => Math.random().toString(16).slice(2, 14).padEnd(12, "0");
+
+function hostOf(rootfs: string, terminal: TerminalPlan | undefined): Host {
+  return {
+    cwd: workingDirectory(),
+    env: environmentVariable,
+    readFile: (path) => readNamedFile(`--env-file: ${path}`, path),
+    resolvConf: () => resolvConfFor(rootfs),
+    terminal: terminal !== undefined,
+    consoleSize: terminal ? windowSize(terminal.screen) : undefined,
+  };
+}

@@ -1,0 +1,33 @@
+// Owns a container's name: its directory is made and locked before anything else of it is there.
+
+import { RunError } from "../errors.ts";
+import { AT_FDCWD } from "../sys/constants.ts";
+import { tryMkdirat } from "../sys/directory.ts";
+import { EEXIST, SysError } from "../sys/errno.ts";
+import { withFd } from "../sys/file.ts";
+import { step } from "../sys/libc.ts";
+import { lock } from "../sys/lock.ts";
+import { removeDead } from "./prune.ts";
+import { type State, type StateDirectory, tryOpenDirectory, writeState } from "./state.ts";
+import { openRoot } from "./state-root.ts";
+
+/** Makes a container's directory, and locks it. @throws RunError when the name is in use, SysError */
+export function claim(state: State): StateDirectory {
+  step("record the container's state", "first of all: what follows can be removed from this file alone");
+  const root = openRoot();
+  return withFd(root.fd, (rootFd) => {
+    // Whoever holds the lock of the root and finds a directory without a lock has found a dead container's.
+    lock(rootFd);
+    const path = `${root.path}/${state.id}`;
+    let made = tryMkdirat(AT_FDCWD, path, 0o700);
+    if (made === -EEXIST && removeDead(path)) made = tryMkdirat(AT_FDCWD, path, 0o700);
+    if (made === -EEXIST) throw new RunError(`the name ${state.id} is in use by another container`);
+    if (made < 0) throw new SysError("mkdirat", [path], -made, `create ${path}`);
+    const fd = tryOpenDirectory(path);
+    if (fd < 0) throw new SysError("openat", [path], -fd, `open ${path}`);
+    lock(fd); // this waits: a process that looks whether the container is dead holds the lock for a moment
+    const directory = { path, fd, state };
+    writeState(directory);
+    return directory;
+  });
+}

@@ -1,0 +1,79 @@
+// Owns removing a container: everything that its state names, whoever made it.
+
+import { removeCgroups } from "../cgroup/remove.ts";
+import { O, SIGNALS } from "../sys/constants.ts";
+import { tryUnlinkat } from "../sys/directory.ts";
+import { close, listDirectory, open, rmdir, tryStat, withFd } from "../sys/file.ts";
+import { lock } from "../sys/lock.ts";
+import { isRunning, kill } from "../sys/process.ts";
+import { isSame, settleMade } from "./made.ts";
+import {
+  isLocked,
+  readState,
+  START_SOCKET,
+  STATE_FILE,
+  type StateDirectory,
+  tryOpenDirectory,
+} from "./state.ts";
+import { openRoot } from "./state-root.ts";
+
+/** How long, in milliseconds, processes that were killed may take to leave their cgroup. */
+const PATIENCE = 2000;
+
+/** What could not be removed. */
+export interface Left {
+  cgroups: string[];
+}
+
+/**
+ * Ends what still runs of a container and removes it: its cgroup, what was made for it in its rootfs, its directory. The
+ * directory's descriptor, and with it the lock, goes last. @throws SysError
+ */
+export function deleteContainer(directory: StateDirectory, warn: (message: string) => void): void {
+  endProcess(directory);
+  for (const path of removeCgroups(directory.state.cgroups, PATIENCE))
+    warn(`the cgroup ${path} could not be removed`);
+  removeFiles(directory);
+  if (rmdir(directory.path) < 0)
+    withFd(openRoot().fd, (root) => {
+      // Whoever starts on the same rootfs either has its state by now, or makes its places itself.
+      lock(root);
+      removeDirectory(directory);
+    });
+  close(directory.fd);
+}
+
+/** Kills the container's first process, where it is still that one. */
+export function endProcess({ state: { pid, startTime } }: StateDirectory): void {
+  if (isRunning(pid, startTime)) kill(pid, SIGNALS.KILL);
+}
+
+/** The state's own files. */
+export function removeFiles({ fd }: Pick<StateDirectory, "fd">): void {
+  for (const name of [START_SOCKET, `${STATE_FILE}.new`, STATE_FILE]) tryUnlinkat(fd, name, 0);
+}
+
+/** Removes a directory that may hold notes of what was made in a rootfs, with the lock of the root held. */
+export function removeDirectory({ path }: Pick<StateDirectory, "path">): boolean {
+  settleMade(path, (rootfs) => heirOf(rootfs, path));
+  return rmdir(path) === 0;
+}
+
+/** The state directory of another living container that has this rootfs. */
+function heirOf(rootfs: string, except: string): string | undefined {
+  const wanted = tryStat(rootfs);
+  const all = except.slice(0, except.lastIndexOf("/"));
+  for (const name of withFd(open(all, O.O_DIRECTORY), listDirectory)) {
+    const path = `${all}/${name}`;
+    if (path === except || !wanted) continue;
+    const fd = tryOpenDirectory(path);
+    if (fd >= 0 && withFd(fd, () => usesRootfs(fd, wanted))) return path;
+  }
+  return undefined;
+}
+
+function usesRootfs(fd: number, rootfs: NonNullable<ReturnType<typeof tryStat>>): boolean {
+  const state = readState(fd);
+  if (!state || !isSame(rootfs, tryStat(state.spec.root.path))) return false;
+  return state.owner === "supervisor" ? isLocked(fd) : isRunning(state.pid, state.startTime);
+}
