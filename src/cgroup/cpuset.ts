@@ -1,7 +1,8 @@
-// Owns the kernel's lists of CPUs and memory nodes ("0-2,7"), and what of a list can be had.
+// Owns the kernel's lists of CPUs and memory nodes ("0-2,7"), and whether a cgroup has got all that it asked for.
 
 import { RunError } from "../errors.ts";
 import { tryReadFile } from "../sys/file.ts";
+import { parentOf } from "./directory.ts";
 
 /** The numbers of a list (cpuset(7), "List format"). Pure. */
 export function parseList(list: string): Set<number> {
@@ -14,18 +15,21 @@ export function parseList(list: string): Set<number> {
 }
 
 /**
- * The kernel takes any list and falls back to what the cgroup above has: `effective` is the file that says what came of
- * it. @throws RunError where that is less than was asked for
+ * The kernel takes any list, and where it has nothing of that list falls back to what the cgroup above has. `effective`
+ * is the file that tells the result. @throws RunError where that is less than was asked for
  */
-export function checkCpuset(flag: string, asked: string, effective: string): void {
+export function checkCpuset(field: string, asked: string, effective: string): void {
   const text = tryReadFile(effective)?.trim();
   if (text === undefined) return;
   const there = parseList(text);
   if ([...parseList(asked)].every((n) => there.has(n))) return;
-  const above = effective.slice(0, effective.lastIndexOf("/", effective.lastIndexOf("/") - 1));
   const name = effective.slice(effective.lastIndexOf("/") + 1);
+  const above = parentOf(parentOf(effective));
   const allowed = tryReadFile(`${above}/${name}`)?.trim() ?? text;
   throw new RunError(
-    `${flag} ${asked} cannot be enforced: the cgroup ${above} has only ${allowed} (${name})`,
+    `${asked} cannot be enforced: the cgroup ${above} has only ${allowed} (${name})`,
+    125,
+    undefined,
+    field,
   );
 }

@@ -1,25 +1,32 @@
-// Owns control groups of an ordinary user: a subtree of v2 that was delegated to it (cgroups(7), "Delegation").
+// Owns the cgroups of an ordinary user: it has a part of version 2's tree that was delegated to it (cgroups(7),
+// "Delegation").
 
 import { RunError } from "../errors.ts";
-import type { Linux, Resources } from "../spec/types.ts";
+import type { Linux } from "../spec/types.ts";
 import { readFile, tryStat } from "../sys/file.ts";
 import { geteuid } from "../sys/process.ts";
 import { adviceFor, handDownAdvice } from "./advice.ts";
+import { parentOf } from "./directory.ts";
 import { isVersion1, ownDirectory, readHierarchies } from "./hierarchies.ts";
-import { type Cgroup, foreignMount, needsCgroup } from "./index.ts";
-import { delegatedTo, isOurs, type Place, parentOf, placeAt, withoutLeaf } from "./place.ts";
-import { V2Cgroup } from "./v2.ts";
+import { foreignMount, needsCgroup } from "./index.ts";
+import { delegatedTo, isOurs, type Place, pathBelow, withoutLeaf } from "./place.ts";
+import { limitsIn, settingsV2 } from "./settings.ts";
+import type { NewCgroup } from "./types.ts";
+import { planV2, V2Cgroup } from "./v2.ts";
 
 /**
- * A cgroup for the container: below our own, else in what was delegated to the user, else beside our own; undefined
- * where none of them is ours and none is needed. @throws RunError where it is needed, SysError
+ * The cgroup of a user's new container, of which nothing is made yet: below our own, else in what was delegated to the
+ * user, else beside our own; undefined where none of them is ours and none is needed. @throws RunError where it is
+ * needed, SysError
  */
-export function openDelegated(id: string, linux: Linux): Cgroup | undefined {
+export function planDelegated(id: string, linux: Linux): NewCgroup | undefined {
   const hierarchies = readHierarchies();
   const { v2 } = hierarchies;
   const isNeeded = needsCgroup(linux);
   const refused = (reason: string, advice: string): undefined => {
-    if (isNeeded) throw new RunError(`${nameOf(linux)} cannot be enforced: ${reason}`, 125, advice);
+    const fields = limitsIn(linux.resources ?? {});
+    if (linux.cgroupsPath !== undefined) fields.push("linux.cgroupsPath");
+    if (isNeeded) throw new RunError(`cannot be enforced: ${reason}`, 125, advice, fields.join(", "));
   };
   if (v2 === undefined || isVersion1(hierarchies.v1))
     return refused(
@@ -31,8 +38,9 @@ export function openDelegated(id: string, linux: Linux): Cgroup | undefined {
     if (isNeeded) throw new RunError(...foreignMount(mount));
     return undefined;
   }
-  const wanted = controllersFor(linux.resources ?? {});
-  if (linux.cgroupsPath !== undefined) return openAt(placeAt(v2, linux.cgroupsPath), mount, wanted);
+  const wanted = controllersFor(linux);
+  const { path, absolute } = pathBelow(id, linux.cgroupsPath);
+  if (absolute) return new V2Cgroup(planV2(mount, placeAt(path, mount, wanted), linux));
   const own = withoutLeaf(ownDirectory(v2));
   if (own === undefined)
     return refused(
@@ -42,7 +50,8 @@ export function openDelegated(id: string, linux: Linux): Cgroup | undefined {
   const top = candidates(own, mount).find(
     (directory) => isOurs(directory) && lacks(directory, wanted).length === 0,
   );
-  if (top !== undefined) return new V2Cgroup(mount, { path: `${top}/minibox/${id}`, top, makesRoom: true });
+  if (top !== undefined)
+    return new V2Cgroup(planV2(mount, { path: `${top}${path}`, top, makesRoom: true }, linux));
   if (!isOurs(own)) return refused(`the cgroup ${own} is not yours to write`, adviceFor(mount, wanted));
   const lacking = lacks(own, wanted).join(", ");
   return refused(
@@ -59,43 +68,29 @@ function candidates(own: string, mount: string): string[] {
   return found;
 }
 
-/** Where --cgroup-parent says; what is not there yet has to be made in a directory of ours. */
-function openAt(place: Place, mount: string, wanted: readonly string[]): Cgroup {
-  let there = parentOf(parentOf(place.path));
-  while (there.length > mount.length && tryStat(there) === undefined) there = parentOf(there);
-  if (!isOurs(there)) throw new RunError(`--cgroup-parent: the cgroup ${there} is not yours to write`);
-  const lacking = lacks(there, wanted).join(", ");
-  if (lacking !== "")
-    throw new RunError(
-      `--cgroup-parent: the cgroup ${there} was given to you without the controllers ${lacking}`,
-      125,
-      handDownAdvice(there),
-    );
-  return new V2Cgroup(mount, { ...place, top: there });
+/** A place below the mount; what is not there yet has to be made in a directory of ours. */
+function placeAt(cgroupsPath: string, mount: string, wanted: readonly string[]): Place {
+  const path = `${mount}${cgroupsPath}`;
+  let top = parentOf(parentOf(path));
+  while (top.length > mount.length && tryStat(top) === undefined) top = parentOf(top);
+  const refuse = (problem: string, hint?: string): never => {
+    throw new RunError(`: the cgroup ${top} ${problem}`, 125, hint, "linux.cgroupsPath");
+  };
+  if (!isOurs(top)) refuse("is not yours to write");
+  const lacking = lacks(top, wanted).join(", ");
+  if (lacking !== "") refuse(`was given to you without the controllers ${lacking}`, handDownAdvice(top));
+  return { path, top, makesRoom: false };
 }
 
-function controllersFor({ memory, cpu, pids }: Resources): string[] {
-  const wanted: string[] = [];
-  if (memory) wanted.push("memory");
-  if (cpu?.quota !== undefined || cpu?.shares !== undefined) wanted.push("cpu");
-  if (cpu?.cpus !== undefined || cpu?.mems !== undefined) wanted.push("cpuset");
-  if (pids) wanted.push("pids");
-  return wanted;
+function controllersFor({ resources = {} }: Linux): string[] {
+  const wanted = new Set<string>();
+  for (const { controller, optional } of settingsV2(resources))
+    if (!optional && controller !== "cgroup") wanted.add(controller);
+  return [...wanted];
 }
 
-/** Those controllers that nobody above has handed down to it. */
+/** Those of the controllers that the cgroup does not have, as nobody above has handed them down. */
 export function lacks(directory: string, wanted: readonly string[]): string[] {
   const there = readFile(`${directory}/cgroup.controllers`).trim().split(" ");
   return wanted.filter((controller) => !there.includes(controller));
-}
-
-/** The flags that ask for a cgroup. */
-function nameOf({ resources = {}, cgroupsPath }: Linux): string {
-  const flags: string[] = [];
-  if (resources.memory) flags.push("--memory");
-  if (resources.cpu?.quota !== undefined) flags.push("--cpus");
-  if (resources.cpu?.cpus !== undefined) flags.push("--cpuset-cpus");
-  if (resources.pids) flags.push("--pids-limit");
-  if (cgroupsPath !== undefined) flags.push("--cgroup-parent");
-  return flags.join(", ");
 }

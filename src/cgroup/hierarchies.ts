@@ -2,16 +2,20 @@
 
 import { readFile, tryReadFile } from "../sys/file.ts";
 
-/** Of version 1, without these there is no container: what holds for every one, and finds its processes. */
+/** Without one of these that is mounted on version 1 there is no container: they limit it, and know its processes. */
 export const ALWAYS = ["memory", "pids", "devices"] as const;
 
-/**
- * A container has a group of its own with these, which language runtimes read their share of the machine from. With the
- * others it stays with its caller, and sees nothing of them: there the caller's group may be the top of everybody's.
- */
-export const OWN_CONTROLLERS = [...ALWAYS, "cpu", "cpuacct", "cpuset"] as const;
+/** A container sees its own groups of these on version 1: language runtimes read their share of the machine there. */
+const SHOWN = [...ALWAYS, "cpu", "cpuacct", "cpuset"] as const;
 
-/** What a container is to see of control groups; in its cgroup namespace each hierarchy's top is where it is itself. */
+/**
+ * A container has a group of its own with each of these on version 1: what is shown, the freezer, which pauses it, and
+ * blkio, which counts what it reads and writes. With other controllers it stays in its caller's group, and sees nothing
+ * of them: that group may be the top of the tree, with the numbers of everybody.
+ */
+export const OWN_CONTROLLERS = [...SHOWN, "freezer", "blkio"] as const;
+
+/** What a container sees of control groups: of each hierarchy its own group, which is the top in its cgroup namespace. */
 export interface View {
   version: 1 | 2;
   /** version 1, and version 2 beside it: the name in /sys/fs/cgroup, and mount(2)'s options; null for version 2 */
@@ -20,7 +24,7 @@ export interface View {
 
 /** Where the host's control groups are mounted. */
 export interface Hierarchies {
-  /** v1: controller, or another word of the mount's options → mount point */
+  /** version 1: controller, or another word of the mount's options → mount point */
   v1: Map<string, string>;
   v2: V2Mount | undefined;
   view: View | undefined;
@@ -30,16 +34,16 @@ export interface V2Mount {
   point: string;
   /** what of the tree is mounted there */
   root: string;
-  /** it belongs to another cgroup namespace, and the kernel moves no process in from here (nsdelegate) */
+  /** The mount belongs to another cgroup namespace, and its option nsdelegate keeps our processes out. */
   foreign: boolean;
 }
 
-/** Options that a second mount of a hierarchy may not repeat: flags of the mount itself, and the host's release_agent. */
+/** Options that a second mount of a hierarchy must not repeat: flags of one mount, and the host's release_agent. */
 const isMountsOwn = (option: string): boolean =>
   option === "rw" || option === "ro" || option.startsWith("release_agent=");
 
 const isShown = (option: string): boolean =>
-  option.startsWith("name=") || (OWN_CONTROLLERS as readonly string[]).includes(option);
+  option.startsWith("name=") || (SHOWN as readonly string[]).includes(option);
 
 /** Reads the mounted hierarchies from mountinfo (proc_pid_mountinfo(5)). Pure. */
 export function parseHierarchies(mountinfo: string): Hierarchies {
@@ -55,7 +59,7 @@ export function parseHierarchies(mountinfo: string): Hierarchies {
     const name = mountPoint.slice(mountPoint.lastIndexOf("/") + 1);
     if (type === "cgroup2") {
       if (v2 === undefined) view.set(name, null);
-      // the first mount counts, but one of another cgroup namespace only where there is no other
+      // the first mount counts; one of another cgroup namespace counts only where there is no other
       if (v2 === undefined || v2.foreign) v2 = version2(mountPoint, unescapeOctal(root), superOptions);
       continue;
     }
@@ -79,7 +83,7 @@ const version2 = (point: string, root: string, options: string): V2Mount => ({
   foreign: root.startsWith("/..") && options.split(",").includes("nsdelegate"),
 });
 
-/** True for a hybrid host too: the v2 mount has no controller to offer while one of these is on version 1. */
+/** True also where both versions are mounted: version 2 has none of the controllers that are in use on version 1. */
 export const isVersion1 = (v1: Map<string, string>): boolean =>
   v1.has("memory") || v1.has("pids") || v1.has("cpu");
 
@@ -92,7 +96,7 @@ const unescapeOctal = (text: string): string =>
 /** @throws SysError where /proc is not mounted */
 export const readHierarchies = (): Hierarchies => parseHierarchies(readFile("/proc/self/mountinfo"));
 
-/** The directory of the caller's own cgroup on v2; undefined where the mount does not show it. */
+/** The directory of the caller's own cgroup on version 2; undefined where the mount does not show it. */
 export function ownDirectory({ point, root }: V2Mount): string | undefined {
   const path = /^0::(\/.*)$/m.exec(tryReadFile("/proc/self/cgroup") ?? "")?.[1];
   if (path === undefined || path.startsWith("/..")) return undefined;

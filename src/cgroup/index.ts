@@ -1,62 +1,38 @@
-// Owns choosing a container's control group (cgroups(7)): of v1, v2, or both at once ("hybrid").
+// Owns choosing a container's cgroup (cgroups(7)), of version 1 or 2, and finding it again.
 
 import { RunError } from "../errors.ts";
-import type { Linux, Resources } from "../spec/types.ts";
+import type { Linux } from "../spec/types.ts";
 import { isVersion1, readHierarchies, type View } from "./hierarchies.ts";
-import { placeAt, placeOfRoot } from "./place.ts";
-import { V1Cgroup } from "./v1.ts";
-import { V2Cgroup } from "./v2.ts";
-
-/** One container's control group. Made and removed by the parent; the child only joins it. */
-export interface Cgroup {
-  /** directories, outermost first: recorded before they are made, so that anyone can remove them */
-  readonly directories: readonly string[];
-  readonly view: View | undefined;
-  /** Makes the directories. @throws SysError, RunError where no process could be in them */
-  create(): void;
-  /** Puts limits in force. @throws SysError, RunError where one cannot be enforced */
-  apply(resources: Resources): void;
-  /** Holds the container to these devices, and always to those that hold no state of the host's; false where it cannot. */
-  limitDevices(rules: Resources["devices"]): boolean;
-  /** the files a process writes "0" into to join; the first `required` of them must let it in */
-  readonly joinFiles: readonly string[];
-  readonly required: number;
-  /** Makes joining faster, where there is a way; called while the child starts. */
-  hasten?(): void;
-  /** Who was killed for want of memory. */
-  oomKills(): OomKills;
-  /** Undoes what was done around the directories, once they are removed. */
-  leave?(): void;
-}
-
-export interface OomKills {
-  count: number;
-  /** the container's own limit was reached */
-  own: boolean;
-  /** else the cgroup whose was, where one is seen */
-  above?: { path: string; limit: string } | undefined;
-}
+import { placeOfRoot } from "./place.ts";
+import { limitsIn } from "./settings.ts";
+import type { Cgroup, CgroupRecord, NewCgroup } from "./types.ts";
+import { planV1, V1Cgroup, withoutMissing } from "./v1.ts";
+import { planV2, V2Cgroup } from "./v2.ts";
 
 /** True where the kernel is asked to hold the container to something, or to have it in a place. */
 export const needsCgroup = ({ resources = {}, cgroupsPath }: Linux): boolean =>
-  (resources.memory ?? resources.cpu ?? resources.pids ?? cgroupsPath) !== undefined;
+  cgroupsPath !== undefined || limitsIn(resources).length > 0;
 
-/** The control group of root's new container; undefined where the host has none. @throws RunError where it needs one */
-export function openCgroup(id: string, linux: Linux): Cgroup | undefined {
+/**
+ * The cgroup of root's new container, of which nothing is made yet; undefined where the host has none.
+ * @throws RunError where the container needs one, or asks for what this host's version does not have
+ */
+export function planCgroup(id: string, linux: Linux): NewCgroup | undefined {
   const hierarchies = readHierarchies();
-  if (isVersion1(hierarchies.v1)) return new V1Cgroup(hierarchies, id, linux);
+  if (isVersion1(hierarchies.v1)) return new V1Cgroup(planV1(hierarchies, id, linux), hierarchies.view);
   const { v2 } = hierarchies;
   if (v2 !== undefined && !v2.foreign)
-    return new V2Cgroup(
-      v2.point,
-      linux.cgroupsPath === undefined ? placeOfRoot(v2, id) : placeAt(v2, linux.cgroupsPath),
-    );
+    return new V2Cgroup(planV2(v2.point, placeOfRoot(v2, id, linux.cgroupsPath), linux));
   if (!needsCgroup(linux)) return undefined;
   if (v2 === undefined) throw new RunError("limits cannot be enforced: this host has no cgroups mounted");
   throw new RunError(...foreignMount(v2.point));
 }
 
-/** What a container sees that has no control group of its own. */
+/** A container's cgroup from what its state keeps; it may be gone by now. */
+export const openCgroup = (record: CgroupRecord): Cgroup =>
+  record.version === 1 ? new V1Cgroup(withoutMissing(record)) : new V2Cgroup(record);
+
+/** What a container sees of control groups that has none of its own. */
 export const callersView = (): View | undefined => readHierarchies().view;
 
 /** What to say where the kernel keeps us from the cgroups that are mounted. */

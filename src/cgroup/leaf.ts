@@ -1,18 +1,17 @@
 // Owns making room: a cgroup hands controllers down only while no process lives in it (cgroups(7), "no internal
-// processes"), so those who live in the caller's move into a leaf, and back when the last container has ended. Whoever
-// started them, such as systemd with the unit's next command, can only then put a process there again.
+// processes"). The processes of the caller's cgroup therefore move into a leaf of it, and back when the last container
+// has ended: a cgroup that hands controllers down takes no process, so systemd could not start the unit's next command.
 
 import { RunError } from "../errors.ts";
-import { AT_FDCWD, O } from "../sys/constants.ts";
-import { tryMkdirat } from "../sys/directory.ts";
-import { EEXIST, ENOENT, ESRCH, errnoText, SysError } from "../sys/errno.ts";
-import { open, rmdir, tryOpen, tryReadFile, tryStat, tryWrite, withFd } from "../sys/file.ts";
+import { O } from "../sys/constants.ts";
+import { ENOENT, ESRCH, errnoText } from "../sys/errno.ts";
+import { open, rmdir, tryReadFile, tryStat, withFd } from "../sys/file.ts";
 import { step } from "../sys/libc.ts";
 import { lock } from "../sys/lock.ts";
+import { makeCgroup, tryWriteFile } from "./directory.ts";
+import { COMMON, LEAF } from "./place.ts";
 
-export const LEAF = "minibox-supervisor";
-
-/** How often the list of processes is read anew: those who fork meanwhile leave children behind. */
+/** How often the list of processes is read again: a process that forks meanwhile leaves its child behind. */
 const ROUNDS = 100;
 
 /** Runs while no other minibox makes room in the directory, or gives it back. @throws SysError */
@@ -29,8 +28,7 @@ export function makeRoom(directory: string): void {
     "a cgroup that holds processes cannot hand controllers down (cgroups(7))",
   );
   const leaf = `${directory}/${LEAF}`;
-  const made = tryMkdirat(AT_FDCWD, leaf, 0o755);
-  if (made < 0 && made !== -EEXIST) throw new SysError("mkdirat", [leaf], -made, `create the cgroup ${leaf}`);
+  makeCgroup(leaf);
   const left = moveAll(directory, leaf);
   if (left !== undefined)
     throw new RunError(
@@ -38,41 +36,34 @@ export function makeRoom(directory: string): void {
     );
 }
 
-/** Takes makeRoom back, unless another container needs it; nobody is told where that fails, as nothing depends on it. */
+/** Undoes makeRoom, unless another container is there still. Nothing depends on it: where it fails, nobody is told. */
 export function giveRoomBack(directory: string): void {
   const leaf = `${directory}/${LEAF}`;
   if (tryStat(leaf) === undefined) return;
   lockedCgroup(directory, () => {
-    // another may just have done it
+    // another minibox may have done it just before
     if (tryStat(leaf) === undefined) return;
-    const removed = rmdir(`${directory}/minibox`);
+    const removed = rmdir(`${directory}/${COMMON}`);
     if (removed < 0 && removed !== -ENOENT) return;
     step(`move the processes of ${directory} back into it`, "it hands nothing down any more");
     const file = `${directory}/cgroup.subtree_control`;
     const words = (tryReadFile(file) ?? "").trim();
-    if (words !== "" && writeError(file, words.replaceAll(/(^| )/g, "$1-")) !== 0) return;
+    if (words !== "" && tryWriteFile(file, words.replaceAll(/(^| )/g, "$1-")) < 0) return;
     if (moveAll(leaf, directory) === undefined) rmdir(leaf);
   });
 }
 
-/** Undefined, or why processes are left. */
+/** Moves every process; undefined, or the reason why some are left. */
 function moveAll(from: string, to: string): string | undefined {
   for (let round = 0; round < ROUNDS; round++) {
     const pids = (tryReadFile(`${from}/cgroup.procs`) ?? "").trim();
     if (pids === "") return undefined;
     for (const pid of pids.split("\n")) {
       if (pid === "0") return "some belong to a pid namespace above ours, so that minibox cannot move them";
-      const error = writeError(`${to}/cgroup.procs`, pid);
-      if (error !== 0 && error !== ESRCH)
-        return `process ${pid} cannot be moved into ${to}: ${errnoText(error)}`;
+      const moved = tryWriteFile(`${to}/cgroup.procs`, pid);
+      if (moved < 0 && moved !== -ESRCH)
+        return `process ${pid} cannot be moved into ${to}: ${errnoText(-moved)}`;
     }
   }
   return "they start others faster than minibox can move them";
-}
-
-/** The error number, or 0. */
-function writeError(path: string, text: string): number {
-  const fd = tryOpen(path, O.O_WRONLY);
-  if (fd < 0) return -fd;
-  return withFd(fd, () => Math.max(0, -tryWrite(fd, text)));
 }

@@ -1,47 +1,66 @@
-// Owns where on version 2 a container's cgroup goes: into the part of the tree that was delegated to the caller, and so
-// under the limits that the caller is under; else below the mount; or where it was told to.
+// Owns where a container's cgroup goes: where linux.cgroupsPath says; on version 2 otherwise into the part of the tree
+// that was delegated to the caller, and so under the limits that the caller is under.
 
+import { RunError } from "../errors.ts";
 import { tryFaccessat } from "../sys/access.ts";
 import { AT_FDCWD, W_OK, X_OK } from "../sys/constants.ts";
 import { tryStat } from "../sys/file.ts";
 import { tryGetxattr } from "../sys/xattr.ts";
+import { parentOf } from "./directory.ts";
 import { ownDirectory, type V2Mount } from "./hierarchies.ts";
-import { LEAF } from "./leaf.ts";
 
+/** A place on version 2. */
 export interface Place {
   /** the container's own cgroup */
   path: string;
   /** the outermost directory that may be asked to hand controllers down */
   top: string;
-  /** processes that live in `top` may be moved into a leaf of it, so that it can */
+  /** processes that live in `top` may be moved into a leaf of it, so that it can hand controllers down */
   makesRoom: boolean;
 }
 
-export const parentOf = (path: string): string => path.slice(0, path.lastIndexOf("/"));
+/** The directory that has the containers without an absolute linux.cgroupsPath. */
+export const COMMON = "minibox";
 
-/** Where root's container goes. */
-export function placeOfRoot(v2: V2Mount, id: string): Place {
+/** The directory that takes in the processes of a cgroup that is to hand controllers down (leaf.ts). */
+export const LEAF = "minibox-supervisor";
+
+/**
+ * A container's path below the place that is chosen for it: linux.cgroupsPath, or its id. An absolute path begins at the
+ * mount instead. @throws RunError for a path that leads upwards
+ */
+export function pathBelow(id: string, cgroupsPath: string | undefined): { path: string; absolute: boolean } {
+  if (cgroupsPath === undefined) return { path: `/${COMMON}/${id}`, absolute: false };
+  const names = cgroupsPath.split("/").filter((name) => name !== "" && name !== ".");
+  const refuse = (problem: string): never => {
+    throw new RunError(`: "${cgroupsPath}" ${problem}`, 125, undefined, "linux.cgroupsPath");
+  };
+  if (names.includes("..")) refuse("must not lead upwards (..)");
+  if (names.length === 0) refuse("is the top of the tree, and no place for a container");
+  const path = `/${names.join("/")}`;
+  return cgroupsPath.startsWith("/")
+    ? { path, absolute: true }
+    : { path: `/${COMMON}${path}`, absolute: false };
+}
+
+/** Where root's container goes on version 2. @throws RunError */
+export function placeOfRoot(v2: V2Mount, id: string, cgroupsPath: string | undefined): Place {
   const mount = v2.point;
+  const { path, absolute } = pathBelow(id, cgroupsPath);
+  if (absolute) return { path: `${mount}${path}`, top: mount, makesRoom: false };
   const own = withoutLeaf(ownDirectory(v2));
   const top = (own && delegatedTo(0, "trusted.delegate", own, mount)) ?? mount;
-  return { path: `${top}/minibox/${id}`, top, makesRoom: top !== mount || own === mount };
+  return { path: `${top}${path}`, top, makesRoom: top !== mount || own === mount };
 }
 
 /** A process that was moved into the leaf of a cgroup still stands for that cgroup. */
 export const withoutLeaf = (own: string | undefined): string | undefined =>
   own?.endsWith(`/${LEAF}`) ? parentOf(own) : own;
 
-/** At the path of the OCI object, which begins where the hierarchy is mounted. */
-export const placeAt = ({ point }: V2Mount, cgroupsPath: string): Place => ({
-  path: `${point}${cgroupsPath}`,
-  top: point,
-  makesRoom: false,
-});
-
 /**
  * The nearest directory, from `own` up, that systemd has delegated: it marks each with an extended attribute, trusted
- * for root to read, and user for everybody (systemd.resource-control(5), Delegate=). What belongs to another user was
- * delegated to that one.
+ * for root to read, and user for everybody (systemd.resource-control(5), Delegate=). A directory that belongs to
+ * another user was delegated to that user.
  */
 export function delegatedTo(uid: number, mark: string, own: string, mount: string): string | undefined {
   const value = new Uint8Array(1);

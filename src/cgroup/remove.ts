@@ -1,47 +1,86 @@
-// Owns removing cgroups, from their paths alone: also those that a killed minibox left.
+// Owns the end of a cgroup: killing what lives in it, and removing its directories. Paths are enough for both, so that
+// anyone can clean up after a minibox that was killed.
 
-import { O, S_IFDIR, S_IFMT, SIGNALS } from "../sys/constants.ts";
+import { SIGNALS } from "../sys/constants.ts";
 import { EBUSY } from "../sys/errno.ts";
-import { listDirectory, rmdir, tryOpen, tryReadFile, tryStat, withFd } from "../sys/file.ts";
+import { rmdir } from "../sys/file.ts";
 import { kill, pause } from "../sys/process.ts";
+import { cgroupsBelow, processesBelow } from "./directory.ts";
+import { tryFreeze, tryThaw } from "./freezer.ts";
+
+/** Between two looks at what is left, in milliseconds. */
+const INTERVAL = 2;
+
+/** How long the end of processes is waited for, in milliseconds. */
+const PATIENCE = 2000;
+
+/** After so many milliseconds the processes fork faster than they are killed, and are stopped first. */
+const FORKING = 20;
+
+/** One attempt to kill all processes; `waited` is how long they are being killed by now, in milliseconds. */
+type KillAll = (waited: number) => void;
+
+/** Sends SIGKILL to every process of the cgroups and of those below them. */
+function killProcesses(directories: readonly string[]): void {
+  for (const directory of directories) for (const pid of processesBelow(directory)) kill(pid, SIGNALS.KILL);
+}
+
+/** Kills processes that may be frozen, or fork; a signal reaches a frozen process of version 1 once it goes on. */
+export function killStopped(
+  version: 1 | 2,
+  directories: readonly string[],
+  freezer: string | undefined,
+  waited: number,
+): void {
+  if (freezer !== undefined && waited >= FORKING) tryFreeze(version, freezer);
+  killProcesses(directories);
+  if (freezer !== undefined) tryThaw(version, freezer);
+}
 
 /**
- * Removes the directories, ending what is left inside. A process that was just killed leaves its cgroup a moment
- * after its parent saw it end, so EBUSY is tried again, `patience` milliseconds each. Returns what could not be removed.
+ * Runs `killAll` until no process is left: one that was killed leaves its cgroup a moment later, and may have forked
+ * meanwhile. False where some are left after `patience` milliseconds.
  */
-export function removeCgroups(directories: readonly string[], patience = 2000): string[] {
-  const left: string[] = [];
-  for (const directory of directories) if (!removeOne(directory, patience)) left.push(directory);
+export function killUntilEmpty(
+  directories: readonly string[],
+  killAll: KillAll,
+  patience = PATIENCE,
+): boolean {
+  const isInhabited = (): boolean => directories.some((directory) => processesBelow(directory).length > 0);
+  for (let waited = 0; isInhabited(); waited += INTERVAL) {
+    if (waited > patience) return false;
+    killAll(waited);
+    pause(INTERVAL);
+  }
+  return true;
+}
+
+/**
+ * Removes the directories with the cgroups below them, except those to be kept, and ends with `killAll` what is left in
+ * any of them. Returns those that could not be removed, or emptied, within `patience` milliseconds.
+ */
+export function removeCgroups(
+  directories: readonly string[],
+  killAll: KillAll = () => killProcesses(directories),
+  patience = PATIENCE,
+  kept: readonly string[] = [],
+): string[] {
+  const isInUse = (directory: string): boolean =>
+    kept.includes(directory) ? processesBelow(directory).length > 0 : rmdir(directory) === -EBUSY;
+  let left = directories.filter(isInUse);
+  for (let waited = 0; left.length > 0 && waited < patience; waited += INTERVAL) {
+    killAll(waited);
+    pause(INTERVAL);
+    for (const directory of left) removeBelow(directory);
+    left = left.filter(isInUse);
+  }
   return left;
 }
 
-function removeOne(directory: string, patience: number): boolean {
-  for (let waited = 0; waited < patience; waited += 2) {
-    if (rmdir(directory) !== -EBUSY) return true;
-    empty(directory);
-    pause(2);
-  }
-  return false;
-}
-
-/** The processes of a cgroup, as the host counts; none where there is no such cgroup. */
-export function processesIn(directory: string | undefined): number[] {
-  const pids: number[] = [];
-  if (directory === undefined) return pids;
-  for (const pid of (tryReadFile(`${directory}/cgroup.procs`) ?? "").split("\n"))
-    if (Number(pid) > 0) pids.push(Number(pid));
-  return pids;
-}
-
-/** Ends what lives in a cgroup, and removes the cgroups that it may have made below its own. */
-function empty(directory: string): void {
-  for (const pid of processesIn(directory)) kill(pid, SIGNALS.KILL);
-  const fd = tryOpen(directory, O.O_DIRECTORY);
-  if (fd < 0) return;
-  for (const name of withFd(fd, listDirectory)) {
-    const below = `${directory}/${name}`;
-    if (((tryStat(below, false)?.mode ?? 0) & S_IFMT) !== S_IFDIR) continue;
-    empty(below);
+/** The container may have made cgroups below its own. */
+function removeBelow(directory: string): void {
+  for (const below of cgroupsBelow(directory)) {
+    removeBelow(below);
     rmdir(below);
   }
 }

@@ -9,7 +9,10 @@ export type CgroupRecord = V1Record | V2Record;
 interface CommonRecord {
   /** The cgroup's directories, on version 1 one for each hierarchy. The first one knows every process of the container. */
   directories: readonly string[];
-  /** Those of the directories that were there before the container: they are not removed with it. */
+  /**
+   * Those of the directories that were there before the container: they stay when it goes. Not there where minibox chose
+   * the place: what is found in it was left by a container before.
+   */
   kept?: readonly string[];
 }
 
@@ -19,8 +22,6 @@ export interface V1Record extends CommonRecord {
   controllers: Readonly<Record<string, string>>;
   /** So many of the directories, from the first, must take the container in; the others may refuse. */
   required: number;
-  /** the directory in the freezer's hierarchy, made when the container is frozen for the first time */
-  freezer?: string;
 }
 
 export interface V2Record extends CommonRecord {
@@ -116,6 +117,6 @@ export interface CgroupStats {
   };
   /** threads count like processes */
   pids: { current?: number; limit?: number };
-  /** sums over all devices; version 1 counts in the hierarchy blkio, where a container has no cgroup of its own */
+  /** sums over all devices, of what reached them */
   io: { readBytes?: number; writeBytes?: number; reads?: number; writes?: number };
 }

@@ -1,48 +1,58 @@
-// Owns control groups version 1: one hierarchy of directories for each controller
-// (kernel documentation, admin-guide/cgroup-v1).
+// Owns cgroups version 1: one hierarchy of directories for each controller (kernel documentation, admin-guide/cgroup-v1).
 
 import { RunError } from "../errors.ts";
 import type { Linux, Resources } from "../spec/types.ts";
-import { ENOENT, errnoText, isErrno, SysError } from "../sys/errno.ts";
-import { readFile, rmdir, tryReadFile, writeFile } from "../sys/file.ts";
+import { SysError } from "../sys/errno.ts";
+import { readFile, rmdir, tryReadFile, tryStat, writeFile } from "../sys/file.ts";
 import { step } from "../sys/libc.ts";
 import { checkCpuset } from "./cpuset.ts";
 import { deviceList, limitDevicesV1 } from "./devices.ts";
-import { makeCgroup } from "./directory.ts";
+import { parentOf, processesBelow, takeCgroup, tryWriteFile } from "./directory.ts";
+import { freeze, isFrozen, thaw } from "./freezer.ts";
 import { ALWAYS, type Hierarchies, OWN_CONTROLLERS, type View } from "./hierarchies.ts";
-import type { Cgroup, OomKills } from "./index.ts";
-import { parentOf } from "./place.ts";
+import { pathBelow } from "./place.ts";
+import { killStopped, killUntilEmpty, removeCgroups } from "./remove.ts";
+import { missing, type Setting, settingsV1, writeSetting } from "./settings.ts";
+import { statsV1 } from "./stats.ts";
+import type { CgroupStats, NewCgroup, OomKills, V1Record } from "./types.ts";
 
-export class V1Cgroup implements Cgroup {
-  readonly view: View | undefined;
-  private readonly mounts: Map<string, string>;
-  private readonly path = new Map<string, string>();
-  /** by mount point, which several controllers may share; first come those that there must be */
-  private readonly own = new Map<string, string>();
-  readonly required: number;
+/** The record of a new container's cgroup. @throws RunError for limits that version 1 does not have */
+export function planV1({ v1 }: Hierarchies, id: string, { resources = {}, cgroupsPath }: Linux): V1Record {
+  const { path } = pathBelow(id, cgroupsPath);
+  const controllers: Record<string, string> = {};
+  const add = (controller: string): void => {
+    const mount = v1.get(controller);
+    if (mount !== undefined) controllers[controller] = `${mount}${path}`;
+  };
+  for (const controller of ALWAYS) add(controller);
+  for (const { controller, optional } of settingsV1(resources)) if (!optional) add(controller);
+  const required = new Set(Object.values(controllers)).size;
+  for (const controller of OWN_CONTROLLERS) add(controller);
+  const directories = [...new Set(Object.values(controllers))];
+  const record: V1Record = { version: 1, directories, controllers, required };
+  return cgroupsPath === undefined ? record : { ...record, kept: [] };
+}
 
-  constructor({ v1, view }: Hierarchies, id: string, linux: Linux) {
-    const { resources = {}, cgroupsPath = `/minibox/${id}` } = linux;
-    this.mounts = v1;
-    this.view = view;
-    const wanted: string[] = [...ALWAYS];
-    if (resources.cpu?.quota !== undefined || resources.cpu?.shares !== undefined) wanted.push("cpu");
-    if (resources.cpu?.cpus !== undefined || resources.cpu?.mems !== undefined) wanted.push("cpuset");
-    for (const controller of wanted) this.add(controller, cgroupsPath);
-    this.required = this.own.size;
-    for (const controller of OWN_CONTROLLERS) this.add(controller, cgroupsPath);
-  }
+/** A record without the directories that refused the container when it started. */
+export function withoutMissing(record: V1Record): V1Record {
+  const missing = record.directories.filter((path, i) => i >= record.required && !tryStat(path));
+  return without(record, new Set(missing));
+}
 
-  private add(controller: string, path: string): void {
-    const mount = this.mounts.get(controller);
-    if (mount === undefined) return;
-    const directory = `${mount}${path}`;
-    this.path.set(controller, directory);
-    this.own.set(mount, directory);
-  }
+function without(record: V1Record, refused: ReadonlySet<string>): V1Record {
+  const controllers = Object.entries(record.controllers).filter(([, path]) => !refused.has(path));
+  const directories = record.directories.filter((path) => !refused.has(path));
+  return { ...record, directories, controllers: Object.fromEntries(controllers) };
+}
 
-  get directories(): string[] {
-    return [...this.own.values()];
+export class V1Cgroup implements NewCgroup {
+  constructor(
+    public record: V1Record,
+    readonly view: View | undefined = undefined,
+  ) {}
+
+  get required(): number {
+    return this.record.required;
   }
 
   /**
@@ -50,110 +60,116 @@ export class V1Cgroup implements Cgroup {
    * and moving just oneself needs no system-wide lock: that one waits 5 to 13 ms for an RCU grace period.
    */
   get joinFiles(): string[] {
-    const files: string[] = [];
-    for (const [, directory] of this.own) files.push(`${directory}/tasks`);
-    return files;
+    return this.record.directories.map((directory) => `${directory}/tasks`);
   }
 
   create(): void {
     step("create the cgroup");
-    const cpuset = this.path.get("cpuset");
-    let made = 0;
-    for (const [mount, directory] of this.own) {
+    const { directories, controllers, kept, required } = this.record;
+    const taken: string[] = [];
+    const refused = new Set<string>();
+    for (const [i, directory] of directories.entries()) {
       try {
-        makeCgroup(directory);
-        if (directory === cpuset) this.fillCpuset(directory);
+        if (!takeCgroup(directory)) taken.push(directory);
+        if (directory === controllers.cpuset) fillCpuset(directory);
       } catch (error) {
-        if (made < this.required || !(error instanceof SysError)) throw error;
-        // nothing was asked of this one: there the container stays with its caller
+        if (i < required || !(error instanceof SysError)) throw error;
+        // no limit needs this controller: the container stays in its caller's group there
         rmdir(directory);
-        this.own.delete(mount);
+        refused.add(directory);
       }
-      made++;
     }
-  }
-
-  /**
-   * A new cpuset has no CPUs and no memory nodes, and takes no process then. Ours are born with those of the cpuset above,
-   * once that has some (cgroup.clone_children); memory nodes come first, so that CPUs mean both.
-   */
-  private fillCpuset(directory: string): void {
-    if (readFile(`${directory}/cpuset.cpus`).trim() !== "") return;
-    const parent = parentOf(directory);
-    fill(directory, this.mounts.get("cpuset")!);
-    writeFile(`${parent}/cgroup.clone_children`, "1");
+    if (kept && taken.length > 0) this.record = { ...this.record, kept: taken };
+    if (refused.size > 0) this.record = without(this.record, refused);
   }
 
   apply(resources: Resources): void {
-    const { memory, cpu, pids } = resources;
-    if (memory?.limit !== undefined) {
-      this.set("memory", "memory.limit_in_bytes", memory.limit, "--memory");
-      this.applySwap(memory.limit, memory.swap);
-    }
-    if (cpu?.period !== undefined) this.set("cpu", "cpu.cfs_period_us", cpu.period, "--cpus");
-    if (cpu?.quota !== undefined) this.set("cpu", "cpu.cfs_quota_us", cpu.quota, "--cpus");
-    if (cpu?.shares !== undefined) this.set("cpu", "cpu.shares", cpu.shares, "cpu shares");
-    if (cpu?.cpus !== undefined) this.set("cpuset", "cpuset.cpus", cpu.cpus, "--cpuset-cpus");
-    if (cpu?.mems !== undefined) this.set("cpuset", "cpuset.mems", cpu.mems, "cpuset mems");
-    if (pids !== undefined) this.set("pids", "pids.max", pids.limit, "--pids-limit");
-    const cpuset = this.path.get("cpuset");
-    if (cpu?.cpus !== undefined) checkCpuset("--cpuset-cpus", cpu.cpus, `${cpuset}/cpuset.effective_cpus`);
-    if (cpu?.mems !== undefined) checkCpuset("cpuset mems", cpu.mems, `${cpuset}/cpuset.effective_mems`);
+    for (const setting of settingsV1(resources)) this.set(setting);
+    const { cpus, mems } = resources.cpu ?? {};
+    const cpuset = this.record.controllers.cpuset;
+    if (cpus !== undefined) checkCpuset("linux.resources.cpu.cpus", cpus, `${cpuset}/cpuset.effective_cpus`);
+    if (mems !== undefined) checkCpuset("linux.resources.cpu.mems", mems, `${cpuset}/cpuset.effective_mems`);
   }
 
-  /** Unasked, docker's rule: as much swap as memory; a host without swap accounting then has none to limit. */
-  private applySwap(limit: number, swap: number | undefined): void {
-    const file = "memory.memsw.limit_in_bytes";
-    if (swap !== undefined) this.set("memory", file, swap, "--memory-swap");
-    else if (tryReadFile(`${this.path.get("memory")}/${file}`) !== undefined)
-      this.set("memory", file, 2 * limit, "--memory");
-  }
-
-  private set(controller: string, file: string, value: number | string, flag: string): void {
-    const directory = this.path.get(controller);
-    if (directory === undefined) throw unavailable(controller, flag);
-    step(`set ${file} to ${value}`, "the kernel holds the container to it");
-    try {
-      writeFile(`${directory}/${file}`, String(value));
-    } catch (error) {
-      if (isErrno(error, ENOENT)) throw unavailable(`${controller} (${file})`, flag);
-      if (error instanceof SysError)
-        throw new RunError(
-          `${flag} cannot be enforced: writing ${value} to ${directory}/${file}: ${errnoText(error.errno)}`,
-          125,
-          controller === "cpuset" ? this.cpusetHint(file) : undefined,
-        );
-      throw error;
-    }
-  }
-
-  /** What the cpuset above has is all that there is to give. */
-  private cpusetHint(file: string): string | undefined {
-    const directory = this.path.get("cpuset") ?? "";
-    const all = tryReadFile(`${directory.slice(0, directory.lastIndexOf("/"))}/${file}`)?.trim();
-    return all && `the ${file} to choose from are ${all}`;
+  private set(setting: Setting): void {
+    const { controller, file, field, optional } = setting;
+    const directory = this.record.controllers[controller];
+    if (optional && tryReadFile(`${directory}/${file}`) === undefined) return;
+    if (directory === undefined) throw missing(controller, field);
+    writeSetting(directory, setting, () =>
+      controller === "cpuset" ? cpusetHint(directory, file) : undefined,
+    );
   }
 
   limitDevices(rules: Resources["devices"]): boolean {
-    const directory = this.path.get("devices");
+    const directory = this.record.controllers.devices;
     return directory !== undefined && limitDevicesV1(directory, deviceList(rules));
+  }
+
+  add(pid: number): void {
+    for (const [i, directory] of this.record.directories.entries()) {
+      const file = `${directory}/cgroup.procs`;
+      if (i < this.required) writeFile(file, String(pid));
+      else tryWriteFile(file, String(pid));
+    }
+  }
+
+  pids(): number[] {
+    const [first] = this.record.directories;
+    return first === undefined ? [] : processesBelow(first);
+  }
+
+  /** @throws RunError where the host has no freezer */
+  private get freezer(): string {
+    const { freezer } = this.record.controllers;
+    if (freezer === undefined)
+      throw new RunError("the container cannot be paused: this host has no cgroup controller freezer");
+    return freezer;
+  }
+
+  freeze(): void {
+    freeze(1, this.freezer);
+  }
+
+  thaw(): void {
+    thaw(1, this.freezer);
+  }
+
+  isFrozen(): boolean {
+    const { freezer } = this.record.controllers;
+    return freezer !== undefined && isFrozen(1, freezer);
+  }
+
+  private readonly killAll = (waited: number): void => {
+    const { directories, controllers } = this.record;
+    killStopped(1, directories, controllers.freezer, waited);
+  };
+
+  kill(patience?: number): boolean {
+    return killUntilEmpty(this.record.directories, this.killAll, patience);
+  }
+
+  stats(): CgroupStats {
+    return statsV1(this.record.controllers);
   }
 
   /** Of memory.oom_control, oom_kill counts who was killed; failcnt, how often a cgroup's own limit was in the way. */
   oomKills(): OomKills {
-    const own = this.path.get("memory");
+    const own = this.record.controllers.memory;
     const count = numberOf(`${own}/memory.oom_control`, /^oom_kill (\d+)$/m);
     if (own === undefined || count === 0) return { count, own: false };
     if (wasReached(own)) return { count, own: true };
-    const top = this.mounts.get("memory")!;
-    for (let at = parentOf(own); at.length >= top.length; at = parentOf(at))
-      if (wasReached(at))
-        return {
-          count,
-          own: false,
-          above: { path: at, limit: readFile(`${at}/memory.limit_in_bytes`).trim() },
-        };
+    for (let at = parentOf(own); tryReadFile(`${at}/memory.failcnt`) !== undefined; at = parentOf(at))
+      if (wasReached(at)) {
+        const limit = readFile(`${at}/memory.limit_in_bytes`).trim();
+        return { count, own: false, above: { path: at, limit } };
+      }
     return { count, own: false };
+  }
+
+  remove(patience?: number): string[] {
+    const { directories, kept = [] } = this.record;
+    return removeCgroups(directories, this.killAll, patience, kept);
   }
 }
 
@@ -163,15 +179,28 @@ const numberOf = (path: string, pattern = /(\d+)/): number =>
 const wasReached = (directory: string): boolean =>
   numberOf(`${directory}/memory.failcnt`) + numberOf(`${directory}/memory.memsw.failcnt`) > 0;
 
-/** A cpuset can have what the one above has: the way down to it is filled first. */
-function fill(directory: string, top: string): void {
-  if (directory === top) return;
+/**
+ * A new cpuset has no CPUs and no memory nodes, and takes no process then. With cgroup.clone_children of the cpuset
+ * above, once that has some, the next ones are born with them. Memory nodes come first, so that CPUs mean both.
+ */
+function fillCpuset(directory: string): void {
+  if (readFile(`${directory}/cpuset.cpus`).trim() !== "") return;
+  fill(directory);
+  writeFile(`${parentOf(directory)}/cgroup.clone_children`, "1");
+}
+
+/** A cpuset can have what the one above has, so the way down to it is filled first. The top one has everything. */
+function fill(directory: string): void {
   const above = parentOf(directory);
-  fill(above, top);
+  if (tryReadFile(`${above}/cpuset.cpus`) === undefined) return;
+  fill(above);
   for (const file of ["cpuset.mems", "cpuset.cpus"])
     if (readFile(`${directory}/${file}`).trim() === "")
       writeFile(`${directory}/${file}`, readFile(`${above}/${file}`).trim());
 }
 
-const unavailable = (controller: string, flag: string): RunError =>
-  new RunError(`${flag} cannot be enforced: this host has no cgroup controller ${controller}`);
+/** A cpuset can have nothing that the one above does not have. */
+function cpusetHint(directory: string, file: string): string | undefined {
+  const all = tryReadFile(`${parentOf(directory)}/${file}`)?.trim();
+  return all && `the ${file} to choose from are ${all}`;
+}

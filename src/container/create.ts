@@ -1,7 +1,7 @@
 // Owns making a container: what the host keeps for it is recorded and made, and its first process gets the request that
 // says what to become. Whoever calls this decides what comes next: to supervise the process, or to leave it held.
 
-import { openCgroup } from "../cgroup/index.ts";
+import { planCgroup } from "../cgroup/index.ts";
 import { makeNetwork } from "../network/namespace.ts";
 import { type ChildRequest, type Descriptors, type Host, send } from "../sync.ts";
 import { ECONNRESET, EPIPE, isErrno } from "../sys/errno.ts";
@@ -22,7 +22,7 @@ import type { Options } from "./options.ts";
 import { prune } from "./prune.ts";
 import { ignoredSignals } from "./signals.ts";
 import type { Child } from "./spawn.ts";
-import { START_SOCKET, type State, type StateDirectory } from "./state.ts";
+import { START_SOCKET, type State, type StateDirectory, writeState } from "./state.ts";
 import { lendDescriptors } from "./stdio.ts";
 import { Undo } from "./undo.ts";
 
@@ -105,7 +105,7 @@ function reserve(
   warn: (message: string) => void,
   undo: Undo,
 ): Pick<Container, "directory" | "limits"> {
-  const cgroup = (userns?.openCgroup ?? openCgroup)(id, spec.linux);
+  const cgroup = (userns?.planCgroup ?? planCgroup)(id, spec.linux);
   const directory = claim({
     id,
     status: "creating",
@@ -113,13 +113,17 @@ function reserve(
     pid: child.pid,
     startTime: startTime(child.pid),
     created: Math.floor(Date.now() / 1000),
-    cgroups: cgroup?.directories ?? [],
+    cgroup: cgroup?.record,
     bundle,
     spec,
     options,
   });
   undo.add(() => deleteContainer(directory, warn));
-  const limits = openLimits(cgroup, spec.linux, warn, { push: (step) => undo.add(step) });
+  const limits = openLimits(cgroup, spec.linux);
+  if (cgroup && cgroup.record !== directory.state.cgroup) {
+    directory.state.cgroup = cgroup.record; // some of its directories were there before: they must never be removed
+    writeState(directory);
+  }
   prune();
   return { directory, limits };
 }

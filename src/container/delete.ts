@@ -1,6 +1,6 @@
 // Owns removing a container: everything that its state names, whoever made it.
 
-import { removeCgroups } from "../cgroup/remove.ts";
+import { openCgroup } from "../cgroup/index.ts";
 import { O, SIGNALS } from "../sys/constants.ts";
 import { tryUnlinkat } from "../sys/directory.ts";
 import { close, listDirectory, open, rmdir, tryStat, withFd } from "../sys/file.ts";
@@ -17,22 +17,13 @@ import {
 } from "./state.ts";
 import { openRoot } from "./state-root.ts";
 
-/** How long, in milliseconds, processes that were killed may take to leave their cgroup. */
-const PATIENCE = 2000;
-
-/** What could not be removed. */
-export interface Left {
-  cgroups: string[];
-}
-
 /**
  * Ends what still runs of a container and removes it: its cgroup, what was made for it in its rootfs, its directory. The
  * directory's descriptor, and with it the lock, goes last. @throws SysError
  */
 export function deleteContainer(directory: StateDirectory, warn: (message: string) => void): void {
   endProcess(directory);
-  for (const path of removeCgroups(directory.state.cgroups, PATIENCE))
-    warn(`the cgroup ${path} could not be removed`);
+  for (const path of removeCgroup(directory)) warn(`the cgroup ${path} could not be removed`);
   removeFiles(directory);
   if (rmdir(directory.path) < 0)
     withFd(openRoot().fd, (root) => {
@@ -47,6 +38,10 @@ export function deleteContainer(directory: StateDirectory, warn: (message: strin
 export function endProcess({ state: { pid, startTime } }: StateDirectory): void {
   if (isRunning(pid, startTime)) kill(pid, SIGNALS.KILL);
 }
+
+/** Removes the container's cgroup, with what lives in it; returns the directories that are left. */
+export const removeCgroup = ({ state: { cgroup } }: StateDirectory, patience?: number): string[] =>
+  cgroup ? openCgroup(cgroup).remove(patience) : [];
 
 /** The state's own files. */
 export function removeFiles({ fd }: Pick<StateDirectory, "fd">): void {

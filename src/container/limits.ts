@@ -1,12 +1,12 @@
-// Owns a container's limits as `run` knows them: its cgroup made, asked and removed, or the refusal where there is none.
+// Owns a container's limits: its cgroup made and asked, or the refusal where there is none.
 
 import type { View } from "../cgroup/hierarchies.ts";
-import { type Cgroup, callersView, needsCgroup, type OomKills } from "../cgroup/index.ts";
-import { processesIn, removeCgroups } from "../cgroup/remove.ts";
+import { callersView, needsCgroup } from "../cgroup/index.ts";
+import type { NewCgroup, OomKills } from "../cgroup/types.ts";
 import { RunError } from "../errors.ts";
 import type { Linux } from "../spec/types.ts";
+import { umask } from "../sys/access.ts";
 import { SysError } from "../sys/errno.ts";
-import { attempt } from "../sys/libc.ts";
 
 export interface Limits {
   directories: readonly string[];
@@ -35,22 +35,15 @@ const withoutCgroup = (): Limits => ({
   hasten: () => {},
 });
 
-/** Makes the cgroup; without permission to, a container that asked for no limit runs without one. */
-export function openLimits(
-  cgroup: Cgroup | undefined,
-  linux: Linux,
-  warn: (message: string) => void,
-  undo: { push(step: () => void): void },
-): Limits {
+/**
+ * Makes the cgroup. Without permission to, a container that asked for no limit runs without one.
+ * @throws SysError, RunError where a limit cannot be enforced
+ */
+export function openLimits(cgroup: NewCgroup | undefined, linux: Linux): Limits {
   if (!cgroup) return withoutCgroup();
   const { resources = {} } = linux;
-  undo.push(() => {
-    for (const path of removeCgroups(cgroup.directories)) warn(`the cgroup ${path} could not be removed`);
-    cgroup.leave?.();
-  });
   let devices: boolean;
-  // every user of the container may read them
-  const umask = attempt("umask", 0o022);
+  const before = umask(0o022); // every user of the container may read the cgroup's files
   try {
     cgroup.create();
     devices = cgroup.limitDevices(resources.devices);
@@ -59,16 +52,16 @@ export function openLimits(
     if (needsCgroup(linux) || !(error instanceof SysError || error instanceof RunError)) throw error;
     return withoutCgroup();
   } finally {
-    attempt("umask", umask);
+    umask(before);
   }
   return {
-    directories: cgroup.directories,
+    directories: cgroup.record.directories,
     joinFiles: cgroup.joinFiles,
     required: cgroup.required,
     devices,
     view: cgroup.view,
     oomKills: () => cgroup.oomKills(),
-    processes: () => processesIn(cgroup.directories[0]),
+    processes: () => cgroup.pids(),
     hasten: () => cgroup.hasten?.(),
   };
 }

@@ -1,9 +1,8 @@
 // Owns cleaning up after supervisors that ended without doing so themselves. A caller's container is never touched.
 
-import { removeCgroups } from "../cgroup/remove.ts";
 import { listDirectory, rmdir, withFd } from "../sys/file.ts";
 import { lock, unlock } from "../sys/lock.ts";
-import { endProcess, removeDirectory, removeFiles } from "./delete.ts";
+import { endProcess, removeCgroup, removeDirectory, removeFiles } from "./delete.ts";
 import { isLocked, readState, tryOpenDirectory } from "./state.ts";
 import { isForeign, openRoot } from "./state-root.ts";
 
@@ -39,8 +38,9 @@ export function removeDead(path: string): boolean {
     const state = readState(fd);
     if (state?.owner === "caller") return false;
     if (state) {
-      endProcess({ path, fd, state }); // only one that has cleared its PR_SET_PDEATHSIG has outlived its supervisor
-      if (removeCgroups(state.cgroups, PATIENCE).length > 0) return false;
+      const directory = { path, fd, state };
+      endProcess(directory); // only one that has cleared its PR_SET_PDEATHSIG has outlived its supervisor
+      if (removeCgroup(directory, PATIENCE).length > 0) return false;
     }
     removeFiles({ fd });
     return rmdir(path) === 0 || removeDirectory({ path });

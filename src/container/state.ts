@@ -2,6 +2,8 @@
 // replaced as a whole, so it can be read at any moment. A lock on the directory says that somebody acts on the container
 // (flock(2)): a supervisor holds it as long as it lives, however it ends, and any other command while it acts.
 
+import { openCgroup } from "../cgroup/index.ts";
+import type { CgroupRecord } from "../cgroup/types.ts";
 import { RunError } from "../errors.ts";
 import { parse, stringify } from "../json.ts";
 import type { Spec } from "../spec/types.ts";
@@ -29,8 +31,8 @@ export interface State {
   startTime: number;
   /** seconds since the epoch */
   created: number;
-  /** directories of its cgroup, to be removed with it */
-  cgroups: readonly string[];
+  /** its cgroup, to be removed with it; undefined where it has none */
+  cgroup?: CgroupRecord | undefined;
   bundle: string;
   spec: Spec;
   options: Options;
@@ -91,10 +93,10 @@ export function openState(id: string): StateDirectory {
   throw new RunError(`the container ${id} does not exist`);
 }
 
-/** The status of this moment. `isFrozen` asks the cgroup of a running container. */
-export function statusOf(state: State, isFrozen: (state: State) => boolean): Status {
-  if (!isRunning(state.pid, state.startTime)) return "stopped";
-  return state.status === "running" && isFrozen(state) ? "paused" : state.status;
+/** The status of this moment. */
+export function statusOf({ pid, startTime, status, cgroup }: State): Status {
+  if (!isRunning(pid, startTime)) return "stopped";
+  return status === "running" && cgroup && openCgroup(cgroup).isFrozen() ? "paused" : status;
 }
 
 /** The runtime specification's object for a container (runtime.md, "State"). */

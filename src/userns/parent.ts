@@ -1,8 +1,8 @@
 // Owns the parent's part in a user namespace: its mappings, and the container's first process inside it
 // (user_namespaces(7)). The process that makes the namespace is child/userns.ts.
 
-import { openDelegated } from "../cgroup/delegated.ts";
-import { openCgroup } from "../cgroup/index.ts";
+import { planDelegated } from "../cgroup/delegated.ts";
+import { planCgroup } from "../cgroup/index.ts";
 import { RunError } from "../errors.ts";
 import type { Spec } from "../spec/types.ts";
 import { withUserNamespace } from "../spec/userns.ts";
@@ -18,7 +18,7 @@ import type { Entered, Entrant, Listener, UserNamespacePlan, UserNamespaceWork }
 export const userNamespaceWork = (plan: UserNamespacePlan): UserNamespaceWork => ({
   plan,
   enter: (child, spec, listener) => enter(child, plan, spec, listener),
-  openCgroup: plan.rootless ? openDelegated : openCgroup,
+  planCgroup: plan.rootless ? planDelegated : planCgroup,
   // The root of a rootless container is the caller, who may open no more than the child.
   openDescriptors: plan.rootless ? () => new Map() : openDescriptors,
 });

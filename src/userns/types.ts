@@ -1,6 +1,6 @@
 // Owns the types of the user namespace's room: what is planned, what is done with the plan, and for which process.
 
-import type { Cgroup } from "../cgroup/index.ts";
+import type { NewCgroup } from "../cgroup/types.ts";
 import type { IdMapping, Linux, Spec } from "../spec/types.ts";
 import type { Descriptors, FromChild } from "../sync.ts";
 import type { Exit } from "../sys/process.ts";
@@ -51,7 +51,7 @@ export interface UserNamespaceWork {
   /** Turns the process that makes the namespace into the container's first one. @throws SysError, RunError */
   enter(child: Entrant, spec: Spec, listener: Listener): Entered;
   /** Opens the control groups that the caller may use. @throws RunError, SysError */
-  openCgroup(id: string, linux: Linux): Cgroup | undefined;
+  planCgroup(id: string, linux: Linux): NewCgroup | undefined;
   /** Opens what the child has no right to open. The caller closes it. @throws SysError, RunError */
   openDescriptors(
     pid: number,

@@ -1,0 +1,68 @@
+// Owns stopping and continuing all processes of a cgroup: version 1's freezer hierarchy (kernel documentation,
+// admin-guide/cgroup-v1/freezer-subsystem.rst), and cgroup.freeze of version 2.
+
+import { RunError } from "../errors.ts";
+import { tryReadFile, writeFile } from "../sys/file.ts";
+import { pause } from "../sys/process.ts";
+import { tryWriteFile } from "./directory.ts";
+
+/** How one version stops a cgroup: a file that takes a word, and what tells that all are stopped. */
+interface Freezer {
+  file: string;
+  frozen: string;
+  thawed: string;
+  isFrozen(directory: string): boolean;
+}
+
+const FREEZERS: Record<1 | 2, Freezer> = {
+  1: {
+    file: "freezer.state",
+    frozen: "FROZEN",
+    thawed: "THAWED",
+    // FREEZING while one is left that runs
+    isFrozen: (directory) => tryReadFile(`${directory}/freezer.state`)?.trim() === "FROZEN",
+  },
+  2: {
+    file: "cgroup.freeze",
+    frozen: "1",
+    thawed: "0",
+    isFrozen: (directory) => /^frozen 1$/m.test(tryReadFile(`${directory}/cgroup.events`) ?? ""),
+  },
+};
+
+/** In milliseconds. A process that waits for a device in the kernel (state D) stops only after that. */
+const PATIENCE = 5000;
+
+export const isFrozen = (version: 1 | 2, directory: string): boolean => FREEZERS[version].isFrozen(directory);
+
+/** Returns once every process is stopped; otherwise all go on. @throws SysError, RunError after `patience` milliseconds */
+export function freeze(version: 1 | 2, directory: string, patience = PATIENCE): void {
+  const { file, frozen, isFrozen } = FREEZERS[version];
+  for (let waited = 0; waited <= patience; waited++) {
+    // On version 1 each write wakes those again that have not stopped yet.
+    writeFile(`${directory}/${file}`, frozen);
+    if (isFrozen(directory)) return;
+    pause(1);
+  }
+  thaw(version, directory);
+  throw new RunError(`the processes in ${directory} did not stop within ${patience / 1000} s`);
+}
+
+/** Lets all processes go on; on version 1 the kernel answers only when they do. @throws SysError */
+export function thaw(version: 1 | 2, directory: string): void {
+  const { file, thawed } = FREEZERS[version];
+  writeFile(`${directory}/${file}`, thawed);
+}
+
+/** For a signal to all: those that do not stop in this time, in milliseconds, get it while they run. */
+const MOMENT = 20;
+
+/** Stops the processes where that is quick. */
+export function tryFreeze(version: 1 | 2, directory: string): void {
+  const { file, frozen, isFrozen } = FREEZERS[version];
+  if (tryWriteFile(`${directory}/${file}`, frozen) < 0) return;
+  for (let waited = 0; waited < MOMENT && !isFrozen(directory); waited++) pause(1);
+}
+
+export const tryThaw = (version: 1 | 2, directory: string): number =>
+  tryWriteFile(`${directory}/${FREEZERS[version].file}`, FREEZERS[version].thawed);
