@@ -86,8 +86,8 @@ export function settingsV2({ memory, cpu, pids, unified }: Resources): Setting[]
     if (memory?.swap === undefined)
       add("memory.limit", "memory", "memory.swap.max", maximum(memory?.limit), true);
     add("memory.reservation", "memory", "memory.low", maximum(memory?.reservation));
-    add("cpu.quota", "cpu", "cpu.max", quotaAndPeriod(cpu?.quota, cpu?.period));
-    if (cpu?.quota === undefined) add("cpu.period", "cpu", "cpu.max", quotaAndPeriod(undefined, cpu?.period));
+    const time = cpu?.quota === undefined ? "cpu.period" : "cpu.quota";
+    add(time, "cpu", "cpu.max", quotaAndPeriod(cpu?.quota, cpu?.period));
     add("cpu.shares", "cpu", "cpu.weight", weightOf(cpu?.shares));
     add("cpu.cpus", "cpuset", "cpuset.cpus", cpu?.cpus);
     add("cpu.mems", "cpuset", "cpuset.mems", cpu?.mems);

@@ -153,7 +153,7 @@ export class V1Cgroup implements NewCgroup {
     return statsV1(this.record.controllers);
   }
 
-  /** Of memory.oom_control, oom_kill counts who was killed; failcnt, how often a cgroup's own limit was in the way. */
+  /** In memory.oom_control, oom_kill counts who was killed; failcnt says how often a cgroup's own limit was in the way. */
   oomKills(): OomKills {
     const own = this.record.controllers.memory;
     const count = numberOf(`${own}/memory.oom_control`, /^oom_kill (\d+)$/m);
@@ -176,8 +176,13 @@ export class V1Cgroup implements NewCgroup {
 const numberOf = (path: string, pattern = /(\d+)/): number =>
   Number(pattern.exec(tryReadFile(path) ?? "")?.[1] ?? 0);
 
-const wasReached = (directory: string): boolean =>
-  numberOf(`${directory}/memory.failcnt`) + numberOf(`${directory}/memory.memsw.failcnt`) > 0;
+/** Of memory and swap together newer kernels count no failures: there the most that was ever in use is the limit. */
+function wasReached(directory: string): boolean {
+  const both = (file: string): number => numberOf(`${directory}/memory.memsw.${file}`);
+  if (numberOf(`${directory}/memory.failcnt`) + both("failcnt") > 0) return true;
+  const limit = both("limit_in_bytes");
+  return limit > 0 && both("max_usage_in_bytes") >= limit;
+}
 
 /**
  * A new cpuset has no CPUs and no memory nodes, and takes no process then. With cgroup.clone_children of the cpuset

@@ -125,7 +125,7 @@ export class V2Cgroup implements NewCgroup {
     return statsV2(this.path);
   }
 
-  /** Of memory.events, oom_kill counts who was killed, and oom how often the limit of this cgroup was the reason. */
+  /** In memory.events, oom_kill counts who was killed, and oom how often the limit of this cgroup was the reason. */
   oomKills(): OomKills {
     const count = eventsOf(this.path, "memory.events", "oom_kill");
     if (count === 0) return { count, own: false };
