@@ -4,7 +4,9 @@
 import { nearest, type Unknown } from "../errors.ts";
 import { S_IFDIR, S_IFMT } from "../sys/constants.ts";
 import { tryStat } from "../sys/file.ts";
+import type { Flags } from "./argv.ts";
 import { COMMANDS_ELSEWHERE, FLAGS_ELSEWHERE } from "./elsewhere.ts";
+import { GLOBAL_FLAGS } from "./global-flags.ts";
 import { RUN_FLAGS } from "./run-flags.ts";
 
 export interface Advice {
@@ -17,6 +19,8 @@ export interface Advice {
 export function adviceFor(unknown: Unknown): Advice {
   const elsewhere = (unknown.kind === "flag" ? FLAGS_ELSEWHERE : COMMANDS_ELSEWHERE).get(unknown.word);
   if (elsewhere !== undefined) return { hint: elsewhere };
+  if (unknown.kind === "flag" && isFlagOf(GLOBAL_FLAGS, unknown.word))
+    return { hint: `it stands before the command: minibox ${unknown.word} …` };
   const meant = begunOrNear(unknown);
   if (meant !== undefined) return { meant };
   return { hint: unknown.kind === "flag" ? flagHint(unknown) : commandHint(unknown) };
@@ -43,12 +47,15 @@ function begunOrNear({ kind, word, known }: Unknown): string | undefined {
 }
 
 function flagHint({ word, known }: Unknown): string | undefined {
-  const isOfRun = Object.entries(RUN_FLAGS).some(
-    ([name, flag]) => word === `--${name}` || ("alias" in flag && word === `-${flag.alias}`),
-  );
-  if (isOfRun && !known.includes(word)) return `it follows the command: minibox run ${word} …`;
+  if (isFlagOf(RUN_FLAGS, word) && !known.includes(word))
+    return `it follows the command: minibox run ${word} …`;
   return undefined;
 }
+
+const isFlagOf = (flags: Flags, word: string): boolean =>
+  Object.entries(flags).some(
+    ([name, { alias }]) => word === `--${name}` || (word.length === 2 && alias?.includes(word[1]!)),
+  );
 
 function commandHint({ word, known }: Unknown): string {
   const stat = tryStat(word);

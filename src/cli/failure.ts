@@ -5,18 +5,20 @@ import { NoRootfsError, RunError, SpecError, UsageError } from "../errors.ts";
 import { SysError } from "../sys/errno.ts";
 import { adviceFor } from "./advice.ts";
 import { type Parsed, parseFlags } from "./argv.ts";
+import { COMMANDS } from "./commands.ts";
 import { inFlags, nameOfField } from "./field-flags.ts";
 import type { Log } from "./globals.ts";
 import { hintFor } from "./hints.ts";
+import type { Line } from "./index.ts";
 import { note, print, visible } from "./report.ts";
 import { rootfsAdvice } from "./rootfs-advice.ts";
 import { RUN_FLAGS } from "./run-flags.ts";
 
 /**
- * Prints an error of `minibox COMMAND WORDS…` and what to do about it, and puts it into the log; returns the exit code
- * that the table in the README gives it.
+ * Prints an error of this command line and what to do about it, and puts it into the log; returns the exit code that
+ * the table in the README gives it.
  */
-export function report(error: unknown, command: string | undefined, words: string[], log?: Log): number {
+export function report(error: unknown, { command, words, log }: Line): number {
   const told = error instanceof Error ? error.message : String(error);
   const flags = command === "run" ? typedFlags(words) : undefined;
   const { meant, hint } = linesFor(error);
@@ -25,12 +27,15 @@ export function report(error: unknown, command: string | undefined, words: strin
   note(message);
   if (log) print(log.fd, logLine(message, log.format));
   if (hint !== undefined) print(2, `  ${visible(flags ? inFlags(hint, flags) : hint)}\n`);
-  if (error instanceof UsageError || (error instanceof SpecError && flags))
-    print(2, `  see minibox ${command ? `${command} ` : ""}--help\n`);
+  if (error instanceof UsageError || (error instanceof SpecError && flags)) print(2, seeHelp(command));
   const expected = [UsageError, RunError, SpecError, SysError].some((type) => error instanceof type);
   if (!expected) print(2, "  this is a fault of minibox itself, please report it\n");
   return error instanceof RunError ? error.status : 125;
 }
+
+/** Where the flags of a command that there is are listed, or all commands. */
+const seeHelp = (command: string | undefined): string =>
+  `  see minibox ${command !== undefined && Object.hasOwn(COMMANDS, command) ? `${command} ` : ""}--help\n`;
 
 /** undefined where the words cannot even be cut: that is the error itself. */
 function typedFlags(words: string[]): Parsed["given"] | undefined {

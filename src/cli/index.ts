@@ -1,67 +1,66 @@
 // Owns the command line as a whole: which command, its exit code, and what becomes of errors.
 
 import { abandon, type Starting } from "../container/begin.ts";
-import { UsageError } from "../errors.ts";
 import { exit } from "../sys/process.ts";
 import { parseFlags } from "./argv.ts";
 import { callerWords } from "./caller.ts";
+import { runFromTable } from "./commands.ts";
 import { commandAt, GLOBAL_FLAGS } from "./global-flags.ts";
 import { applyGlobals, type Globals, type Log, openLog, refuseSystemdCgroup } from "./globals.ts";
 import { note } from "./report.ts";
 import { runCommand } from "./run.ts";
 
-const COMMANDS = ["run", "help", "version"] as const;
+/** The command line, as far as it was read. */
+export interface Line {
+  command: string | undefined;
+  /** what follows the command */
+  words: string[];
+  log: Log | undefined;
+}
 
 /**
  * Runs the command line and ends the process with its exit code. `starting` is the child of a run, spawned already.
  * What is thrown nevertheless is a failure to report one.
  */
-export function main(starting: Starting | undefined): Promise<void> | undefined {
-  let command: string | undefined;
-  let words: string[] = [];
-  let log: Log | undefined;
-  const fail = async (error: unknown): Promise<void> => {
-    if (starting) abandon(starting); // buried already where the run got that far
-    const { report } = await import("./failure.ts");
-    exit(report(error, command === "run" ? command : undefined, words, log));
-  };
-  // whatever keeps the words from being found, the person gets the error itself
-  const failSafely = (error: unknown): Promise<void> =>
-    fail(error).catch(() => {
-      note(error instanceof Error ? error.message : String(error));
-      exit(125);
-    });
+export async function main(starting: Starting | undefined): Promise<never> {
+  const line: Line = { command: undefined, words: [], log: undefined };
   try {
-    const line = callerWords();
-    const at = commandAt(line);
-    const globals = parseFlags(line.slice(0, at), GLOBAL_FLAGS).given;
-    log = openLog(globals);
+    const all = callerWords();
+    const at = commandAt(all);
+    const globals = parseFlags(all.slice(0, at), GLOBAL_FLAGS).given;
+    line.log = openLog(globals);
     applyGlobals(globals);
-    command = line[at];
-    words = line.slice(at + 1);
-    const status = dispatch(globals, command, words, starting);
-    return typeof status === "number" ? exit(status) : status.then(exit, failSafely);
+    line.command = all[at];
+    line.words = all.slice(at + 1);
+    exit(await dispatch(line, globals, starting));
   } catch (error) {
-    return failSafely(error);
+    if (starting) abandon(starting); // buried already where the run got that far
+    exit(await tell(error, line));
   }
 }
 
-/** The exit code; a promise of it only where something had to be loaded first. */
+/** The exit code; a promise of it only where something has to be loaded first. */
 function dispatch(
+  { command, words }: Line,
   globals: Globals,
-  command: string | undefined,
-  words: string[],
   starting: Starting | undefined,
 ): number | Promise<number> {
-  if (globals.has("version")) return import("./help.ts").then(({ version }) => version());
-  if (globals.has("help") || command === undefined || command === "help") {
-    const about = command === "help" ? words : [command ?? "", ...words].filter(Boolean);
-    return import("./help.ts").then(({ mainHelp }) => mainHelp(about));
+  const is = (flag: keyof typeof GLOBAL_FLAGS): boolean => globals.get(flag)?.[0] === "true";
+  if (is("version")) return runFromTable("version", [], globals);
+  if (is("help") || command === undefined)
+    return runFromTable("help", command === undefined ? [] : [command], globals);
+  if (command !== "run") return runFromTable(command, words, globals);
+  refuseSystemdCgroup(globals);
+  return runCommand(words, starting);
+}
+
+/** Prints the error and what to do about it; returns the exit code. */
+async function tell(error: unknown, line: Line): Promise<number> {
+  try {
+    return (await import("./failure.ts")).report(error, line);
+  } catch {
+    // whatever keeps the hints from being found, the person gets the error itself
+    note(error instanceof Error ? error.message : String(error));
+    return 125;
   }
-  if (command === "run") {
-    refuseSystemdCgroup(globals);
-    return runCommand(words, starting);
-  }
-  if (command === "version") return import("./help.ts").then(({ version }) => version());
-  throw new UsageError(`unknown command "${command}"`, { kind: "command", word: command, known: COMMANDS });
 }

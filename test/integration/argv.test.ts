@@ -148,6 +148,47 @@ describe("what is missing is said:", () => {
     ]);
   });
 
+  test.each([
+    [["version", "--x"], "unknown flag --x", [], "version "],
+    [["version", "y"], 'version takes no further word, and was given "y"', [], "version "],
+    [["help", "rnu"], 'unknown command "rnu", did you mean "run"?', [], "help "],
+    [
+      ["run", "--root", "/x"],
+      "unknown flag --root",
+      ["it stands before the command: minibox --root …"],
+      "run ",
+    ],
+    [["--log-format=x", "version"], '--log-format: "x" is not one of text, json', [], ""],
+  ] as [string[], string, string[], string][])(
+    "%p, and the help of the command that it is for",
+    async (words, message, hints, command) => {
+      const lines = [
+        `minibox: ${message}`,
+        ...hints.map((hint) => `  ${hint}`),
+        `  see minibox ${command}--help`,
+      ];
+      expect(await minibox(words)).toEqual({ status: 125, stdout: "", stderr: `${lines.join("\n")}\n` });
+    },
+  );
+
+  test("every command has a help, which lists it, its words and its flags", async () => {
+    const main = (await minibox(["help"])).stdout;
+    for (const name of ["run", "help", "version"]) {
+      expect(main).toMatch(new RegExp(`^ +${name}    [A-Z]`, "m"));
+      const help = await minibox(["help", name]);
+      expect(help.stdout).toContain(`USAGE minibox ${name} [OPTIONS]`);
+      expect(help.stdout).toMatch(/-h, --help +print this help/);
+      for (const words of [
+        [name, "--help"],
+        [name, "-h"],
+        ["--help", name],
+      ])
+        expect(await minibox(words)).toEqual(help);
+    }
+    expect((await minibox([])).stdout).toBe(main);
+    expect((await minibox(["--help"])).stdout).toBe(main);
+  });
+
   test("a flag of run's before run, and a flag of minibox's after the rootfs", async () => {
     expect(await minibox(["--memory", "64m", "run", busybox, "true"])).toEqual({
       status: 125,
