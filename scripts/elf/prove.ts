@@ -27,7 +27,9 @@ const VARIABLES = [
 
 /** What a shell does before it executes minibox, which runs all the same. */
 const RUNS_AFTER = [
-  ["the allocator reserves too much (reserve-less.ts)", "ulimit -v 500000"],
+  ["the allocator reserves too much (reserve-less.ts)", "ulimit -v 1250000"],
+  ["the allocator reserves too much (reserve-less.ts)", "ulimit -d 1150000"],
+  ["the engine reserves too much (guard.ts)", "ulimit -v 500000"],
   ["Bun ends in a deleted directory (guard.ts)", 'cd "$(mktemp -d)" && rmdir "$PWD"'],
   ["the engine warns of an ignored SIGPWR (guard.ts)", "trap '' PWR"],
 ] as const;
