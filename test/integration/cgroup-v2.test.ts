@@ -14,7 +14,16 @@ setDefaultTimeout(20 * 60_000);
 const reason = reasonWithoutMachine();
 const roots = ["--disk-dir", `${TOP}/.cache/rootfs`];
 
-const INTEGRATION = ["limits", "cgroup-parent", "cgroup-view", "exit", "init", "timeout", "leftovers"];
+const INTEGRATION = [
+  "limits",
+  "cgroup-parent",
+  "cgroup-view",
+  "cgroups",
+  "exit",
+  "init",
+  "timeout",
+  "leftovers",
+];
 const SECURITY = [
   "apparmor",
   "attest",
