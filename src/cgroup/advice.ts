@@ -1,4 +1,4 @@
-// Owns what to do about limits that an ordinary user cannot have, which depends on what runs the host.
+// Owns the advice for an ordinary user who cannot have limits: how to get a cgroup of one's own, with systemd or without.
 
 import { tryReadFile, tryStat } from "../sys/file.ts";
 import { geteuid, getppid } from "../sys/process.ts";
@@ -7,7 +7,7 @@ const hasSystemd = (): boolean => tryStat("/run/systemd/system") !== undefined;
 
 const DELEGATE_ALL = "Delegate=cpu cpuset io memory pids";
 
-/** How to get a cgroup of one's own that has the controllers. */
+/** Says how the user gets a cgroup of its own that has the controllers. */
 export function adviceFor(mount: string, wanted: readonly string[]): string {
   const uid = geteuid();
   if (!hasSystemd()) return withoutSystemd(mount, uid, wanted);
@@ -29,7 +29,7 @@ function withoutSystemd(mount: string, uid: number, wanted: readonly string[]): 
   return `run it as root, or have root give your shell a cgroup that is yours: mkdir ${own}; chown ${uid} ${own} ${own}/cgroup.procs ${own}/cgroup.subtree_control; echo ${plus} >${mount}/cgroup.subtree_control; echo ${getppid()} >${own}/cgroup.procs`;
 }
 
-/** How to get the controllers that are missing in a cgroup of one's own. */
+/** Says how a cgroup of the user's gets the controllers that it lacks. */
 export function handDownAdvice(directory: string): string {
   if (!hasSystemd()) return "root can hand them down to it, with cgroup.subtree_control of each cgroup above";
   const user = /\/user@(\d+)\.service(\/|$)/.exec(directory)?.[1];

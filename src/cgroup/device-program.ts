@@ -1,5 +1,5 @@
-// Owns the same for cgroup v2, which has no files for it: a BPF program that the kernel asks at every open and mknod
-// of a device (bpf(2), BPF_PROG_TYPE_CGROUP_DEVICE).
+// Owns the list of devices on cgroup v2, which has no files for it: a BPF program that the kernel asks at every open and
+// mknod of a device (bpf(2), BPF_PROG_TYPE_CGROUP_DEVICE).
 
 import {
   BPF_CGROUP_DEVICE,
@@ -39,13 +39,13 @@ function decide({ type, major, minor, access }: DeviceException, allowAll: boole
   let bits = 0;
   for (const letter of access) bits |= ACCESS[letter as keyof typeof ACCESS];
   const block: Instruction[] = [[JUMP_NOT_EQUAL, KIND, 0, 0, TYPE[type]]];
-  // to allow, all that is wanted must be in it; to deny, any of it
+  // An exception that allows must hold all that is wanted; one that denies, any of it.
   if (!allowAll && bits !== 7) block.push([JUMP_SET, WANTED, 0, 0, ~bits & 7]);
   if (allowAll) block.push([JUMP_SET, WANTED, 0, 1, bits], [JUMP, 0, 0, 0, 0]);
   if (major >= 0) block.push([JUMP_NOT_EQUAL, MAJOR, 0, 0, major]);
   if (minor >= 0) block.push([JUMP_NOT_EQUAL, MINOR, 0, 0, minor]);
   block.push([MOVE, 0, 0, 0, allowAll ? 0 : 1], [EXIT, 0, 0, 0, 0]);
-  // the jumps that are still open lead behind the block
+  // The jumps without a target yet lead behind the block.
   for (const [i, instruction] of block.entries())
     if (instruction[0] !== MOVE && instruction[0] !== EXIT && instruction[3] === 0)
       instruction[3] = block.length - i - 1;
@@ -75,12 +75,12 @@ export function deviceProgram(list: DeviceList): Uint8Array {
   return bytes;
 }
 
-/** Attaches the list to a cgroup; it goes with it. False where that is not ours to do. */
+/** Attaches the list to a cgroup, which keeps it as long as it exists. False where the kernel does not let us. */
 export function limitDevicesV2(directory: string, list: DeviceList): boolean {
   step("limit the devices", "no other device of the host's can be opened, whatever nodes are made");
   const program = tryLoadProgram(BPF_PROG_TYPE_CGROUP_DEVICE, deviceProgram(list));
   if (program < 0) return false;
-  // systemd may have a program of its own above
+  // BPF_F_ALLOW_MULTI: systemd may have attached a program of its own above, and both then have to allow.
   return withFd(program, () =>
     withFd(
       open(directory, O.O_DIRECTORY),

@@ -1,17 +1,17 @@
-// Owns which devices a container may open and make: OCI's ordered rules to one list, and the list to cgroup v1's files
-// (kernel documentation, admin-guide/cgroup-v1/devices.rst).
+// Owns which devices a container may open and make: OCI's ordered rules become one list, and the list goes into cgroup
+// v1's files (kernel documentation, admin-guide/cgroup-v1/devices.rst).
 
 import type { DeviceRule } from "../spec/types.ts";
 import { O } from "../sys/constants.ts";
 import { close, tryOpen, tryWrite } from "../sys/file.ts";
 import { step } from "../sys/libc.ts";
 
-/** What is let through, or, where everything is, what is not. A number of -1 stands for all of them. */
+/** A device that the list lets through; where the list allows all, one that it does not. A number of -1 is every number. */
 export interface DeviceException {
   type: "b" | "c";
   major: number;
   minor: number;
-  /** of "r", "w", "m" */
+  /** "r", "w" and "m" (mknod), any of them */
   access: string;
 }
 
@@ -31,8 +31,9 @@ const character = (major: number, minor: number, access = EVERY_ACCESS): DeviceE
 });
 
 /**
- * In force whatever the spec says, as in runc: any node may be made, none that holds state of the host's be opened.
- * The terminals are those of /dev/ptmx and /dev/pts; /dev/console is one of them, the host's own (5:1) none of ours.
+ * In force whatever the spec says, as in runc: every node may be made, and devices without state of the host's opened.
+ * The container's terminals are those of /dev/ptmx and /dev/pts. Its /dev/console is one of them, and not the host's
+ * console (5:1).
  */
 const ALWAYS: readonly DeviceException[] = [
   character(ALL, ALL, "m"),
@@ -51,7 +52,7 @@ const ALWAYS: readonly DeviceException[] = [
 export function deviceList(rules: readonly DeviceRule[] | undefined): DeviceList {
   const list: DeviceList = { allowAll: false, exceptions: [] };
   for (const rule of rules ?? []) applyRule(list, rule);
-  // nearly always, and on the way of every start
+  // the short way, which nearly every start takes
   if (!list.allowAll && list.exceptions.length === 0) return { allowAll: false, exceptions: [...ALWAYS] };
   for (const exception of ALWAYS) change(list, exception, !list.allowAll);
   return list;
@@ -61,13 +62,13 @@ function applyRule(list: DeviceList, rule: DeviceRule): void {
   const { allow, type = "a", major = ALL, minor = ALL } = rule;
   const access = rule.access || EVERY_ACCESS;
   if (type === "a") {
-    // one rule for all of them starts anew, whatever else it says
+    // A rule for all types replaces the whole list, whatever numbers it has.
     list.allowAll = allow;
     list.exceptions = [];
   } else change(list, { type, major, minor, access }, allow !== list.allowAll);
 }
 
-/** Adds an exception, or takes one away; both only where the numbers are the same, as the kernel has it. */
+/** Adds an exception or takes one away. Like the kernel, it finds only one with the same type and numbers. */
 function change(list: DeviceList, { type, major, minor, access }: DeviceException, add: boolean): void {
   const left: DeviceException[] = [];
   let before = "";
@@ -87,7 +88,7 @@ function change(list: DeviceList, { type, major, minor, access }: DeviceExceptio
 
 const number = (value: number): string => (value === ALL ? "*" : String(value));
 
-/** Writes the list into a cgroup's devices.allow and devices.deny. False where that is not ours to do. */
+/** Writes the list into a cgroup's devices.allow and devices.deny. False where the kernel does not let us. */
 export function limitDevicesV1(directory: string, list: DeviceList): boolean {
   step("limit the devices", "no other device of the host's can be opened, whatever nodes are made");
   const whole = list.allowAll ? "allow" : "deny";
@@ -98,7 +99,7 @@ export function limitDevicesV1(directory: string, list: DeviceList): boolean {
   return writeLines(`${directory}/devices.${list.allowAll ? "deny" : "allow"}`, lines) || !list.allowAll;
 }
 
-/** One write(2) for each line; what the cgroup above does not have cannot be allowed, and stays denied. */
+/** One write(2) for each line. What the cgroup above does not allow cannot be allowed here, and stays denied. */
 function writeLines(path: string, lines: readonly string[]): boolean {
   const fd = tryOpen(path, O.O_WRONLY);
   if (fd < 0) return false;

@@ -1,8 +1,8 @@
-// Owns where the host's control groups are mounted, and which of them the caller is in (cgroups(7), mountinfo).
+// Owns where the host's cgroups are mounted, and which of them the caller is in (cgroups(7), proc_pid_mountinfo(5)).
 
 import { readFile, tryReadFile } from "../sys/file.ts";
 
-/** Without one of these that is mounted on version 1 there is no container: they limit it, and know its processes. */
+/** Each of these that is mounted on version 1 must take the container in: they hold it to its limits and its devices. */
 export const ALWAYS = ["memory", "pids", "devices"] as const;
 
 /** A container sees its own groups of these on version 1: language runtimes read their share of the machine there. */
@@ -15,14 +15,14 @@ const SHOWN = [...ALWAYS, "cpu", "cpuacct", "cpuset"] as const;
  */
 export const OWN_CONTROLLERS = [...SHOWN, "freezer", "blkio"] as const;
 
-/** What a container sees of control groups: of each hierarchy its own group, which is the top in its cgroup namespace. */
+/** What a container sees of cgroups: of each hierarchy its own group, which is the root of its cgroup namespace. */
 export interface View {
   version: 1 | 2;
   /** version 1, and version 2 beside it: the name in /sys/fs/cgroup, and mount(2)'s options; null for version 2 */
   hierarchies: [name: string, options: string | null][];
 }
 
-/** Where the host's control groups are mounted. */
+/** Where the host's cgroups are mounted. */
 export interface Hierarchies {
   /** version 1: controller, or another word of the mount's options → mount point */
   v1: Map<string, string>;
@@ -32,7 +32,7 @@ export interface Hierarchies {
 
 export interface V2Mount {
   point: string;
-  /** what of the tree is mounted there */
+  /** the part of the tree that is mounted there */
   root: string;
   /** The mount belongs to another cgroup namespace, and its option nsdelegate keeps our processes out. */
   foreign: boolean;

@@ -1,5 +1,5 @@
-// Owns the container's control groups from inside: the child writes itself into its own, so nothing else is ever charged,
-// and shows those of version 1.
+// Owns the container's cgroup from inside: the child joins it before anything of the container's runs, so that all of it
+// is charged and nothing else; and it mounts the hierarchies of version 1 for the container to see.
 
 import type { CgroupView, ChildRequest, Descriptors } from "../sync.ts";
 import { AT, O } from "../sys/constants.ts";
@@ -9,8 +9,9 @@ import { step } from "../sys/libc.ts";
 import { fdPath, mountDetached, moveMount, setMountAttributes, tryMount } from "../sys/mount.ts";
 
 /**
- * Writes "0", which means oneself, into each file, opened already or not (cgroups(7)). Where no limit was asked for, a
- * group may refuse us (the cpu controller does so with real-time processes): we stay in the caller's. @throws SysError
+ * Writes "0", which stands for the writer, into each file (cgroups(7)). The parent has opened the files where the child
+ * may not. A group that no limit needs may refuse the child, as the cpu controller refuses real-time processes: there the
+ * child stays in its caller's group. @throws SysError
  */
 export function joinCgroup({ host: { cgroup } }: ChildRequest, descriptors: Descriptors): void {
   if (cgroup.files.length === 0) return;
@@ -24,8 +25,9 @@ export function joinCgroup({ host: { cgroup } }: ChildRequest, descriptors: Desc
 }
 
 /**
- * A tmpfs with a mount for each hierarchy, whose top is the container's own group there: so its cgroup namespace has it.
- * Of several controllers in one (cpu,cpuacct) each has a link. What cannot be mounted is not shown. @throws SysError
+ * Mounts a tmpfs with a directory for each hierarchy, and the hierarchy there. The top of such a mount is the root of the
+ * cgroup namespace: the container's own group. Controllers that share a hierarchy (cpu,cpuacct) get a link each. A
+ * hierarchy that cannot be mounted is not shown. @throws SysError
  */
 export function mountHierarchies(
   place: number,
@@ -43,7 +45,7 @@ export function mountHierarchies(
     if (mounted < 0) tryUnlinkat(top, name, AT.AT_REMOVEDIR);
     else if (name.includes(",")) for (const part of name.split(",")) trySymlinkat(name, top, part);
   }
-  // read-only at last, all at once: nobody is inside yet who could have written before
+  // Everything becomes read-only at the end, in one call. Nobody is inside yet who could have written before.
   setMountAttributes(top, { set: attrSet, clear: attrClear, recursive: true });
   close(top);
 }

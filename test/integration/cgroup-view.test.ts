@@ -109,6 +109,31 @@ describe.skipIf(skip !== "")(`in /sys/fs/cgroup on ${VERSION}`, () => {
     for (const line of own) expect(line).toEndWith(":/");
   });
 
+  test("a program finds its limits by the files in /proc, as Go's runtime, the JVM and libuv look for them", async () => {
+    // the mount of the controller, and below it the path that /proc/self/cgroup has for it
+    const script = `while read -r _ _ _ root place _ rest; do
+      case ",\${rest##* }," in *",$1,"*) mount=$place ;; esac
+      case $rest in *"- cgroup2 "*) mount2=$place ;; esac
+    done </proc/self/mountinfo
+    while IFS=: read -r _ names path; do
+      case ",$names," in *",$1,"*) own=$path ;; ,,) own2=$path ;; esac
+    done </proc/self/cgroup
+    if [ -n "$mount" ]; then cat "$mount/$own/$2"; else cat "$mount2/$own2/$3"; fi`;
+    const found: string[] = [];
+    for (const words of [
+      ["memory", "memory.limit_in_bytes", "memory.max"],
+      ["cpu", "cpu.cfs_quota_us", "cpu.max"],
+      ["pids", "pids.max", "pids.max"],
+      ["cpuset", "cpuset.cpus", "cpuset.cpus"],
+    ])
+      found.push((await run([...LIMITS, busybox, "sh", "-c", script, "sh", ...words])).stdout.trim());
+    expect(found).toEqual(LIMIT_VALUES);
+  });
+
+  test("nproc says how many CPUs there are to run on", async () => {
+    expect((await run(["--cpuset-cpus", CPU, busybox, "nproc"])).stdout).toBe("1\n");
+  });
+
   test.skipIf(VERSION === "v2")("of controllers that share a hierarchy each has its name", async () => {
     const { v1 } = parseHierarchies(readFileSync("/proc/self/mountinfo", "utf8"));
     const names = ["memory", "pids", "devices", "cpu", "cpuacct", "cpuset"].filter((name) => v1.has(name));
