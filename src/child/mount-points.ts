@@ -2,7 +2,7 @@
 // Links are followed as if the root were / (openat2(2), RESOLVE_IN_ROOT); none of them, also one that is being swapped,
 // leads out.
 
-import { O, RESOLVE, S_IFDIR, S_IFMT } from "../sys/constants.ts";
+import { MAXSYMLINKS, O, RESOLVE, S_IFDIR, S_IFMT } from "../sys/constants.ts";
 import { tryMkdirat } from "../sys/directory.ts";
 import { EEXIST, EINVAL, ELOOP, ENOENT, ENOTDIR, EXDEV, SysError } from "../sys/errno.ts";
 import { close, statx, tryOpenat, tryOpenat2, tryReadlinkat, withFd } from "../sys/file.ts";
@@ -10,9 +10,6 @@ import { fileSystemType, mountFlags, PROC_SUPER_MAGIC, ST_RDONLY, SYSFS_MAGIC } 
 import { Refusal } from "./refusal.ts";
 
 export type Kind = "directory" | "file";
-
-/** As many as the kernel follows (path_resolution(7)). */
-const MOST_LINKS = 40;
 
 /** Is told of each file and directory that was made in the rootfs itself: its path without links, and its inode. */
 let tell: ((path: string, inode: number) => void) | undefined;
@@ -78,7 +75,7 @@ export function makePlace(root: number, path: string, kind: Kind, vital: boolean
       continue;
     }
     // who asked for the place finds the link, or the circle, and has the words for it
-    if (vital || ++links > MOST_LINKS) return;
+    if (vital || ++links > MAXSYMLINKS) return;
     if (target.startsWith("/")) at.length = 0;
     rest.push(...partsOf(target).reverse());
   }

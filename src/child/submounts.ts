@@ -4,12 +4,9 @@
 import type { Spec } from "../spec/types.ts";
 import { AT, MOUNT_ATTR, O, RESOLVE, S_IFDIR, S_IFMT } from "../sys/constants.ts";
 import { EINVAL, isErrno, SysError } from "../sys/errno.ts";
-import { close, readFile, statx, tryOpenat2, withFd } from "../sys/file.ts";
+import { close, statx, tryOpenat2, withFd } from "../sys/file.ts";
 import { moveMount, openTree, setMountAttributes } from "../sys/mount.ts";
-import { mountFlags } from "../sys/statfs.ts";
-
-/** The kernel's table has a line for each mount of the host. */
-const LARGEST_TABLE = 1 << 28;
+import { mountFlags, mountInfo } from "../sys/statfs.ts";
 
 /**
  * The paths inside the rootfs at which something else is mounted, the outer ones first (proc_pid_mountinfo(5)); without
@@ -17,7 +14,7 @@ const LARGEST_TABLE = 1 << 28;
  */
 export function findSubmounts({ root, mounts }: Spec): string[] {
   const found = new Set<string>();
-  for (const line of readFile("/proc/self/mountinfo", LARGEST_TABLE).split("\n")) {
+  for (const line of mountInfo()) {
     const place = line
       .split(" ")[4]
       ?.replace(/\\([0-7]{3})/g, (_, digits) => String.fromCharCode(Number.parseInt(digits, 8)));

@@ -2,7 +2,7 @@
 // part is in the way. Each part is opened below the root without following anything; symlinks are expanded here.
 
 import { encode } from "../sys/bytes.ts";
-import { O, RESOLVE, S_IFDIR, S_IFLNK, S_IFMT, S_IFREG } from "../sys/constants.ts";
+import { MAXSYMLINKS, O, RESOLVE, S_IFDIR, S_IFLNK, S_IFMT, S_IFREG } from "../sys/constants.ts";
 import { ENAMETOOLONG, SysError } from "../sys/errno.ts";
 import { openInRoot, readlinkat, type Stat, statx, withFd } from "../sys/file.ts";
 import { mountFlags, ST_NOSYMFOLLOW } from "../sys/statfs.ts";
@@ -31,8 +31,6 @@ export interface Walk {
   denied: { path: string; stat: Stat } | undefined;
 }
 
-/** The kernel follows this many (MAXSYMLINKS), and so do we. */
-const MOST_LINKS = 40;
 /** Forty hostile links of two thousand parts each would be walked for a while. */
 const MOST_STEPS = 4096;
 const LONGEST_NAME = 255;
@@ -88,7 +86,7 @@ export function walk(place: Place, path: string): Walk {
     }
     const link = { path: at, target: entry.target, forbidden: entry.forbidden };
     links.push(link);
-    if (links.length > MOST_LINKS || steps > MOST_STEPS) return end("too many links", at, part);
+    if (links.length > MAXSYMLINKS || steps > MOST_STEPS) return end("too many links", at, part);
     if (link.target.startsWith("/")) here.length = 1;
     todo.push(...partsOf(link.target, link));
   }

@@ -5,12 +5,13 @@
 // constants: seccomp_is_const_allow in kernel/seccomp.c), so that calls allowed unconditionally skip it altogether.
 
 import type { Seccomp } from "../spec/types.ts";
+import { ENOSYS } from "../sys/errno.ts";
 import type { Machine } from "./abi.ts";
 import { type Abi, abisOf, isKnownSyscall } from "./abi.ts";
 import { assemble } from "./assemble.ts";
 import { conditionalNode } from "./conditions.ts";
 import { ARCH, addSpan, Graph, type Node, NR, type Span, search } from "./graph.ts";
-import { ENOSYS, type Policy, RET_ERRNO, RET_KILL_PROCESS, readPolicy } from "./policy.ts";
+import { type Policy, RET_ERRNO, RET_KILL_PROCESS, readPolicy } from "./policy.ts";
 import { selectRules } from "./select.ts";
 
 export interface CompiledFilter {

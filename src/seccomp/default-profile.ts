@@ -11,6 +11,7 @@
 // CAP_SYS_ADMIN, bpf, perf_event_open, and calls that the kernel no longer has.
 
 import type { Seccomp, SeccompArch, SeccompArg, SeccompSyscall } from "../spec/types.ts";
+import { ENOSYS } from "../sys/errno.ts";
 import type { Machine } from "./abi.ts";
 
 const FILES =
@@ -166,7 +167,7 @@ function rules(machine: Machine, capabilities: readonly string[]): SeccompSyscal
   if (!capabilities.includes("CAP_SYS_ADMIN"))
     out.push(
       allowFirst("clone", { index: 0, value: CLONE_NAMESPACES, valueTwo: 0, op: "SCMP_CMP_MASKED_EQ" }),
-      { names: ["clone3"], action: "SCMP_ACT_ERRNO", errnoRet: 38 }, // ENOSYS
+      { names: ["clone3"], action: "SCMP_ACT_ERRNO", errnoRet: ENOSYS },
     );
   return out;
 }

@@ -1,5 +1,6 @@
 // Reads linux.seccomp into the compiler's own form, refusing what no runtime could honour.
 
+import { EPERM } from "../sys/errno.ts";
 import {
   ProfileError,
   readInteger,
@@ -14,8 +15,6 @@ import {
 // linux/seccomp.h: the upper half of a verdict is the action, the lower 16 bits are its data.
 export const RET_KILL_PROCESS = 0x80000000;
 export const RET_ERRNO = 0x00050000;
-export const ENOSYS = 38;
-const EPERM = 1;
 const MAX_ERRNO = 4095;
 
 const ACTIONS = new Map([

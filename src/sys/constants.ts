@@ -110,6 +110,9 @@ export const RESOLVE = {
   RESOLVE_IN_ROOT: 16,
 } as const;
 
+/** linux/namei.h: so many links the kernel follows on the way to a file (path_resolution(7)). */
+export const MAXSYMLINKS = 40;
+
 /** linux/stat.h */
 export const S_IFMT = 0o170000;
 export const S_IFIFO = 0o010000;

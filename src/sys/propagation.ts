@@ -2,9 +2,9 @@
 // one also the other way round (mount_namespaces(7)).
 
 import { AT_FDCWD, MS, O } from "./constants.ts";
-import { open, readFile, withFd } from "./file.ts";
+import { open, withFd } from "./file.ts";
 import { openTree, setMountAttributes } from "./mount.ts";
-import { mountId } from "./statfs.ts";
+import { mountId, mountInfo } from "./statfs.ts";
 
 export type Tie = "slave" | "shared";
 
@@ -36,14 +36,12 @@ export function tieOf({ type, options }: Tied): Tie | undefined {
   return isBind ? tie : undefined;
 }
 
-const LARGEST_TABLE = 1 << 28;
-
 /** Why a bind of `path` cannot have its tie; undefined where it can. @throws SysError where there is no such path */
 export function whyNotTied(path: string, tie: Tie, userNamespace: boolean): string | undefined {
   if (tie === "shared" && userNamespace)
     return `${path} cannot be shared with a user namespace: rslave shows what the host mounts there, the other way there is none`;
   const id = withFd(open(path, O.O_PATH), mountId);
-  for (const line of readFile("/proc/self/mountinfo", LARGEST_TABLE).split("\n")) {
+  for (const line of mountInfo()) {
     // ID PARENT DEVICE ROOT PLACE OPTIONS [shared:N] [master:N] - TYPE SOURCE OPTIONS
     const fields = line.split(" ");
     if (fields[0] !== id) continue;

@@ -1,6 +1,6 @@
 // Owns what a descriptor tells of the mount it lies on (statfs(2), mountinfo), and of a file's capabilities (xattr(7)).
 
-import { tryReadFile } from "./file.ts";
+import { readFile, tryReadFile } from "./file.ts";
 import { attempt, call } from "./libc.ts";
 import { fdPath } from "./mount.ts";
 import { tryGetxattr } from "./xattr.ts";
@@ -40,6 +40,12 @@ export function mountFlags(fd: number): number {
 export function mountId(fd: number): string | undefined {
   return /^mnt_id:\s*(\d+)$/m.exec(tryReadFile(`/proc/self/fdinfo/${fd}`) ?? "")?.[1];
 }
+
+/** A host with very many mounts has a table of many megabytes. */
+const LARGEST_TABLE = 1 << 28;
+
+/** The lines of /proc/self/mountinfo, one for each mount that we see (proc_pid_mountinfo(5)). @throws SysError */
+export const mountInfo = (): string[] => readFile("/proc/self/mountinfo", LARGEST_TABLE).split("\n");
 
 /** True for a file that was given capabilities (setcap(8)). */
 export const hasFileCapabilities = (fd: number): boolean =>
