@@ -10,19 +10,19 @@ import { cstring } from "./bytes.ts";
 import { type Arg, SysError } from "./errno.ts";
 import { NUMBERS } from "./numbers.ts";
 
-const word = FFIType.i64;
+const long = FFIType.i64;
 const int = FFIType.i32;
 
 const SYMBOLS = {
-  unshare: { args: [word], returns: int },
-  setns: { args: [word, word], returns: int },
-  mount: { args: [word, word, word, word, word], returns: int },
-  umount2: { args: [word, word], returns: int },
-  chroot: { args: [word], returns: int },
-  sethostname: { args: [word, word], returns: int },
-  execve: { args: [word, word, word], returns: int },
-  posix_spawn: { args: [word, word, word, word, word, word], returns: int },
-  syscall: { args: [word, word, word, word, word, word, word], returns: FFIType.i64_fast },
+  unshare: { args: [long], returns: int },
+  setns: { args: [long, long], returns: int },
+  mount: { args: [long, long, long, long, long], returns: int },
+  umount2: { args: [long, long], returns: int },
+  chroot: { args: [long], returns: int },
+  sethostname: { args: [long, long], returns: int },
+  execve: { args: [long, long, long], returns: int },
+  posix_spawn: { args: [long, long, long, long, long, long], returns: int },
+  syscall: { args: [long, long, long, long, long, long, long], returns: FFIType.i64_fast },
   __errno_location: { args: [], returns: FFIType.ptr },
 } as const;
 
@@ -94,39 +94,26 @@ function native(arg: Exclude<Arg, number>): number {
   return ptr(bytes);
 }
 
+const word = (arg: Arg | undefined): number =>
+  typeof arg === "number" ? arg : arg === undefined ? 0 : native(arg);
+
 /** One call: its result, or -errno as the kernel itself has it. */
-function invoke(name: CallName, a: Arg, b: Arg, c: Arg, d: Arg, e: Arg, f: Arg): number {
+function invoke(name: CallName, [a, b, c, d, e, f]: readonly Arg[]): number {
   arenaUsed = 0;
   if (overflow.length > 0) overflow = [];
   const numbers: readonly number[] | undefined = (NUMBERS as Record<string, readonly number[]>)[name];
-  // most arguments are numbers: no call for those
-  const a1 = typeof a === "number" ? a : native(a);
-  const b1 = typeof b === "number" ? b : native(b);
-  const c1 = typeof c === "number" ? c : native(c);
-  const d1 = typeof d === "number" ? d : native(d);
-  const e1 = typeof e === "number" ? e : native(e);
-  const f1 = typeof f === "number" ? f : native(f);
   const result = numbers
-    ? Number(libc.syscall(numbers[COLUMN]!, a1, b1, c1, d1, e1, f1))
-    : (libc[name as Bound] as unknown as Native)(a1, b1, c1, d1, e1, f1);
+    ? Number(libc.syscall(numbers[COLUMN]!, word(a), word(b), word(c), word(d), word(e), word(f)))
+    : (libc[name as Bound] as unknown as Native)(word(a), word(b), word(c), word(d), word(e), word(f));
   // posix_spawn(3) returns the error number itself.
   if (name === "posix_spawn") return -result;
   return result === -1 ? -read.i32(errnoAddress) : result;
 }
 
 /** Makes the call; returns its result, or -errno. For failures that are answers. */
-export function attempt(
-  name: CallName,
-  a: Arg = 0,
-  b: Arg = 0,
-  c: Arg = 0,
-  d: Arg = 0,
-  e: Arg = 0,
-  f: Arg = 0,
-): number {
-  const result = invoke(name, a, b, c, d, e, f);
-  // biome-ignore lint/complexity/noArguments: a rest parameter would cost every call an array
-  if (tracer && untracedDepth === 0) report(name, [a, b, c, d, e, f].slice(0, arguments.length - 1), result);
+export function attempt(name: CallName, ...args: Arg[]): number {
+  const result = invoke(name, args);
+  traced(name, args, result);
   return result;
 }
 
@@ -156,20 +143,9 @@ export function onStep(listener: ((text: string, why: string) => void) | undefin
 }
 
 /** Makes the call; throws SysError, naming the current step, where it fails. */
-export function call(
-  name: CallName,
-  a: Arg = 0,
-  b: Arg = 0,
-  c: Arg = 0,
-  d: Arg = 0,
-  e: Arg = 0,
-  f: Arg = 0,
-): number {
-  const result = invoke(name, a, b, c, d, e, f);
-  if (result >= 0 && !tracer) return result;
-  // biome-ignore lint/complexity/noArguments: a rest parameter would cost every call an array
-  const args = [a, b, c, d, e, f].slice(0, arguments.length - 1);
-  if (tracer && untracedDepth === 0) report(name, args, result);
+export function call(name: CallName, ...args: Arg[]): number {
+  const result = invoke(name, args);
+  traced(name, args, result);
   if (result < 0) throw new SysError(name, args, -result, phase);
   return result;
 }
@@ -179,7 +155,7 @@ export const addressOf = (bytes: Uint8Array): number => ptr(bytes);
 
 /** Machine code of ours at an address as a function: it gets the address of a table, and returns a number. */
 export function callable(address: number): (table: Uint8Array) => number {
-  const code = CFunction({ ptr: address as Pointer, args: [word], returns: int }) as unknown as Native;
+  const code = CFunction({ ptr: address as Pointer, args: [long], returns: int }) as unknown as Native;
   return (table) => code(ptr(table), 0, 0, 0, 0, 0);
 }
 
