@@ -11,7 +11,6 @@ import { step } from "../sys/libc.ts";
 import { moveMount, openTree, setMountAttributes } from "../sys/mount.ts";
 import { openDestination } from "./mount-points.ts";
 import { hasUserNamespace } from "./namespaces.ts";
-import { Refusal } from "./refusal.ts";
 
 const character = (path: string, major: number, minor: number): Device => ({
   type: "c",
@@ -73,11 +72,10 @@ function link(dev: number, name: string, target: string): void {
 }
 
 /**
- * Without a cgroup's rules a device node is as good as the device: nobody may make one then, nor open one that the
- * image brought along. In a user namespace neither works anyhow. @throws Refusal, SysError
+ * Without a cgroup's rules a device node is as good as the device: one that the image brought along must not be opened.
+ * In a user namespace none can be. The parent withholds CAP_MKNOD as well (container/device-nodes.ts). @throws SysError
  */
-export function guardDevices(root: number, request: ChildRequest, warn: (message: string) => void): void {
-  const { spec, options, host } = request;
+export function guardDevices(root: number, { spec, host }: ChildRequest): void {
   if (host.cgroup.limitsDevices || hasUserNamespace(spec)) return;
   step("take device nodes out of use", "no cgroup limits the devices here");
   setMountAttributes(root, { set: MOUNT_ATTR.MOUNT_ATTR_NODEV, recursive: true });
@@ -87,17 +85,7 @@ export function guardDevices(root: number, request: ChildRequest, warn: (message
       withFd(openInRoot(root, destination, O.O_PATH | O.O_DIRECTORY), (place) =>
         setMountAttributes(place, { clear: MOUNT_ATTR.MOUNT_ATTR_NODEV }),
       );
-  if (options.requiredCapabilities.includes(MKNOD))
-    throw new Refusal(
-      "CAP_MKNOD cannot be given: no cgroup limits the devices here, so any disk could be opened",
-    );
-  const sets = spec.process.capabilities;
-  if (!sets?.bounding?.includes(MKNOD)) return;
-  for (const set of Object.values(sets)) if (set.includes(MKNOD)) set.splice(set.indexOf(MKNOD), 1);
-  warn("the container does not get CAP_MKNOD: no cgroup limits the devices here");
 }
-
-const MKNOD = "CAP_MKNOD";
 
 const TYPES = { c: S_IFCHR, u: S_IFCHR, b: S_IFBLK, p: S_IFIFO } as const;
 

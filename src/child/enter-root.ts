@@ -47,7 +47,7 @@ export function enterRoot(
   unshareCgroupNamespace(spec);
   // before the change of root: the sources of binds are host paths
   mountAll(root, request, descriptors, () => createDevices(root, spec));
-  guardDevices(root, request, warn);
+  guardDevices(root, request);
   const terminal = spec.process.terminal ? attachTerminal(socket, root, spec.process) : undefined;
   const trees = openKernelTrees(root, spec); // the names /proc and /sys may be exchanged by somebody from now on
   setSysctls(trees.proc, spec);

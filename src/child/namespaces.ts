@@ -18,7 +18,7 @@ import { setsid } from "../sys/process.ts";
 /** The pid namespace is the parent's work: it holds for processes made after it, so it must exist before us. */
 const MADE_BY_PARENT = CLONE.CLONE_NEWPID;
 
-const namespaces = (spec: Spec): Namespace[] => spec.linux.namespaces ?? [];
+const namespaces = (spec: Spec): readonly Namespace[] => spec.linux.namespaces ?? [];
 
 /** True where the container gets a new namespace of this type. */
 function isNew(spec: Spec, wanted: Namespace["type"]): boolean {

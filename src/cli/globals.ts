@@ -2,7 +2,7 @@
 
 import { useStateRoot } from "../container/state-root.ts";
 import { RunError, UsageError } from "../errors.ts";
-import { parseChoice } from "../spec/values.ts";
+import { parseChoice } from "../spec/from-flags/values.ts";
 import { O } from "../sys/constants.ts";
 import { open } from "../sys/file.ts";
 import { workingDirectory } from "./caller.ts";

@@ -2,19 +2,22 @@
 
 import type { Request } from "../container/create.ts";
 import type { Options } from "../container/options.ts";
+import { checkSecurityModules } from "../container/security-modules.ts";
 import { UsageError } from "../errors.ts";
 import { nameFiles } from "../network/hosts.ts";
 import { checkRootfs, resolvConfFor } from "../rootfs/check.ts";
 import { resolveUser } from "../rootfs/user.ts";
-import { type Given, type Host, specFromFlags, withUser } from "../spec/from-flags.ts";
-import { parseCgroupParent, parseDuration, parseName } from "../spec/values.ts";
+import { type Compiler, filterFor } from "../seccomp/default-filter.ts";
+import { requiredCapabilities } from "../spec/from-flags/security.ts";
+import { parseDuration, parseName } from "../spec/from-flags/values.ts";
+import { type Given, type Host, specFromFlags } from "../spec/from-flags.ts";
 import type { TerminalPlan } from "../supervise/terminal-plan.ts";
 import { tryReadFile } from "../sys/file.ts";
 import { step } from "../sys/libc.ts";
 import { windowSize } from "../sys/terminal.ts";
 import { type Flags, parseFlags } from "./argv.ts";
 import { environmentVariable, workingDirectory } from "./caller.ts";
-import { type Compiler, confine } from "./confinement.ts";
+import { profileName, seccompFor } from "./confinement.ts";
 import { readNamedFile } from "./named-files.ts";
 import { note } from "./report.ts";
 import { terminalFor } from "./terminal.ts";
@@ -63,35 +66,33 @@ export function requestFrom({ rootfs, args, given }: Wanted, compiler: Compiler 
   step("look at the rootfs and the flags", "a mistake is told before anything is made for the container");
   const root = checkRootfs(rootfs);
   const terminal = terminalFor(given);
-  const spec = specFromFlags(root, args, given, hostOf(root, terminal));
-  withUser(spec, resolveUser(root, given.one("user")));
   const name = given.one("name");
   const id = name === undefined ? randomName() : parseName("--name", name);
-  const cgroupParent = given.one("cgroup-parent");
-  if (cgroupParent) spec.linux.cgroupsPath = parseCgroupParent("--cgroup-parent", cgroupParent, id);
-  if (hasUnusualOomScore()) spec.process.oomScoreAdj ??= 0; // as docker's containers; else the caller's is inherited
-  const { seccomp, requiredCapabilities } = confine(spec, given, compiler, warnFor(given));
+  const spec = specFromFlags(id, root, args, given, hostOf(root, terminal, compiler));
+  checkSecurityModules(spec);
+  const profile = spec.linux.seccomp;
+  const seccomp = profile && filterFor(profile, profileName(given), compiler, warnFor(given));
   const ownFiles = nameFiles(root, spec.hostname!, given.one("network") === "host");
   return {
     request: {
       id,
       bundle: "/",
       spec,
-      options: optionsFrom(given, requiredCapabilities),
+      options: optionsFrom(given),
       host: { terminalDescriptors: terminal?.descriptors, ownFiles, seccomp },
     },
     terminal,
   };
 }
 
-function optionsFrom(given: Given, requiredCapabilities: readonly string[]): Options {
+function optionsFrom(given: Given): Options {
   const timeout = given.one("timeout");
   const stopTimeout = given.one("stop-timeout");
   return {
     init: given.is("init"),
     noPivot: given.is("chroot"),
     overlay: given.is("overlay"),
-    requiredCapabilities,
+    requiredCapabilities: requiredCapabilities(given),
     timeout: timeout === undefined ? undefined : parseDuration("--timeout", timeout),
     stopTimeout:
       stopTimeout === undefined ? DEFAULT_STOP_TIMEOUT : parseDuration("--stop-timeout", stopTimeout),
@@ -99,17 +100,22 @@ function optionsFrom(given: Given, requiredCapabilities: readonly string[]): Opt
   };
 }
 
-const hasUnusualOomScore = (): boolean => tryReadFile("/proc/self/oom_score_adj") !== "0\n";
+/** A container would inherit the caller's oom_score_adj: 0, as docker has it, where the caller's is another. */
+const unusualOomScore = (): number | undefined =>
+  tryReadFile("/proc/self/oom_score_adj") === "0\n" ? undefined : 0;
 
 /** Twelve hex digits, as docker shows them; a name in use is refused like any other. */
 const randomName = (): string => Math.random().toString(16).slice(2, 14).padEnd(12, "0");
 
-function hostOf(rootfs: string, terminal: TerminalPlan | undefined): Host {
+function hostOf(rootfs: string, terminal: TerminalPlan | undefined, compiler: Compiler | undefined): Host {
   return {
     cwd: workingDirectory(),
     env: environmentVariable,
     readFile: (path) => readNamedFile(`--env-file: ${path}`, path),
+    user: (text) => resolveUser(rootfs, text),
+    seccomp: (profile, capabilities) => seccompFor(profile, capabilities, compiler),
     resolvConf: () => resolvConfFor(rootfs),
+    oomScoreAdj: unusualOomScore,
     terminal: terminal !== undefined,
     consoleSize: terminal ? windowSize(terminal.screen) : undefined,
   };

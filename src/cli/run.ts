@@ -2,12 +2,13 @@
 
 import { abandon, begin, beginUserNamespace, type Starting } from "../container/begin.ts";
 import type { Request } from "../container/create.ts";
+import type { Compiler } from "../seccomp/default-filter.ts";
 import type { Given } from "../spec/from-flags.ts";
 import { type Caller, type RunOutcome, run } from "../supervise/run.ts";
 import { SIGNALS } from "../sys/constants.ts";
 import { SysError } from "../sys/errno.ts";
 import { geteuid } from "../sys/process.ts";
-import { type Compiler, loadCompiler } from "./confinement.ts";
+import { loadCompiler } from "./confinement.ts";
 import { type Asked, requestFrom, wantedFrom, warnFor } from "./request.ts";
 import { RUN_FLAGS } from "./run-flags.ts";
 

@@ -14,6 +14,7 @@ import type { UserNamespaceWork } from "../userns/types.ts";
 import { abandon, type Starting } from "./begin.ts";
 import { claim } from "./claim.ts";
 import { deleteContainer } from "./delete.ts";
+import { withoutDeviceNodes } from "./device-nodes.ts";
 import { type Ears, Handshake } from "./handshake.ts";
 import { type Limits, openLimits } from "./limits.ts";
 import { handListener } from "./listener.ts";
@@ -129,12 +130,14 @@ function reserve(
 }
 
 function childRequest(
-  { id, bundle, spec, options, host }: Request,
+  { id, bundle, spec: asked, options, host }: Request,
   { path }: StateDirectory,
   limits: Limits,
-  { hold, owner }: Making,
+  { hold, owner, warn }: Making,
   keepGroups: boolean,
 ): ChildRequest {
+  const limitsDevices = limits.devices || !isInitialUserNamespace();
+  const spec = limitsDevices ? asked : withoutDeviceNodes(asked, options.requiredCapabilities, warn);
   const { seccomp: _, ...linux } = spec.linux; // the child needs the compiled form alone
   return {
     id,
@@ -147,7 +150,7 @@ function childRequest(
       cgroup: {
         files: limits.joinFiles,
         required: limits.required,
-        limitsDevices: limits.devices || !isInitialUserNamespace(),
+        limitsDevices,
         view: limits.view,
       },
       keepGroups,

@@ -32,5 +32,21 @@ export function defaultSeccomp(capabilities: readonly string[]): Seccomp {
   return seccomp;
 }
 
-/** The filter of an object that defaultSeccomp() made; undefined where it has to be compiled (load-profile.ts). */
-export const compiledFilter = (seccomp: Seccomp): SeccompFilter | undefined => COMPILED.get(seccomp);
+export type Compiler = typeof import("./load-profile.ts");
+
+/**
+ * The filter of a profile: ready where defaultSeccomp() made that very object, else compiled by the compiler, which the
+ * caller has imported (load-profile.ts). `what` names the profile in an error. @throws RunError
+ */
+export function filterFor(
+  seccomp: Seccomp,
+  what: string,
+  compiler: Compiler | undefined,
+  warn: (message: string) => void,
+): SeccompFilter {
+  const ready = COMPILED.get(seccomp);
+  if (ready) return ready;
+  // never without the filter
+  if (!compiler) throw new Error("a seccomp profile is to be compiled, and nothing was loaded for it");
+  return compiler.compileSeccomp(seccomp, what, warn);
+}

@@ -141,12 +141,14 @@ const FAMILIES = [
  * it: its rules are made when they are asked for.
  */
 export function defaultProfile(machine: Machine, capabilities: readonly string[]): Seccomp {
+  let syscalls: SeccompSyscall[] | undefined;
   return {
     defaultAction: "SCMP_ACT_ERRNO",
     defaultErrnoRet: 1, // EPERM
     architectures: BY_MACHINE[machine].architectures,
     get syscalls() {
-      return rules(machine, capabilities);
+      syscalls ??= rules(machine, capabilities);
+      return syscalls;
     },
   };
 }

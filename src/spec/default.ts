@@ -1,6 +1,6 @@
 // Owns the defaults of a container that nobody asked anything special of: docker's, in OCI's form.
 
-import type { Capabilities, Mount, Namespace, NamespaceType, Spec } from "./types.ts";
+import type { Capabilities, Mount, Namespace, Spec } from "./types.ts";
 
 export const DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
@@ -36,13 +36,13 @@ export const DEFAULT_MOUNTS: readonly Mount[] = [
 ];
 
 /** Every namespace but user and time. */
-export const DEFAULT_NAMESPACES: readonly NamespaceType[] = [
-  "pid",
-  "mount",
-  "uts",
-  "ipc",
-  "network",
-  "cgroup",
+export const DEFAULT_NAMESPACES: readonly Namespace[] = [
+  { type: "pid" },
+  { type: "mount" },
+  { type: "uts" },
+  { type: "ipc" },
+  { type: "network" },
+  { type: "cgroup" },
 ];
 
 /** docker's: keys, raw memory, timing and power of the host (runtime-spec "Masked Paths"). */
@@ -89,33 +89,30 @@ export const DEFAULT_CAPABILITIES: readonly string[] = [
 ];
 
 /** Inheritable and ambient stay empty: a program that is not root shall not become more by execve (CVE-2022-24769). */
-export function capabilitySets(names: readonly string[]): Capabilities {
-  const list = [...names];
-  return { bounding: list, effective: list, permitted: list };
-}
+export const capabilitySets = (names: readonly string[]): Capabilities => ({
+  bounding: names,
+  effective: names,
+  permitted: names,
+});
 
-/** A fresh default object; the caller fills in what was asked for. */
-export function defaultSpec(rootfs: string, args: string[]): Spec {
-  const namespaces: Namespace[] = [];
-  for (const type of DEFAULT_NAMESPACES) namespaces.push({ type });
-  return {
-    ociVersion: "1.2.0",
-    root: { path: rootfs, readonly: false },
-    hostname: "container",
-    process: {
-      cwd: "/",
-      args,
-      env: [],
-      user: { uid: 0, gid: 0 },
-      capabilities: capabilitySets(DEFAULT_CAPABILITIES),
-      noNewPrivileges: true,
-    },
-    mounts: [...DEFAULT_MOUNTS],
-    linux: {
-      namespaces,
-      resources: { devices: [{ allow: false, access: "rwm" }] },
-      maskedPaths: [...MASKED_PATHS],
-      readonlyPaths: [...READONLY_PATHS],
-    },
-  };
-}
+/** The object of a container that nobody asked anything special of. */
+export const defaultSpec = (rootfs: string, args: readonly string[]): Spec => ({
+  ociVersion: "1.2.0",
+  root: { path: rootfs, readonly: false },
+  hostname: "container",
+  process: {
+    cwd: "/",
+    args,
+    env: [],
+    user: { uid: 0, gid: 0 },
+    capabilities: capabilitySets(DEFAULT_CAPABILITIES),
+    noNewPrivileges: true,
+  },
+  mounts: DEFAULT_MOUNTS,
+  linux: {
+    namespaces: DEFAULT_NAMESPACES,
+    resources: { devices: [{ allow: false, access: "rwm" }] },
+    maskedPaths: MASKED_PATHS,
+    readonlyPaths: READONLY_PATHS,
+  },
+});

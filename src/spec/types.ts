@@ -1,115 +1,124 @@
-// Owns the types of the OCI runtime specification 1.2 that minibox reads (config.md, config-linux.md): the
-// specification's names, and nothing but types.
+// Owns the types of the OCI runtime specification 1.3 that minibox reads (config.md, config-linux.md): the
+// specification's names, and nothing but types. A Spec is made once, from flags or a bundle, and never edited.
 
 /** 64 bits: a number where that is exact (up to 2^53), else a bigint. src/json.ts reads and writes both. */
 export type Uint64 = number | bigint;
 
+/** What is still being made of flags; only src/spec edits one. */
+export type Draft<T> = T extends object ? { -readonly [K in keyof T]: Draft<T[K]> } : T;
+
 export interface Spec {
-  ociVersion: string;
-  root: Root;
-  process: Process;
-  hostname?: string;
-  domainname?: string;
-  mounts?: Mount[];
-  annotations?: Record<string, string>;
-  linux: Linux;
+  readonly ociVersion: string;
+  readonly root: Root;
+  readonly process: Process;
+  readonly hostname?: string;
+  readonly domainname?: string;
+  readonly mounts?: readonly Mount[];
+  readonly annotations?: Readonly<Record<string, string>>;
+  readonly linux: Linux;
 }
 
 export interface Root {
-  path: string;
-  readonly?: boolean;
+  readonly path: string;
+  readonly readonly?: boolean;
 }
 
 export interface Process {
-  terminal?: boolean;
-  consoleSize?: { height: number; width: number };
-  cwd: string;
-  env?: string[];
-  args: string[];
-  rlimits?: Rlimit[];
-  user: User;
-  capabilities?: Capabilities;
-  noNewPrivileges?: boolean;
-  apparmorProfile?: string;
-  selinuxLabel?: string;
-  oomScoreAdj?: number;
+  readonly terminal?: boolean;
+  readonly consoleSize?: { readonly height: number; readonly width: number };
+  readonly cwd: string;
+  readonly env?: readonly string[];
+  readonly args: readonly string[];
+  readonly rlimits?: readonly Rlimit[];
+  readonly user: User;
+  readonly capabilities?: Capabilities;
+  readonly noNewPrivileges?: boolean;
+  readonly apparmorProfile?: string;
+  readonly selinuxLabel?: string;
+  readonly oomScoreAdj?: number;
 }
 
 export interface User {
-  uid: number;
-  gid: number;
-  umask?: number;
-  additionalGids?: number[];
+  readonly uid: number;
+  readonly gid: number;
+  readonly umask?: number;
+  readonly additionalGids?: readonly number[];
 }
 
 export interface Rlimit {
-  type: string;
-  soft: Uint64;
-  hard: Uint64;
+  readonly type: string;
+  readonly soft: Uint64;
+  readonly hard: Uint64;
 }
 
 export type CapabilitySet = "bounding" | "effective" | "inheritable" | "permitted" | "ambient";
-export type Capabilities = Partial<Record<CapabilitySet, string[]>>;
+export type Capabilities = Readonly<Partial<Record<CapabilitySet, readonly string[]>>>;
 
 export interface Mount {
-  destination: string;
-  type?: string;
-  source?: string;
-  options?: string[];
+  readonly destination: string;
+  readonly type?: string;
+  readonly source?: string;
+  readonly options?: readonly string[];
 }
 
 export type NamespaceType = "pid" | "network" | "mount" | "ipc" | "uts" | "user" | "cgroup" | "time";
 
 export interface Namespace {
-  type: NamespaceType;
-  path?: string;
+  readonly type: NamespaceType;
+  readonly path?: string;
 }
 
 export interface IdMapping {
-  containerID: number;
-  hostID: number;
-  size: number;
+  readonly containerID: number;
+  readonly hostID: number;
+  readonly size: number;
 }
 
 export interface Linux {
-  namespaces?: Namespace[];
-  uidMappings?: IdMapping[];
-  gidMappings?: IdMapping[];
-  devices?: Device[];
-  cgroupsPath?: string;
-  resources?: Resources;
-  rootfsPropagation?: string;
-  seccomp?: Seccomp;
-  sysctl?: Record<string, string>;
-  maskedPaths?: string[];
-  readonlyPaths?: string[];
-  mountLabel?: string;
+  readonly namespaces?: readonly Namespace[];
+  readonly uidMappings?: readonly IdMapping[];
+  readonly gidMappings?: readonly IdMapping[];
+  readonly devices?: readonly Device[];
+  readonly cgroupsPath?: string;
+  readonly resources?: Resources;
+  readonly rootfsPropagation?: string;
+  readonly seccomp?: Seccomp;
+  readonly sysctl?: Readonly<Record<string, string>>;
+  readonly maskedPaths?: readonly string[];
+  readonly readonlyPaths?: readonly string[];
+  readonly mountLabel?: string;
 }
 
 export interface Device {
-  type: "c" | "b" | "u" | "p";
-  path: string;
-  major?: number;
-  minor?: number;
-  fileMode?: number;
-  uid?: number;
-  gid?: number;
+  readonly type: "c" | "b" | "u" | "p";
+  readonly path: string;
+  readonly major?: number;
+  readonly minor?: number;
+  readonly fileMode?: number;
+  readonly uid?: number;
+  readonly gid?: number;
 }
 
 export interface DeviceRule {
-  allow: boolean;
-  type?: "a" | "c" | "b";
-  major?: number;
-  minor?: number;
-  access?: string;
+  readonly allow: boolean;
+  readonly type?: "a" | "c" | "b";
+  readonly major?: number;
+  readonly minor?: number;
+  readonly access?: string;
 }
 
 export interface Resources {
-  devices?: DeviceRule[];
-  memory?: { limit?: number; swap?: number; reservation?: number };
-  cpu?: { quota?: number; period?: number; shares?: number; cpus?: string; mems?: string };
-  pids?: { limit: number };
-  unified?: Record<string, string>;
+  readonly devices?: readonly DeviceRule[];
+  readonly memory?: { readonly limit?: number; readonly swap?: number; readonly reservation?: number };
+  readonly cpu?: {
+    readonly quota?: number;
+    readonly period?: number;
+    readonly shares?: number;
+    readonly cpus?: string;
+    readonly mems?: string;
+  };
+  readonly pids?: { readonly limit: number };
+  readonly unified?: Readonly<Record<string, string>>;
 }
 
 /** SCMP_ARCH_X86_64 and so on; those of other machines than this one are accepted and have no effect. */

@@ -8,7 +8,7 @@ import type { IdMapping, Mount, Namespace, Spec } from "./types.ts";
 export type UserNamespaceWish =
   | { kind: "host" }
   | { kind: "auto" }
-  | { kind: "mapped"; uidMappings: IdMapping[]; gidMappings: IdMapping[] }
+  | { kind: "mapped"; uidMappings: readonly IdMapping[]; gidMappings: readonly IdMapping[] }
   | { kind: "joined" };
 
 /** What an OCI object asks for; undefined where it says nothing. Pure. */
@@ -111,25 +111,25 @@ export function reaches(maps: readonly IdMapping[], hostId: number): boolean {
  */
 export function withUserNamespace(
   spec: Spec,
-  { uidMappings, gidMappings }: { uidMappings: IdMapping[]; gidMappings: IdMapping[] },
+  { uidMappings, gidMappings }: { uidMappings: readonly IdMapping[]; gidMappings: readonly IdMapping[] },
 ): Spec {
   const { uid, gid, additionalGids } = spec.process.user;
   checkMapped("user", uid, uidMappings);
   checkMapped("group", gid, gidMappings);
-  const user = { ...spec.process.user };
   // setgroups(2) takes no group that has no mapping
-  if (additionalGids)
-    user.additionalGids = additionalGids.filter((id) => toHost(gidMappings, id) !== undefined);
+  const groups = additionalGids?.filter((id) => toHost(gidMappings, id) !== undefined);
   const given = spec.linux.namespaces ?? [];
   const namespaces = [given.find(isUser) ?? { type: "user" as const }, ...given.filter((n) => !isUser(n))];
-  const changed: Spec = {
+  const ownNetwork = given.some(({ type }) => type === "network");
+  return {
     ...spec,
-    process: { ...spec.process, user },
+    process: {
+      ...spec.process,
+      user: { ...spec.process.user, ...(groups ? { additionalGids: groups } : {}) },
+    },
+    ...(spec.mounts && !ownNetwork ? { mounts: spec.mounts.map(withoutSysfs) } : {}),
     linux: { ...spec.linux, namespaces, uidMappings, gidMappings },
   };
-  if (spec.mounts && !given.some(({ type }) => type === "network"))
-    changed.mounts = spec.mounts.map(withoutSysfs);
-  return changed;
 }
 
 const isUser = ({ type }: Namespace): boolean => type === "user";

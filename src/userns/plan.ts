@@ -56,7 +56,7 @@ const planOf = (rootless: boolean): UserNamespacePlan => ({
   notes: [],
 });
 
-const map = (plan: UserNamespacePlan, uid: IdMapping[], gid: IdMapping[]): void => {
+const map = (plan: UserNamespacePlan, uid: readonly IdMapping[], gid: readonly IdMapping[]): void => {
   plan.uidMappings.push(...uid);
   plan.gidMappings.push(...gid);
 };

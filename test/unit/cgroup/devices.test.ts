@@ -127,16 +127,16 @@ test("a thousand random lists mean the same as programs", () => {
   const accesses = ["r", "w", "m", "rw", "rm", "wm", "rwm"];
   const some = <T>(values: readonly T[]): T => values[random(values.length)]!;
   for (let i = 0; i < 1000; i++) {
-    const rules = Array.from({ length: random(8) }, (): DeviceRule => {
-      const rule: DeviceRule = {
+    const rules = Array.from(
+      { length: random(8) },
+      (): DeviceRule => ({
         allow: random(2) === 1,
         type: some(["a", "b", "c", "c"]),
         access: some(accesses),
-      };
-      if (random(2)) rule.major = random(3);
-      if (random(2)) rule.minor = random(3);
-      return rule;
-    });
+        ...(random(2) ? { major: random(3) } : {}),
+        ...(random(2) ? { minor: random(3) } : {}),
+      }),
+    );
     const list = deviceList(rules);
     const program = deviceProgram(list);
     for (let j = 0; j < 20; j++) {

@@ -7,8 +7,8 @@ import { parseFlags } from "../../../src/cli/argv.ts";
 import { RUN_FLAGS } from "../../../src/cli/run-flags.ts";
 import { RunError, UsageError } from "../../../src/errors.ts";
 import { lookUp } from "../../../src/rootfs/user.ts";
-import { parseUlimit } from "../../../src/spec/from-flags.ts";
-import { parseMount, parseTmpfs, parseVolume } from "../../../src/spec/mount-flags.ts";
+import { parseMount, parseTmpfs, parseVolume } from "../../../src/spec/from-flags/mounts.ts";
+import { parseUlimit } from "../../../src/spec/from-flags/resources.ts";
 import {
   parseCount,
   parseCpuList,
@@ -16,7 +16,7 @@ import {
   parseDuration,
   parseName,
   parseSize,
-} from "../../../src/spec/values.ts";
+} from "../../../src/spec/from-flags/values.ts";
 
 const CASES = 20_000;
 

@@ -5,16 +5,18 @@ import { parse, stringify } from "../../../src/json.ts";
 import type { Machine } from "../../../src/seccomp/abi.ts";
 import { compile } from "../../../src/seccomp/compile.ts";
 import {
-  compiledFilter,
   defaultFilter as defaultFilterText,
   defaultSeccomp,
+  filterFor,
   MACHINE,
 } from "../../../src/seccomp/default-filter.ts";
 import { defaultProfile, PROFILE_CAPABILITIES } from "../../../src/seccomp/default-profile.ts";
+import * as compiler from "../../../src/seccomp/load-profile.ts";
 import { AUDIT, run } from "./support/bpf.ts";
 import { randomCall, seeded } from "./support/random.ts";
 import { evaluate, numbersOf } from "./support/reference.ts";
 
+const silent = (): void => {};
 const ALLOW = 0x7fff0000;
 const EPERM = 0x50001;
 const ENOSYS = 0x50026;
@@ -34,16 +36,19 @@ describe("the object of a spec", () => {
   test("brings its filter along, by being that very object", () => {
     const seccomp = defaultSeccomp(DEFAULT_CAPS);
     expect(seccomp).toEqual(defaultProfile(MACHINE, DEFAULT_CAPS));
-    expect(compiledFilter(seccomp)).toEqual({
-      program: defaultFilterText(MACHINE, DEFAULT_CAPS)!,
-      flags: 0,
-      listens: false,
-    });
-    expect(compiledFilter({ ...seccomp })).toBeUndefined();
+    const ready = { program: defaultFilterText(MACHINE, DEFAULT_CAPS)!, flags: 0, listens: false };
+    expect(filterFor(seccomp, "it", undefined, silent)).toEqual(ready);
+    expect(() => filterFor({ ...seccomp }, "it", undefined, silent)).toThrow("nothing was loaded");
+    expect(filterFor({ ...seccomp }, "it", compiler, silent)).toEqual(ready);
   });
 
-  test("has none where a capability brings calls", () => {
-    expect(compiledFilter(defaultSeccomp([...DEFAULT_CAPS, "CAP_SYS_ADMIN"]))).toBeUndefined();
+  test("is compiled where a capability brings calls", () => {
+    const caps = [...DEFAULT_CAPS, "CAP_SYS_ADMIN"];
+    const seccomp = defaultSeccomp(caps);
+    expect(() => filterFor(seccomp, "it", undefined, silent)).toThrow("nothing was loaded");
+    expect(filterFor(seccomp, "it", compiler, silent).program).toBe(
+      compile(defaultProfile(MACHINE, caps), MACHINE).program.toBase64(),
+    );
   });
 
   test("is the same after a journey as JSON", () => {

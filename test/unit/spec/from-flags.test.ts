@@ -2,8 +2,9 @@ import { describe, expect, test } from "bun:test";
 import { parseFlags } from "../../../src/cli/argv.ts";
 import { RUN_FLAGS } from "../../../src/cli/run-flags.ts";
 import { UsageError } from "../../../src/errors.ts";
-import { DEFAULT_MOUNTS } from "../../../src/spec/default.ts";
-import { type Given, type Host, parseUlimit, specFromFlags, withUser } from "../../../src/spec/from-flags.ts";
+import { DEFAULT_CAPABILITIES, DEFAULT_MOUNTS } from "../../../src/spec/default.ts";
+import { parseUlimit } from "../../../src/spec/from-flags/resources.ts";
+import { type Given, type Host, specFromFlags } from "../../../src/spec/from-flags.ts";
 import type { Spec } from "../../../src/spec/types.ts";
 
 const FILES: Record<string, string> = {};
@@ -15,7 +16,13 @@ const HOST: Host = {
     if (text === undefined) throw new Error(`no ${path}`);
     return text;
   },
+  user: () => ({ uid: 0, gid: 0, additionalGids: [], home: "/root" }),
+  seccomp: (profile, capabilities) => ({
+    defaultAction: "SCMP_ACT_ALLOW",
+    syscalls: [{ names: [profile ?? "default", ...capabilities], action: "SCMP_ACT_ALLOW" }],
+  }),
   resolvConf: () => undefined,
+  oomScoreAdj: () => undefined,
   terminal: false,
   consoleSize: undefined,
 };
@@ -30,7 +37,7 @@ function given(words: string[]): Given {
 }
 
 const spec = (words: string[] = [], host: Partial<Host> = {}): Spec =>
-  specFromFlags("/r", ["true"], given(words), { ...HOST, ...host });
+  specFromFlags("c1", "/r", ["true"], given(words), { ...HOST, ...host });
 
 const PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
@@ -39,7 +46,7 @@ test("without flags it is the default container", () => {
   expect(made.root).toEqual({ path: "/r", readonly: false });
   expect(made.hostname).toBe("container");
   expect(made.process).toMatchObject({ cwd: "/", args: ["true"], terminal: false });
-  expect(made.process.env).toEqual([PATH, "HOSTNAME=container", "container=minibox"]);
+  expect(made.process.env).toEqual([PATH, "HOSTNAME=container", "container=minibox", "HOME=/root"]);
   expect(made.process.rlimits).toBeUndefined();
   expect(made.linux.resources).toEqual({ devices: [{ allow: false, access: "rwm" }] });
   expect(made.linux.namespaces?.map(({ type }) => type).sort()).toEqual([
@@ -60,7 +67,10 @@ test("two objects share nothing that a flag changes", () => {
 });
 
 describe("environment", () => {
-  const env = (words: string[], host?: Partial<Host>): string[] => spec(words, host).process.env!.slice(1);
+  const env = (words: string[], host?: Partial<Host>): string[] =>
+    spec(words, host)
+      .process.env!.slice(1)
+      .filter((entry) => entry !== "HOME=/root");
 
   test("takes K=V as it stands and K from the caller, or not at all", () => {
     expect(env(["-e", "A=b=c", "-e", "SECRET", "-e", "MISSING", "-e", "EMPTY", "-e", "N="])).toEqual([
@@ -131,15 +141,60 @@ describe("process", () => {
   });
 
   test("has the user's home unless one was given", () => {
-    const user = { uid: 1, gid: 2, additionalGids: [3], home: "/home/u" };
-    const own = spec(["-e", "HOME=/x"]);
-    withUser(own, user);
-    expect(own.process.env).not.toContain("HOME=/home/u");
-    const looked = spec();
-    withUser(looked, user);
-    expect(looked.process.env).toContain("HOME=/home/u");
-    expect(looked.process.user).toEqual({ uid: 1, gid: 2, additionalGids: [3] });
+    const user = (text: string | undefined) => ({
+      uid: text === "u" ? 1 : 0,
+      gid: 2,
+      additionalGids: [3],
+      home: "/home/u",
+    });
+    expect(spec(["-e", "HOME=/x"], { user }).process.env).not.toContain("HOME=/home/u");
+    const { process } = spec(["-u", "u"], { user });
+    expect(process.env).toContain("HOME=/home/u");
+    expect(process.user).toEqual({ uid: 1, gid: 2, additionalGids: [3] });
   });
+
+  test("has an oom_score_adj where the caller's own is none to inherit", () => {
+    expect(spec().process).not.toHaveProperty("oomScoreAdj");
+    expect(spec([], { oomScoreAdj: () => 0 }).process.oomScoreAdj).toBe(0);
+  });
+});
+
+describe("seccomp", () => {
+  const names = (...words: string[]) => spec(words).linux.seccomp?.syscalls?.[0]?.names;
+
+  test("is the default profile for the bounding set, a file's, or none", () => {
+    expect(names()).toEqual(["default", ...DEFAULT_CAPABILITIES]);
+    expect(names("--cap-drop", "ALL")).toEqual(["default"]);
+    expect(names("--security-opt", "seccomp=builtin", "--cap-drop", "ALL")).toEqual(["default"]);
+    expect(names("--security-opt", "seccomp=/p.json", "--cap-drop", "ALL", "--cap-add", "KILL")).toEqual([
+      "/p.json",
+      "CAP_KILL",
+    ]);
+    expect(spec(["--security-opt", "seccomp=unconfined"]).linux).not.toHaveProperty("seccomp");
+  });
+});
+
+test("--security-opt fills the fields of the security modules", () => {
+  const made = spec(["--security-opt", "label=type:t", "--security-opt", "apparmor=profile"]);
+  expect(made.process).toMatchObject({
+    selinuxLabel: "system_u:system_r:t:s0",
+    apparmorProfile: "profile",
+    noNewPrivileges: true,
+  });
+  expect(made.linux.mountLabel).toBe("system_u:object_r:container_file_t:s0");
+  const open = spec([
+    "--security-opt",
+    "systempaths=unconfined",
+    "--security-opt",
+    "no-new-privileges=false",
+  ]);
+  expect(open.linux).toMatchObject({ maskedPaths: [], readonlyPaths: [] });
+  expect(open.process.noNewPrivileges).toBe(false);
+});
+
+test("--cgroup-parent is the parent of a directory of the container's own", () => {
+  expect(spec().linux).not.toHaveProperty("cgroupsPath");
+  expect(spec(["--cgroup-parent", "/jobs"]).linux.cgroupsPath).toBe("/jobs/minibox/c1");
 });
 
 describe("ulimits", () => {

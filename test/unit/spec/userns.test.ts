@@ -3,7 +3,7 @@
 import { describe, expect, test } from "bun:test";
 import { defaultSpec } from "../../../src/spec/default.ts";
 import type { Given } from "../../../src/spec/from-flags.ts";
-import type { Linux } from "../../../src/spec/types.ts";
+import type { Linux, Namespace, Spec, User } from "../../../src/spec/types.ts";
 import {
   parseUserNamespace,
   reaches,
@@ -86,11 +86,17 @@ test("ids through a map", () => {
 describe("withUserNamespace", () => {
   const ids = [{ containerID: 0, hostID: 1000, size: 10 }];
   const maps = { uidMappings: ids, gidMappings: ids };
-  const spec = () => defaultSpec("/r", ["true"]);
+  const spec = ({ user, namespaces }: { user?: Partial<User>; namespaces?: Namespace[] } = {}): Spec => {
+    const made = defaultSpec("/r", ["true"]);
+    return {
+      ...made,
+      process: { ...made.process, user: { ...made.process.user, ...user } },
+      linux: { ...made.linux, ...(namespaces ? { namespaces } : {}) },
+    };
+  };
 
   test("is one of the namespaces, once, and drops groups that mean nothing", () => {
-    const given = spec();
-    given.process.user.additionalGids = [3, 50];
+    const given = spec({ user: { additionalGids: [3, 50] } });
     const once = withUserNamespace(given, maps);
     const twice = withUserNamespace(once, maps);
     expect(twice.linux.namespaces?.filter(({ type }) => type === "user")).toEqual([{ type: "user" }]);
@@ -99,26 +105,22 @@ describe("withUserNamespace", () => {
   });
 
   test("leaves what it was given as it is", () => {
-    const given = spec();
-    given.process.user.additionalGids = [3, 50];
-    given.linux.namespaces = [{ type: "mount" }];
+    const given = spec({ user: { additionalGids: [3, 50] }, namespaces: [{ type: "mount" }] });
     const before = structuredClone(given);
     withUserNamespace(given, maps);
     expect(given).toEqual(before);
   });
 
   test("keeps the path of a namespace that is joined", () => {
-    const given = spec();
     const user = { type: "user" as const, path: "/proc/1/ns/user" };
-    given.linux.namespaces = [{ type: "mount" }, user];
+    const given = spec({ namespaces: [{ type: "mount" }, user] });
     expect(withUserNamespace(given, maps).linux.namespaces).toEqual([user, { type: "mount" }]);
   });
 
   test("binds the host's /sys where the network is the host's", () => {
     const isSys = ({ destination }: { destination: string }) => destination === "/sys";
     expect(withUserNamespace(spec(), maps).mounts?.find(isSys)?.type).toBe("sysfs");
-    const given = spec();
-    given.linux.namespaces = given.linux.namespaces?.filter(({ type }) => type !== "network") ?? [];
+    const given = spec({ namespaces: [{ type: "mount" }] });
     const sys = withUserNamespace(given, maps).mounts?.find(isSys);
     expect(sys).toMatchObject({ type: "bind", source: "/sys" });
     expect(sys?.options).toContain("rbind");
@@ -126,8 +128,7 @@ describe("withUserNamespace", () => {
   });
 
   test("names the ids there are, when the user is none of them", () => {
-    const given = spec();
-    given.process.user = { uid: 0, gid: 10 };
+    const given = spec({ user: { uid: 0, gid: 10 } });
     expect(() => withUserNamespace(given, maps)).toThrow("the group id 10 is not mapped");
     expect(() => withUserNamespace(given, maps)).toThrow("which has 0-9");
   });

@@ -1,10 +1,10 @@
 // Owns: --cap-add, --cap-drop and --security-opt as text.
 
 import { describe, expect, test } from "bun:test";
-import { DEFAULT_CAPABILITIES } from "../../../src/spec/default.ts";
-import { securityOptions, wantedCapabilities } from "../../../src/spec/security-flags.ts";
-import { capabilityMask, hasCapability } from "../../../src/sys/capability.ts";
-import { CAPABILITIES } from "../../../src/sys/constants.ts";
+import { DEFAULT_CAPABILITIES } from "../../../../src/spec/default.ts";
+import { securityOptions, wantedCapabilities } from "../../../../src/spec/from-flags/security.ts";
+import { capabilityMask, hasCapability } from "../../../../src/sys/capability.ts";
+import { CAPABILITIES } from "../../../../src/sys/constants.ts";
 
 describe("capabilities", () => {
   test("the default set is docker's fourteen", () => {

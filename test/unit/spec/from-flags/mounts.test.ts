@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
-import { UsageError } from "../../../src/errors.ts";
-import { parseMount, parseTmpfs, parseVolume } from "../../../src/spec/mount-flags.ts";
+import { UsageError } from "../../../../src/errors.ts";
+import { parseMount, parseTmpfs, parseVolume } from "../../../../src/spec/from-flags/mounts.ts";
 
 const volume = (text: string) => parseVolume(text, "/home/me");
 const mount = (text: string) => parseMount(text, "/home/me");

@@ -1,6 +1,6 @@
 // Owns the values of flags and fields: sizes, durations, numbers, identifiers. Each function takes the flag's name for the error.
 
-import { UsageError } from "../errors.ts";
+import { UsageError } from "../../errors.ts";
 
 const SIZE_UNITS: Record<string, number> = { "": 1, b: 1, k: 2 ** 10, m: 2 ** 20, g: 2 ** 30, t: 2 ** 40 };
 /** Where bytes are still counted exactly. */

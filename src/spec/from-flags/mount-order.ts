@@ -1,7 +1,7 @@
 // Owns the order in which a container's mounts are made, and which of the defaults a mount of the user's replaces. Pure.
 
-import { UsageError } from "../errors.ts";
-import type { Mount } from "./types.ts";
+import { UsageError } from "../../errors.ts";
+import type { Mount } from "../types.ts";
 
 /** A path without ".", ".." and needless slashes, as docker reads a destination: a text, no links looked up. */
 export function cleanPath(path: string): string {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { UsageError } from "../../../src/errors.ts";
+import { UsageError } from "../../../../src/errors.ts";
 import {
   parseCgroupParent,
   parseChoice,
@@ -9,7 +9,7 @@ import {
   parseDuration,
   parseName,
   parseSize,
-} from "../../../src/spec/values.ts";
+} from "../../../../src/spec/from-flags/values.ts";
 
 /** Every word is refused, with the flag and the word in the message. */
 function refuses(parse: (flag: string, text: string) => unknown, words: string[]): void {

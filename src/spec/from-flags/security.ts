@@ -1,10 +1,10 @@
 // Owns --cap-add, --cap-drop and --security-opt: text to the OCI object's fields. Pure.
 
-import { nearest, UsageError } from "../errors.ts";
-import { CAPABILITIES } from "../sys/constants.ts";
-import { capabilitySets, DEFAULT_CAPABILITIES } from "./default.ts";
-import type { Given } from "./from-flags.ts";
-import type { Spec } from "./types.ts";
+import { nearest, UsageError } from "../../errors.ts";
+import { CAPABILITIES } from "../../sys/constants.ts";
+import { capabilitySets, DEFAULT_CAPABILITIES } from "../default.ts";
+import type { Given } from "../from-flags.ts";
+import type { Linux, Process } from "../types.ts";
 
 const ALL = "ALL";
 
@@ -110,25 +110,51 @@ function addLabel(label: Record<string, string>, value: string, text: string): v
   label[part] = value.slice(colon + 1);
 }
 
-/** Puts what was asked for into the object. @throws UsageError */
-export function applySecurityFlags(
-  spec: Spec,
-  given: Pick<Given, "many">,
-): { required: readonly string[]; options: SecurityOptions } {
-  const { names, required } = wantedCapabilities(given.many("cap-add"), given.many("cap-drop"));
+/** The fields that these flags fill, beside the profile's name for linux.seccomp. */
+export interface Security {
+  process: Pick<Process, "capabilities" | "apparmorProfile" | "selinuxLabel" | "noNewPrivileges">;
+  linux: Pick<Linux, "maskedPaths" | "readonlyPaths" | "mountLabel">;
+  /** "unconfined", a profile's file, or undefined for the default */
+  seccomp: string | undefined;
+}
+
+/** Reads all three flags. @throws UsageError */
+export function securityFromFlags(given: Pick<Given, "many">): Security {
+  const add = given.many("cap-add");
+  const drop = given.many("cap-drop");
   const options = securityOptions(given.many("security-opt"));
-  spec.process.capabilities = capabilitySets(names);
-  if (!options.systemPaths) {
-    spec.linux.maskedPaths = [];
-    spec.linux.readonlyPaths = [];
-  }
-  if (options.apparmor !== undefined && options.apparmor !== "unconfined")
-    spec.process.apparmorProfile = options.apparmor;
-  if (!options.label.disable && Object.keys(options.label).length > 0) {
-    const { user = "system_u", role = "system_r", type = "container_t", level = "s0" } = options.label;
-    spec.process.selinuxLabel = `${user}:${role}:${type}:${level}`;
-    spec.linux.mountLabel = `system_u:object_r:container_file_t:${level}`;
-  }
-  spec.process.noNewPrivileges = options.noNewPrivileges ?? true;
-  return { required, options };
+  const labels = selinuxLabels(options.label);
+  return {
+    process: {
+      ...(add.length + drop.length > 0
+        ? { capabilities: capabilitySets(wantedCapabilities(add, drop).names) }
+        : {}),
+      ...(options.apparmor === undefined || options.apparmor === "unconfined"
+        ? {}
+        : { apparmorProfile: options.apparmor }),
+      ...(labels ? { selinuxLabel: labels.process } : {}),
+      ...(options.noNewPrivileges === false ? { noNewPrivileges: false } : {}),
+    },
+    linux: {
+      ...(options.systemPaths ? {} : { maskedPaths: [], readonlyPaths: [] }),
+      ...(labels ? { mountLabel: labels.mount } : {}),
+    },
+    seccomp: options.seccomp,
+  };
+}
+
+/** Both labels of a container, whose parts are container-selinux's where no option says otherwise. */
+function selinuxLabels(parts: SecurityOptions["label"]): { process: string; mount: string } | undefined {
+  if (parts.disable || Object.keys(parts).length === 0) return undefined;
+  const { user = "system_u", role = "system_r", type = "container_t", level = "s0" } = parts;
+  return {
+    process: `${user}:${role}:${type}:${level}`,
+    mount: `system_u:object_r:container_file_t:${level}`,
+  };
+}
+
+/** The capabilities that --cap-add names: without one of them the container must not start. @throws UsageError */
+export function requiredCapabilities(given: Pick<Given, "many">): readonly string[] {
+  const add = given.many("cap-add");
+  return add.length === 0 ? add : wantedCapabilities(add, given.many("cap-drop")).required;
 }
