@@ -1,12 +1,13 @@
 // Owns entering namespaces (namespaces(7)) and what is named inside them at once.
 
-import type { Namespace, Spec } from "../spec/types.ts";
-import { CLONE, O } from "../sys/constants.ts";
-import { close, open, withFd } from "../sys/file.ts";
+import type { Namespace, NamespaceType, Spec } from "../spec/types.ts";
+import { CLONE } from "../sys/constants.ts";
+import { close, withFd } from "../sys/file.ts";
 import { step } from "../sys/libc.ts";
 import {
   loopbackUp,
   NAMESPACE_FLAGS,
+  openNamespace,
   openToAllUsers,
   setdomainname,
   sethostname,
@@ -14,14 +15,12 @@ import {
   unshare,
 } from "../sys/namespace.ts";
 import { setsid } from "../sys/process.ts";
-
-/** The pid namespace is the parent's work: it holds for processes made after it, so it must exist before us. */
-const MADE_BY_PARENT = CLONE.CLONE_NEWPID;
+import { Refusal } from "./refusal.ts";
 
 const namespaces = (spec: Spec): readonly Namespace[] => spec.linux.namespaces ?? [];
 
 /** True where the container gets a new namespace of this type. */
-function isNew(spec: Spec, wanted: Namespace["type"]): boolean {
+function isNew(spec: Spec, wanted: NamespaceType): boolean {
   for (const { type, path } of namespaces(spec)) if (type === wanted) return path === undefined;
   return false;
 }
@@ -32,18 +31,33 @@ export function hasUserNamespace(spec: Spec): boolean {
   return false;
 }
 
+/** Opens the path of the namespace at this place of linux.namespaces. @throws Refusal, SysError */
+export function openPath(type: NamespaceType, path: string, place: number): number {
+  const field = `linux.namespaces[${place}].path`;
+  step(`join the ${type} namespace ${path} (${field})`);
+  const fd = openNamespace(path, NAMESPACE_FLAGS[type]);
+  if (fd === undefined) throw new Refusal(`${field}: ${path} is no namespace of the type ${type}`);
+  return fd;
+}
+
 /**
- * Joins the namespaces that have a path, and makes the others new; the cgroup one comes later. `network` is one that
- * the parent has made.
+ * The user and the pid namespace are missing here: they are entered before this process starts, since the other
+ * namespaces belong to the user namespace, and a pid namespace holds for processes that are started after it was entered.
+ * The mount namespace is last, since the paths of the others are looked up in the one that is left.
+ */
+const JOINED_IN_ORDER: readonly NamespaceType[] = ["ipc", "uts", "network", "cgroup", "time", "mount"];
+
+/**
+ * Joins the namespaces that have a path, and makes the others new, all at once; the new cgroup namespace comes later.
+ * `network` is one that the parent has made. @throws Refusal, SysError
  */
 export function enterNamespaces(spec: Spec, network: number | undefined): void {
   step("setsid", "a session of its own: no controlling terminal of the host's to push input into");
   setsid();
-  for (const { type, path } of namespaces(spec)) {
-    if (path === undefined || type === "pid") continue;
-    step(`join the ${type} namespace ${path}`);
-    withFd(open(path, O.O_NONBLOCK), (fd) => setns(fd, NAMESPACE_FLAGS[type]));
-  }
+  for (const wanted of JOINED_IN_ORDER)
+    for (const [place, { type, path }] of namespaces(spec).entries())
+      if (type === wanted && path !== undefined)
+        withFd(openPath(type, path, place), (fd) => setns(fd, NAMESPACE_FLAGS[type]));
   if (network !== undefined) {
     step("join the network namespace", "made by the parent while this process was starting");
     setns(network, CLONE.CLONE_NEWNET);
@@ -52,12 +66,12 @@ export function enterNamespaces(spec: Spec, network: number | undefined): void {
   let flags = 0;
   for (const { type, path } of namespaces(spec)) if (path === undefined) flags |= NAMESPACE_FLAGS[type];
   if (network !== undefined) flags &= ~CLONE.CLONE_NEWNET;
-  flags &= ~(MADE_BY_PARENT | CLONE.CLONE_NEWCGROUP | CLONE.CLONE_NEWUSER);
+  flags &= ~(CLONE.CLONE_NEWPID | CLONE.CLONE_NEWUSER | CLONE.CLONE_NEWCGROUP);
   step("unshare namespaces", "own views of mounts, host name, System V IPC and whatever else is new");
   unshare(flags);
 }
 
-/** The cgroup namespace's root is the cgroup of the moment: made after the cgroup was joined. */
+/** A cgroup namespace's root is the cgroup of the process that makes it, so the process joins its cgroup first. */
 export function unshareCgroupNamespace(spec: Spec): void {
   if (!isNew(spec, "cgroup")) return;
   step("unshare the cgroup namespace", "its own cgroup is the top of what it sees");
@@ -74,7 +88,7 @@ export function nameHost(spec: Spec, network: number | undefined): void {
   if (network === undefined && isNew(spec, "network")) {
     step("bring up the loopback interface", "a new network namespace has nothing but lo, and that is down");
     loopbackUp();
-    // only groups that have a mapping here are taken
+    // the kernel takes no group that has no mapping in this user namespace
     const groups = spec.linux.gidMappings?.find(({ containerID }) => containerID === 0)?.size ?? 0;
     if (groups > 0) openToAllUsers(groups - 1);
   }

@@ -1,24 +1,28 @@
 // Owns the way into a user namespace (user_namespaces(7)).
 //
-// Theory of operation. The pid namespace must belong to the container's user namespace, else no /proc can be mounted
-// for it; so it is made by a process that is inside already, and that process is none of the container's. It lives
-// some milliseconds:
+// Theory of operation. procfs shows a pid namespace, and the kernel lets only the owner of that pid namespace mount it.
+// So the container's pid namespace has to be made by a process that is in the container's user namespace already. That
+// process is not part of the container, and lives some milliseconds:
 //
 //   parent ── spawn ──▶ this process
-//          ── enter ──▶         what is wanted
+//          ── enter ──▶         which namespaces
 //          ◀── map ──           after unshare(CLONE_NEWUSER)
-//          ── mapped ─▶         after uid_map and gid_map were written, which takes rights outside
-//          ◀── spawned ──       after unshare(CLONE_NEWPID) and the start of the child, PID 1 in there
+//          ── mapped ─▶         after uid_map and gid_map were written, which takes rights outside of the namespace
+//          ◀── spawned ──       after unshare(CLONE_NEWPID) and the start of the child, which is PID 1 there
 //
-// Then it ends, and the parent, a subreaper (prctl(2)), has the child as its own.
+// Then this process ends. Its parent is a subreaper (prctl(2)), so the child becomes the parent's.
+//
+// A user namespace that exists is joined instead of made; its mappings are only read.
 
+import type { Namespace } from "../spec/types.ts";
 import { CHILD_ENVIRONMENT, type EnterRequest, read, send, spawnedFrame, type ToChild } from "../sync.ts";
 import { AT_FDCWD, CLONE, MOUNT_ATTR, O, SIGNALS } from "../sys/constants.ts";
 import { open, readlink, setCloexec, statx, withFd } from "../sys/file.ts";
 import { step } from "../sys/libc.ts";
 import { fdPath, openTree, setMountAttributes } from "../sys/mount.ts";
-import { unshare } from "../sys/namespace.ts";
-import { exit, setIdentity, setParentDeathSignal, spawnInNewNamespaceAndEnd } from "../sys/process.ts";
+import { setns, unshare } from "../sys/namespace.ts";
+import { exit, setIdentity, setParentDeathSignal, spawnInPidNamespaceAndEnd } from "../sys/process.ts";
+import { openPath } from "./namespaces.ts";
 import { Refusal } from "./refusal.ts";
 import { fail, reportCalls } from "./report.ts";
 
@@ -34,32 +38,42 @@ export function enterUserNamespace(socket: number): never {
   }
 }
 
-function enter(socket: number, { seal, trace }: EnterRequest): never {
+function enter(socket: number, { namespaces, seal, trace }: EnterRequest): never {
   try {
     setParentDeathSignal(SIGNALS.KILL);
     setCloexec(socket, true);
     if (trace) reportCalls(socket);
-    step("unshare the user namespace", "ids and capabilities in it mean nothing outside");
-    unshare(CLONE.CLONE_NEWUSER);
+    enterOrMake(namespaces);
     send(socket, { type: "map" });
     if (read<ToChild>(socket)?.message.type !== "mapped") exit(125);
     step("become root of the user namespace", "execve takes the capabilities of every other id");
     setIdentity(0, 0, undefined);
     const executable = seal ? sealExecutable() : "/proc/self/exe";
-    step("spawn /proc/self/exe child", "the same binary again, as the first process of a new pid namespace");
+    const pidNamespace = openPidNamespace(namespaces);
+    step("spawn /proc/self/exe child", "the same binary again, in the container's pid namespace");
     setCloexec(socket, false);
     const words = ["minibox", "child", String(socket)];
-    spawnInNewNamespaceAndEnd(
-      CLONE.CLONE_NEWPID,
-      executable,
-      words,
-      CHILD_ENVIRONMENT,
-      socket,
-      spawnedFrame(),
-    );
+    spawnInPidNamespaceAndEnd(pidNamespace, executable, words, CHILD_ENVIRONMENT, socket, spawnedFrame());
   } catch (error) {
     fail(socket, error);
   }
+}
+
+function enterOrMake(namespaces: readonly Namespace[]): void {
+  for (const [place, { type, path }] of namespaces.entries()) {
+    if (type !== "user" || path === undefined) continue;
+    withFd(openPath(type, path, place), (fd) => setns(fd, CLONE.CLONE_NEWUSER));
+    return;
+  }
+  step("unshare the user namespace", "ids and capabilities in it mean nothing outside");
+  unshare(CLONE.CLONE_NEWUSER);
+}
+
+/** A descriptor of the pid namespace to join; -1 for a new one, "own" where none is asked for. */
+function openPidNamespace(namespaces: readonly Namespace[]): number | "own" {
+  for (const [place, { type, path }] of namespaces.entries())
+    if (type === "pid") return path === undefined ? -1 : openPath(type, path, place);
+  return "own";
 }
 
 /** container/executable.ts says why. /proc/self/exe itself is on a mount of the host's namespace, which is not ours to clone. */

@@ -2,11 +2,11 @@
 
 import { abandon, begin, beginUserNamespace, type Starting } from "../container/begin.ts";
 import type { Request } from "../container/create.ts";
+import { UserNamespaceNeeded } from "../container/spawn.ts";
 import type { Compiler } from "../seccomp/default-filter.ts";
 import type { Given } from "../spec/from-flags.ts";
 import { type Caller, type RunOutcome, run } from "../supervise/run.ts";
 import { SIGNALS } from "../sys/constants.ts";
-import { SysError } from "../sys/errno.ts";
 import { geteuid } from "../sys/process.ts";
 import { loadCompiler } from "./confinement.ts";
 import { type Asked, requestFrom, wantedFrom, warnFor } from "./request.ts";
@@ -80,8 +80,7 @@ async function begun(
   try {
     return { starting: userns ? beginUserNamespace(given.is("trace")) : begin(), userns };
   } catch (error) {
-    // root, but of a user namespace that does not own where we are (unshare -Ur), or without CAP_SYS_ADMIN
-    if (!(error instanceof SysError) || error.syscall !== "setns") throw error;
+    if (!(error instanceof UserNamespaceNeeded)) throw error;
     const { userNamespaceFor } = await import("./userns.ts");
     return { starting: beginUserNamespace(given.is("trace")), userns: userNamespaceFor(given) };
   }

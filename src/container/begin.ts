@@ -4,7 +4,7 @@
 import { call } from "../sys/libc.ts";
 import { geteuid } from "../sys/process.ts";
 import { takeSignals } from "./signals.ts";
-import { bury, type Child, hangUp, spawnChild, spawnUserNamespace } from "./spawn.ts";
+import { bury, type Child, hangUp, NEW_PID, spawnChild, spawnUserNamespace } from "./spawn.ts";
 
 /** A container that is starting: its first process waits for the request, in a pid namespace of its own. */
 export interface Starting {
@@ -22,18 +22,18 @@ function setUmask(): void {
   ownUmask = call("umask", 0o022);
 }
 
-/** Takes the signals and spawns the child. @throws SysError */
-export function begin(): Starting {
+/** Takes the signals and spawns the child; `namespaces` are the spec's. @throws UserNamespaceNeeded, RunError, SysError */
+export function begin(namespaces = NEW_PID): Starting {
   const signals = takeSignals();
   setUmask();
-  return { child: spawnChild(), signals };
+  return { child: spawnChild(namespaces), signals };
 }
 
 /** The same for a container with a user namespace; what makes that is the first child. @throws SysError */
-export function beginUserNamespace(trace: boolean): Starting {
+export function beginUserNamespace(trace: boolean, namespaces = NEW_PID): Starting {
   const signals = takeSignals();
   setUmask();
-  return { child: spawnUserNamespace(trace), signals };
+  return { child: spawnUserNamespace(trace, namespaces), signals };
 }
 
 /** Flags of `run` that need another first process than begin() spawns, or none. */

@@ -1,5 +1,6 @@
 // Owns bringing the child to life: this binary again, first process of a new pid namespace.
 
+import { RunError } from "../errors.ts";
 import type { Namespace } from "../spec/types.ts";
 import { CHILD_ENVIRONMENT, send } from "../sync.ts";
 import { CLONE } from "../sys/constants.ts";
@@ -7,11 +8,12 @@ import { SysError } from "../sys/errno.ts";
 import { close, open, setCloexec } from "../sys/file.ts";
 import { step } from "../sys/libc.ts";
 import { fdPath } from "../sys/mount.ts";
+import { openNamespace, trySetns } from "../sys/namespace.ts";
 import {
   becomeSubreaper,
   type Exit,
   pidfdOpen,
-  spawnInNewNamespace,
+  spawnInPidNamespace,
   trySpawn,
   wait,
 } from "../sys/process.ts";
@@ -40,33 +42,58 @@ export function hangUp(child: Child): void {
   child.socket = -1;
 }
 
+/** What every `run` asks for. */
+export const NEW_PID: readonly Namespace[] = [{ type: "pid" }];
+
+/** The caller may make no pid namespace here, but it may in a user namespace of its own (unshare -Ur, no CAP_SYS_ADMIN). */
+export class UserNamespaceNeeded extends Error {}
+
 /**
- * Spawns `/proc/self/exe child`. It waits for its request, and ends by itself when our end of the socket closes.
- * Blocked signals stay blocked in it. @throws SysError
+ * Spawns `/proc/self/exe child` in the pid namespace that these namespaces of a spec ask for: a new one, one with a path,
+ * or where there is none of that type, ours. The child waits for its request, and ends by itself when our end of the
+ * socket closes. @throws UserNamespaceNeeded, RunError, SysError
  */
-export function spawnChild(): Child {
+export function spawnChild(namespaces: readonly Namespace[]): Child {
+  const place = namespaces.findIndex(({ type }) => type === "pid");
+  const path = namespaces[place]?.path;
+  const own = place < 0 ? -1 : openOwnPidNamespace();
+  const joined = path === undefined ? -1 : openPidNamespace(path, place);
   const [ours, theirs] = socketpair();
   setCloexec(theirs, false);
-  const own = open("/proc/self/ns/pid", 0);
   const executable = openExecutable();
-  step("spawn /proc/self/exe child", "the same binary again, as the first process of a new pid namespace");
+  step("spawn /proc/self/exe child", "the same binary again, in the container's pid namespace");
+  const file = fdPath(executable);
   const words = ["minibox", "child", String(theirs)];
-  const pid = spawnInNewNamespace(CLONE.CLONE_NEWPID, own, fdPath(executable), words, CHILD_ENVIRONMENT);
-  close(executable);
-  close(own);
-  close(theirs);
+  const pid =
+    own < 0
+      ? trySpawn(file, words, CHILD_ENVIRONMENT)
+      : spawnInPidNamespace(joined, own, file, words, CHILD_ENVIRONMENT);
+  for (const fd of [executable, own, joined, theirs]) if (fd >= 0) close(fd);
   if (pid < 0) throw new SysError("posix_spawn", ["/proc/self/exe"], -pid, "spawn /proc/self/exe child");
   return { pid, pidfd: pidfdOpen(pid), socket: ours, exit: undefined };
+}
+
+/** The way back into our own pid namespace, which must be open before we turn to another one. */
+function openOwnPidNamespace(): number {
+  const own = open("/proc/self/ns/pid", 0);
+  if (trySetns(own, CLONE.CLONE_NEWPID) === 0) return own;
+  close(own);
+  throw new UserNamespaceNeeded();
+}
+
+function openPidNamespace(path: string, place: number): number {
+  const field = `linux.namespaces[${place}].path`;
+  step(`join the pid namespace ${path} (${field})`);
+  const fd = openNamespace(path, CLONE.CLONE_NEWPID);
+  if (fd !== undefined) return fd;
+  throw new RunError(`: ${path} is no namespace of the type pid`, 125, undefined, field);
 }
 
 /**
  * Spawns `/proc/self/exe userns`, which enters a user namespace and starts the child in there (child/userns.ts); of the
  * container's namespaces it enters that and the pid one. @throws SysError
  */
-export function spawnUserNamespace(
-  trace: boolean,
-  namespaces: readonly Namespace[] = [{ type: "pid" }],
-): Child {
+export function spawnUserNamespace(trace: boolean, namespaces: readonly Namespace[] = NEW_PID): Child {
   const [ours, theirs] = socketpair();
   setCloexec(theirs, false);
   step(

@@ -119,7 +119,7 @@ export function withUserNamespace(
   // setgroups(2) takes no group that has no mapping
   const groups = additionalGids?.filter((id) => toHost(gidMappings, id) !== undefined);
   const given = spec.linux.namespaces ?? [];
-  const namespaces = [given.find(isUser) ?? { type: "user" as const }, ...given.filter((n) => !isUser(n))];
+  const namespaces = given.some(isUser) ? given : [...given, { type: "user" as const }];
   const ownNetwork = given.some(({ type }) => type === "network");
   return {
     ...spec,

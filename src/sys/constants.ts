@@ -260,6 +260,7 @@ export const IOCTL = {
   TIOCGPTPEER: 0x5441,
   SIOCGIFFLAGS: 0x8913,
   SIOCSIFFLAGS: 0x8914,
+  NS_GET_NSTYPE: 0xb703,
 } as const;
 
 /** asm-generic/mman-common.h: madvise(2) */

@@ -175,48 +175,64 @@ const reportSpawn = ({ shown: [path, words] }: SpawnWords, result: number): void
 
 const { unshare, posix_spawn: posixSpawn, setns } = libc as unknown as Record<string, Native>;
 
+/** The pid namespace to start a process in: a new one, or where `joined` is a descriptor, that one. */
+interface PidNamespace {
+  /** CLONE_NEWPID; 0 to stay in our own */
+  flag: number;
+  /** -1 for none */
+  joined: number;
+}
+
+/** Makes the next processes of ours start in another pid namespace. Returns 0, or -errno. */
+function turnTo({ flag, joined }: PidNamespace): number {
+  const result = joined < 0 ? unshare!(flag, 0, 0, 0, 0, 0) : setns!(joined, flag, 0, 0, 0, 0);
+  return result < 0 ? -read.i32(errnoAddress) : 0;
+}
+
+/** Puts that call into the trace. @throws SysError where it failed */
+function tellTurn({ flag, joined }: PidNamespace, result: number): void {
+  const name = joined < 0 ? "unshare" : "setns";
+  const args = joined < 0 ? [flag] : [joined, flag];
+  if (tracer) report(name, args, result);
+  if (result < 0) throw new SysError(name, args, -result, phase);
+}
+
 /**
- * unshare, spawn, setns back, with nothing between them. Until we are back in our own pid namespace (`own`) the kernel
- * refuses us new threads, and Bun aborts when it wants one; that can be at any allocation, so here there is none, and
- * the trace comes afterwards. Returns 0, or -errno. @throws SysError from unshare, or from setns where the caller may
- * make no namespace
+ * Turns to another pid namespace, spawns, and comes back to its own (`own`), with nothing between these calls. Until
+ * this process is back, the kernel refuses it new threads, and Bun aborts when it cannot have one. Bun may want one at
+ * any allocation, so nothing is allocated here, and the trace comes afterwards. The caller has made sure that the way
+ * back is open. Returns 0, or posix_spawn's -errno. @throws SysError from unshare or setns
  */
-export function spawnInNamespace(flag: number, own: number, words: SpawnWords): number {
+export function spawnInNamespace(namespace: PidNamespace, own: number, words: SpawnWords): number {
+  const { flag } = namespace;
   const { pid, path, argv, envp } = words;
-  // the way back may be closed (a pid namespace of a user namespace above ours): known before we leave
-  if (setns!(own, flag, 0, 0, 0, 0) !== 0)
-    throw new SysError("setns", [own, flag], read.i32(errnoAddress), phase);
-  let unshared = unshare!(flag, 0, 0, 0, 0, 0);
-  if (unshared !== 0) unshared = -read.i32(errnoAddress);
-  const spawned = unshared === 0 ? -posixSpawn!(pid, path, 0, 0, argv, envp) : 0;
-  if (unshared === 0) setns!(own, flag, 0, 0, 0, 0);
-  if (tracer) report("unshare", [flag], unshared);
-  if (unshared < 0) throw new SysError("unshare", [flag], -unshared, phase);
+  const turned = turnTo(namespace);
+  const spawned = turned === 0 ? -posixSpawn!(pid, path, 0, 0, argv, envp) : 0;
+  if (turned === 0) setns!(own, flag, 0, 0, 0, 0);
+  tellTurn(namespace, turned);
   if (tracer) reportSpawn(words, spawned);
   if (tracer) report("setns", [own, flag], 0);
   return spawned;
 }
 
 /**
- * unshare, spawn, write a message in which the pid is, and end: for a process that is there for no other purpose. It cannot go back to its
- * own pid namespace (setns(2) takes a privilege in the user namespace that it left), so from `unshare` on it may not
- * want a thread, and nothing here allocates. Ends with posix_spawn's error number as status. @throws SysError from unshare
+ * Turns to another pid namespace, spawns, writes a message that the pid is in, and ends: for a process that is there for
+ * no other purpose. The way back to its own pid namespace takes a privilege in the user namespace that it has left, so
+ * it may want no thread any more, and nothing is allocated here. Its exit status is posix_spawn's error number.
+ * @throws SysError from unshare or setns
  */
 export function spawnInNamespaceAndEnd(
-  flag: number,
+  namespace: PidNamespace,
   words: SpawnWords,
   socket: number,
   message: { address: number; length: number },
 ): never {
   const [write, exitGroup] = [NUMBERS.write[COLUMN]!, NUMBERS.exit_group[COLUMN]!];
   const { address, length } = message;
-  if (unshare!(flag, 0, 0, 0, 0, 0) !== 0) {
-    const errno = read.i32(errnoAddress);
-    if (tracer) report("unshare", [flag], -errno);
-    throw new SysError("unshare", [flag], errno, phase);
-  }
+  const turned = turnTo(namespace);
+  if (turned < 0) tellTurn(namespace, turned);
   const failed = posixSpawn!(words.pid, words.path, 0, 0, words.argv, words.envp);
-  if (tracer) report("unshare", [flag], 0);
+  if (tracer) tellTurn(namespace, turned);
   if (tracer) reportSpawn(words, -failed);
   if (failed === 0) libc.syscall(write, socket, address, length, 0, 0, 0);
   libc.syscall(exitGroup, failed, 0, 0, 0, 0, 0);

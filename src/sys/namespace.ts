@@ -2,7 +2,7 @@
 
 import { cstring, encode } from "./bytes.ts";
 import { AF_INET, CLONE, IOCTL, O, SOCK_CLOEXEC, SOCK_DGRAM } from "./constants.ts";
-import { close, tryOpen, tryReadFile, tryWrite } from "./file.ts";
+import { close, open, tryOpen, tryReadFile, tryWrite } from "./file.ts";
 import { attempt, call } from "./libc.ts";
 import { socket } from "./socket.ts";
 
@@ -14,6 +14,17 @@ export const setns = (fd: number, type: number): number => call("setns", fd, typ
 
 /** setns(2): 0, or -errno. */
 export const trySetns = (fd: number, type: number): number => attempt("setns", fd, type);
+
+/**
+ * Opens a namespace by its path; undefined where that is something else, or a namespace of another kind
+ * (ioctl_ns(2), NS_GET_NSTYPE). @throws SysError where the path cannot be opened
+ */
+export function openNamespace(path: string, flag: number): number | undefined {
+  const fd = open(path, O.O_NONBLOCK); // a FIFO would make us wait
+  if (attempt("ioctl", fd, IOCTL.NS_GET_NSTYPE) === flag) return fd;
+  close(fd);
+  return undefined;
+}
 
 /** int sethostname(const char *name, size_t length). @throws SysError */
 export function sethostname(name: string): void {

@@ -1,7 +1,7 @@
 // Owns processes, signals and identity: the calls of signal(7), credentials(7), prctl(2), wait4(2), execve(2).
 
 import { cstring, putLong } from "./bytes.ts";
-import { PR, SIG_BLOCK, SIG_SETMASK, SIG_UNBLOCK, SIGNALS, WNOHANG } from "./constants.ts";
+import { CLONE, PR, SIG_BLOCK, SIG_SETMASK, SIG_UNBLOCK, SIGNALS, WNOHANG } from "./constants.ts";
 import { EINTR, ESRCH } from "./errno.ts";
 import { tryReadFile } from "./file.ts";
 import {
@@ -74,57 +74,65 @@ export function trySpawn(path: string, argv: readonly string[], envp: readonly s
   return result < 0 ? result : pid[0]!;
 }
 
-/**
- * Spawns a program as the first process of a new namespace of this kind (CLONE_NEWPID), and leaves this process in
- * its own, whose descriptor is `own`. Returns the pid, or -errno of posix_spawn. @throws SysError
- */
-export function spawnInNewNamespace(
-  flag: number,
-  own: number,
+/** posix_spawn(3)'s arguments; the pid goes to the address `pid`. */
+function spawnWords(
+  pid: number,
   path: string,
-  argv: string[],
-  envp: string[],
-): number {
-  const pid = new Int32Array(1);
-  const pidBytes = new Uint8Array(pid.buffer);
+  argv: readonly string[],
+  envp: readonly string[],
+): { words: SpawnWords; keep: Uint8Array[] } {
   const pathBytes = cstring(path);
   const args = vector(argv);
   const env = vector(envp);
-  const result = spawnInNamespace(flag, own, {
-    pid: addressOf(pidBytes),
-    path: addressOf(pathBytes),
-    argv: addressOf(args.table),
-    envp: addressOf(env.table),
-    shown: [path, argv.join(" ")],
-  });
-  keepAlive(pathBytes, args.keep, env.keep, args.table, env.table);
+  return {
+    words: {
+      pid,
+      path: addressOf(pathBytes),
+      argv: addressOf(args.table),
+      envp: addressOf(env.table),
+      shown: [path, argv.join(" ")],
+    },
+    keep: [pathBytes, args.keep, env.keep, args.table, env.table],
+  };
+}
+
+/**
+ * Spawns a program in another pid namespace, and leaves this process in its own, whose descriptor is `own`: in the one
+ * whose descriptor is `joined`, or for -1 as the first process of a new one. setns(2) to `own` must be possible. The
+ * program inherits the signal mask. Returns the pid, or -errno of posix_spawn. @throws SysError from unshare or setns
+ */
+export function spawnInPidNamespace(
+  joined: number,
+  own: number,
+  path: string,
+  argv: readonly string[],
+  envp: readonly string[],
+): number {
+  const pid = new Int32Array(1);
+  const pidBytes = new Uint8Array(pid.buffer);
+  const { words, keep } = spawnWords(addressOf(pidBytes), path, argv, envp);
+  const result = spawnInNamespace({ flag: CLONE.CLONE_NEWPID, joined }, own, words);
+  keepAlive(pidBytes, ...keep);
   return result < 0 ? result : pid[0]!;
 }
 
 /**
  * The same by a process that ends with it, after it wrote `message` to the socket, whose last four bytes posix_spawn
- * fills with the pid. The process's exit status is posix_spawn's error number. @throws SysError from unshare
+ * fills with the pid. With "own" the program starts in the pid namespace of this process. The process's exit status is
+ * posix_spawn's error number. @throws SysError from unshare or setns
  */
-export function spawnInNewNamespaceAndEnd(
-  flag: number,
+export function spawnInPidNamespaceAndEnd(
+  joined: number | "own",
   path: string,
-  argv: string[],
-  envp: string[],
+  argv: readonly string[],
+  envp: readonly string[],
   socket: number,
   message: Uint8Array,
 ): never {
-  const pathBytes = cstring(path);
-  const args = vector(argv);
-  const env = vector(envp);
   const address = addressOf(message);
-  const words: SpawnWords = {
-    pid: address + message.length - 4,
-    path: addressOf(pathBytes),
-    argv: addressOf(args.table),
-    envp: addressOf(env.table),
-    shown: [path, argv.join(" ")],
-  };
-  return spawnInNamespaceAndEnd(flag, words, socket, { address, length: message.length });
+  const { words } = spawnWords(address + message.length - 4, path, argv, envp);
+  const namespace = joined === "own" ? { flag: 0, joined: -1 } : { flag: CLONE.CLONE_NEWPID, joined };
+  return spawnInNamespaceAndEnd(namespace, words, socket, { address, length: message.length });
 }
 
 /** Names what must not be collected before this point: the kernel was given its address. */
