@@ -1,6 +1,7 @@
 // Owns the signals of the process that makes a container: which are taken, and which its caller wants ignored (signal(7)).
 
 import { SFD_CLOEXEC, SFD_NONBLOCK, SIGNALS } from "../sys/constants.ts";
+import { errnoName } from "../sys/errno.ts";
 import { step, untraced } from "../sys/libc.ts";
 import { defaultSignal, getpid, procStatus, setSignalMask } from "../sys/process.ts";
 import { redirectSignals } from "../sys/signal-threads.ts";
@@ -28,7 +29,9 @@ export function gatherSignals(ignored: readonly number[]): void {
   const signals: number[] = [];
   for (let signal = 1; signal <= 64; signal++)
     if (!NOT_GATHERED.has(signal) && !ignored.includes(signal)) signals.push(signal);
-  untraced(() => redirectSignals(signals));
+  const result = untraced(() => redirectSignals(signals));
+  if (result < 0)
+    step("go on without handlers that pass signals on", `no memory for them: ${errnoName(-result)}`);
 }
 
 /** 32 and 33 are libc's own. */

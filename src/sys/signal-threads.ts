@@ -1,16 +1,17 @@
-// Owns signals that a thread of the runtime's gets in our stead. A signal for the process goes to any thread that has
-// not blocked it, and Bun and its engine start threads as they see fit: one with an empty mask would let the default
-// action end us, their handlers would report a crash. Each signal gets a handler of a few machine words that passes on
-// what somebody sent (kill(2)) to the thread which has it blocked and reads it from a signalfd; what the kernel or
-// the engine itself raised goes to the handler that was there before (sigaction(2), siginfo's si_code).
+// Owns bringing signals to the first thread of minibox, which has them blocked and reads them from a signalfd. A signal for
+// a process goes to any of its threads that has not blocked it, and Bun and its engine start threads as they see fit. In
+// such a thread the default action would end minibox, and Bun's handlers would report a crash.
+//
+// Each signal gets a handler of a few machine words. One that somebody sent (kill(2)) is sent again to the first thread;
+// one that the kernel or the engine raised goes to the handler that was there before (sigaction(2), si_code of siginfo).
 
 import { putLong } from "./bytes.ts";
-import { SIGNALS } from "./constants.ts";
+import { EIO } from "./errno.ts";
 import { close } from "./file.ts";
 import { attempt } from "./libc.ts";
 import { getpid } from "./process.ts";
 
-/** One handler's room. */
+/** Bytes for one handler. The handler of signal N is N times that far into the page; the first place is the restorer's. */
 const SLOT = 128;
 const SIG_DFL = 0;
 const SIG_IGN = 1;
@@ -19,14 +20,19 @@ const SA_RESTORER = 0x04000000;
 const SA_RESTART = 0x10000000;
 const SA_RESETHAND = 0x80000000;
 
-/** A handler's words with its gaps: `pid` and `old` are filled in, at `before` begins the jump to the old handler. */
+/** A handler's code, and where in it something is filled in. */
 interface Code {
   bytes: Uint8Array;
+  /** the process's id, 4 bytes */
   pid: number;
+  /** the address of the handler that was there before, 8 bytes */
   old: number;
+  /** the jump to that handler, which becomes a return where there was none */
   before: number;
   /** the machine's return instruction */
   ret: readonly number[];
+  /** what a handler returns to: rt_sigreturn(2). Only x86-64 needs one; on arm64 the kernel has its own (vdso(7)) */
+  restorer: readonly number[];
 }
 
 /** void handler(int signal, siginfo_t *info, void *context) */
@@ -36,7 +42,7 @@ const X64: readonly number[] = [
   0x85, 0xc0,                // test eax, eax
   0x7f, 22,                  // jg before          above 0: a fault, or another of the kernel's own
   0x83, 0xf8, 0xfa,          // cmp eax, -6
-  0x74, 17,                  // je before          SI_TKILL: the engine's word to a thread of its own
+  0x74, 17,                  // je before          SI_TKILL: the engine sent it to a thread of its own
   0x89, 0xfa,                // mov edx, edi
   0xbf, 0, 0, 0, 0,          // mov edi, PID
   0x89, 0xfe,                // mov esi, edi       the first thread's id is the process's
@@ -47,7 +53,7 @@ const X64: readonly number[] = [
   0xff, 0xe0,                // jmp rax
 ];
 
-/** The same; constants are read from behind the code. */
+/** The same for arm64, with its two constants behind the code. */
 // biome-ignore format: one instruction a line
 const ARM64: readonly number[] = [
   0xb9400823, // ldr w3, [x1, #8]
@@ -68,6 +74,12 @@ const ARM64: readonly number[] = [
   0,          // PID
 ];
 
+// biome-ignore format: one instruction a line
+const X64_RESTORER: readonly number[] = [
+  0x48, 0xc7, 0xc0, 15, 0, 0, 0, // mov rax, rt_sigreturn
+  0x0f, 0x05,                    // syscall
+];
+
 const code = (): Code =>
   process.arch === "arm64"
     ? {
@@ -76,8 +88,9 @@ const code = (): Code =>
         old: 56,
         before: 44,
         ret: [0xc0, 0x03, 0x5f, 0xd6],
+        restorer: [],
       }
-    : { bytes: new Uint8Array(X64), pid: 15, old: 31, before: 29, ret: [0xc3] };
+    : { bytes: new Uint8Array(X64), pid: 15, old: 31, before: 29, ret: [0xc3], restorer: X64_RESTORER };
 
 function put32(bytes: Uint8Array, at: number, value: number): void {
   for (let i = 0; i < 4; i++) bytes[at + i] = (value >>> (8 * i)) & 0xff;
@@ -92,33 +105,41 @@ const actionOf = (signal: number): Action => {
 };
 const handlerOf = (action: Action): number => action[0]! + action[1]! * 2 ** 32;
 
-/** Gives each of these signals its handler; call it in the first thread, which must have them blocked. */
-export function redirectSignals(signals: readonly number[]): void {
-  // an engine that handles faults has told the kernel how a handler returns (SA_RESTORER); libc keeps that to itself
-  const model = actionOf(SIGNALS.SEGV);
-  if (process.arch !== "arm64" && (model[2]! & SA_RESTORER) === 0) return;
+/**
+ * Sets the handler of each of these signals. The caller is the first thread and has them blocked. Returns 0, or -errno
+ * where there is no memory for the handlers: signals then reach whichever thread the kernel picks.
+ */
+export function redirectSignals(signals: readonly number[]): number {
   const template = code();
   const page = new Uint8Array(SLOT * 65);
-  const old: (Action | undefined)[] = [];
+  page.set(template.restorer);
+  const old = new Map<number, Action>();
   for (const signal of signals) {
     const action = actionOf(signal);
-    old[signal] = action;
+    old.set(signal, action);
     fill(page, SLOT * signal, template, handlerOf(action));
   }
   const address = mapCode(page);
-  if (address < 0) return;
-  for (const signal of signals) install(signal, address + SLOT * signal, old[signal]!, model);
+  if (address < 0) return address;
+  const restorer = template.restorer.length > 0 ? address : undefined;
+  for (const [signal, action] of old) install(signal, address + SLOT * signal, action, restorer);
+  return 0;
 }
+
+const isHandler = (address: number): boolean => address !== SIG_DFL && address !== SIG_IGN;
 
 function fill(page: Uint8Array, at: number, template: Code, old: number): void {
   page.set(template.bytes, at);
   put32(page, at + template.pid, getpid());
   put32(page, at + template.old, old);
   put32(page, at + template.old + 4, old / 2 ** 32);
-  if (old === SIG_DFL || old === SIG_IGN) page.set(template.ret, at + template.before);
+  if (!isHandler(old)) page.set(template.ret, at + template.before);
 }
 
-/** Maps machine code; its address, or -errno. A file in memory, so that no page is ever writable and executable, and the caches of arm64 see the code. */
+/**
+ * Maps machine code and returns its address, or -errno. The code is written to a file in memory (memfd_create(2)): so no
+ * page is ever both writable and executable, and the kernel makes arm64's instruction cache see the code.
+ */
 export function mapCode(page: Uint8Array): number {
   const MFD_CLOEXEC = 1;
   const PROT_READ_EXEC = 5;
@@ -126,17 +147,22 @@ export function mapCode(page: Uint8Array): number {
   const fd = attempt("memfd_create", "signals", MFD_CLOEXEC);
   if (fd < 0) return fd;
   const written = attempt("write", fd, page, page.length);
-  const address =
-    written === page.length ? attempt("mmap", 0, page.length, PROT_READ_EXEC, MAP_PRIVATE, fd, 0) : -1;
+  let address = written < 0 ? written : -EIO;
+  if (written === page.length) address = attempt("mmap", 0, page.length, PROT_READ_EXEC, MAP_PRIVATE, fd, 0);
   close(fd);
   return address;
 }
 
-function install(signal: number, address: number, old: Action, model: Action): void {
-  const handler = handlerOf(old);
-  const next = handler === SIG_DFL || handler === SIG_IGN ? model.slice() : old.slice();
+function install(signal: number, address: number, old: Action, restorer: number | undefined): void {
+  // a handler that was there keeps its mask, and its flags but SA_RESETHAND, which allows a handler one signal only; a new
+  // handler has all signals blocked while it runs
+  const next = isHandler(handlerOf(old)) ? old.slice() : new Uint32Array([0, 0, 0, 0, 0, 0, ~0, ~0]);
+  let flags = (next[2]! & ~SA_RESETHAND) | SA_SIGINFO | SA_RESTART;
   putLong(next, 0, address);
-  // a crash handler is good for one crash; this one is for every signal that comes
-  next[2] = ((next[2]! & ~SA_RESETHAND) | SA_SIGINFO | SA_RESTART) >>> 0;
+  if (restorer !== undefined) {
+    flags |= SA_RESTORER;
+    putLong(next, 4, restorer);
+  }
+  next[2] = flags >>> 0;
   attempt("rt_sigaction", signal, new Uint8Array(next.buffer), null, 8);
 }

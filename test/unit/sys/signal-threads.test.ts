@@ -1,0 +1,61 @@
+// Owns: handlers that pass signals on, in a process whose other threads take them; and the machine code of those handlers.
+
+import { describe, expect, test } from "bun:test";
+import { execute, TOP } from "../../support/minibox.ts";
+
+/** A program with threads that have no signal blocked, whose first thread blocks SIGUSR1 and reads it from a signalfd. */
+const PROGRAM = (redirect: string): string => `
+import { readdirSync, readFileSync } from "node:fs";
+import { SIGNALS } from "${TOP}/src/sys/constants.ts";
+import { attempt, call } from "${TOP}/src/sys/libc.ts";
+import { defaultSignal, getpid, kill, setSignalMask, signalSet } from "${TOP}/src/sys/process.ts";
+import { redirectSignals } from "${TOP}/src/sys/signal-threads.ts";
+
+const worker = new Worker("data:text/javascript,postMessage('up'); setInterval(() => {}, 1000)");
+await new Promise((resolve) => { worker.onmessage = resolve; });
+const taken = signalSet([SIGNALS.USR1]);
+setSignalMask(taken);
+const takers = () => readdirSync("/proc/self/task").filter((thread) => {
+  const blocked = /^SigBlk:\\s*(\\w+)/m.exec(readFileSync("/proc/self/task/" + thread + "/status", "utf8"))[1];
+  return (BigInt("0x" + blocked) >> BigInt(SIGNALS.USR1 - 1) & 1n) === 0n;
+}).length;
+if (takers() === 0) throw new Error("no thread takes the signal");
+${redirect}
+const signals = call("signalfd4", -1, taken, taken.length, 0);
+const info = new Uint8Array(128);
+let read = 0;
+for (let i = 0; i < 200; i++) {
+  kill(getpid(), SIGNALS.USR1);
+  if (call("read", signals, info, info.length) === info.length && info[0] === SIGNALS.USR1) read++;
+}
+console.log(read, takers() > 0);
+process.exit();
+`;
+
+const program = (redirect: string) => execute([process.execPath, "-e", PROGRAM(redirect)]);
+
+describe("a signal that a thread of the runtime's takes", () => {
+  test("reaches the first thread, and the other goes on", async () => {
+    const { stdout, stderr } = await program("console.log(redirectSignals([SIGNALS.USR1]));");
+    expect([stdout, stderr]).toEqual(["0\n200 true\n", ""]);
+  });
+
+  test("does so, too, where the engine handles no faults", async () => {
+    const { stdout, stderr } = await program(
+      "defaultSignal(SIGNALS.SEGV); console.log(redirectSignals([SIGNALS.USR1]));",
+    );
+    expect([stdout, stderr]).toEqual(["0\n200 true\n", ""]);
+  });
+
+  test("ends the process where it is not redirected", async () => {
+    expect(await program("")).toMatchObject({ status: 128 + 10, stdout: "" });
+  });
+});
+
+test("handlers that there is no memory for are told by the call's error", async () => {
+  const limit = `attempt("prlimit64", 0, 7, new Uint8Array(new BigUint64Array([0n, 4096n]).buffer), null);`;
+  const { stdout, status } = await program(
+    `${limit} console.log(redirectSignals([SIGNALS.USR1])); process.exit();`,
+  );
+  expect([status, stdout]).toEqual([0, "-24\n"]);
+});
