@@ -27,7 +27,7 @@ afterAll(() => {
     for (const directory of places(path)) rmdirSync(directory);
 });
 
-describe.skipIf(skip !== "")(`--cgroup-parent on cgroup ${VERSION}`, () => {
+describe.skipIf(skip !== "")(`--cgroup-parent on cgroup ${VERSION} [vm]`, () => {
   test("a container with limits is below it, and nothing of it stays but the parent", async () => {
     const name = uniqueName();
     const limits = ["-m", "48m", "--cpus", "1", "--cpuset-cpus", "0", "--pids-limit", "9"];

@@ -39,7 +39,7 @@ function cgroupMounts(mountinfo: string): { root: string; place: string; options
   });
 }
 
-describe.skipIf(skip !== "")(`in /sys/fs/cgroup on ${VERSION}`, () => {
+describe.skipIf(skip !== "")(`in /sys/fs/cgroup on ${VERSION} [vm]`, () => {
   test("a container reads its own limits", async () => {
     const { stdout, stderr } = await run([...LIMITS, busybox, "cat", ...LIMIT_FILES]);
     expect(stderr).toBe("");
@@ -183,7 +183,7 @@ describe.skipIf(skip !== "")(`in /sys/fs/cgroup on ${VERSION}`, () => {
   });
 });
 
-describe.skipIf(skip !== "")("an ordinary user", () => {
+describe.skipIf(skip !== "")("an ordinary user [vm]", () => {
   let place: Place;
   beforeAll(() => {
     place = makePlace();

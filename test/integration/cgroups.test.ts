@@ -82,7 +82,7 @@ afterAll(() => {
     for (const path of [`${top}/${TOP}/deep`, `${top}/${TOP}`]) if (existsSync(path)) rmdirSync(path);
 });
 
-describe.skipIf(skip !== "")(`a cgroup on ${VERSION}`, () => {
+describe.skipIf(skip !== "")(`a cgroup on ${VERSION} [vm]`, () => {
   test("is described before it is made, made where linux.cgroupsPath says, and removed from its record", () => {
     const cgroupsPath = `/${TOP}/deep/${uniqueName()}`;
     const planned = planCgroup("unused", { cgroupsPath })!;

@@ -215,7 +215,8 @@ describe.skipIf(skip !== "")("at a prompt", () => {
 
   test("vi edits with its input from elsewhere", async () => {
     using terminal = new Tmux();
-    terminal.enter(`${minibox} --overlay ${host} vi /tmp/text </dev/null; echo sta''tus $?`);
+    // with VIMINIT vim reads neither a vimrc nor its defaults.vim, and so has nothing to complain of
+    terminal.enter(`${minibox} --overlay -e VIMINIT=: ${host} vi /tmp/text </dev/null; echo sta''tus $?`);
     await until("vi shows empty lines", () => /^~$/m.test(terminal.view()));
     await until("it has the terminal", () => isRaw(terminal));
     terminal.type(":q!");

@@ -203,7 +203,7 @@ describe("without privileges", () => {
   });
 });
 
-describe.skipIf(skipReason("python3") !== "")("a host that has run out of something is told:", () => {
+describe.skipIf(skipReason("cc") !== "")("a host that has run out of something is told:", () => {
   test.each([
     ["keyctl", 122, "join a new session keyring: EDQUOT: disk quota exceeded", "kernel.keys.root_maxkeys"],
     ["unshare", 28, "spawn /proc/self/exe child: ENOSPC: no space left on device", "user.max_pid_namespaces"],

@@ -49,7 +49,7 @@ describe.skipIf(skip !== "")("the exit code", () => {
 
 describe.skipIf(skip !== "")("when PID 1 ends", () => {
   test.each([[[]], [["--init"]]])(
-    "everything that it left in the background ends too (%p)",
+    "everything that it left in the background ends too (%p) [vm]",
     async (flags) => {
       const before = leftovers();
       const mark = `/tmp/${process.pid}`;

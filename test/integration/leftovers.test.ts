@@ -52,7 +52,7 @@ function spoiled(spoil: (root: string) => void): string {
   return root;
 }
 
-describe.skipIf(skip !== "")("after a run nothing is left", () => {
+describe.skipIf(skip !== "")("after a run nothing is left [vm]", () => {
   test.each([
     ["a plain run", []],
     ["an init", ["--init"]],
@@ -100,7 +100,7 @@ const FAILURES: [status: number, what: string, flags: string[], root: () => stri
   ],
   [125, "a user that does not exist", ["-u", "nobody-of-that-name"], () => busybox, ["true"]],
   [125, "a working directory that is a file", ["-w", "/etc/passwd"], () => busybox, ["true"]],
-  [125, "a limit that the kernel refuses", ["--cpuset-cpus", "1000"], () => busybox, ["true"]],
+  [125, "a limit that the kernel refuses [vm]", ["--cpuset-cpus", "1000"], () => busybox, ["true"]],
   [125, "a hard limit above what can be", ["--ulimit", "nofile=99999999999"], () => busybox, ["true"]],
   [127, "a command that is missing", [], () => busybox, ["/no/such"]],
   [127, "a command that is missing, under an init", ["--init"], () => busybox, ["/no/such"]],
@@ -148,7 +148,7 @@ describe.skipIf(skip !== "")("after a failure nothing is left", () => {
 });
 
 describe.skipIf(skip !== "")("kill -9 of the parent", () => {
-  test("at any moment ends the container, and the next command removes what is left", async () => {
+  test("at any moment ends the container, and the next command removes what is left [vm]", async () => {
     const before = mounts();
     const names: string[] = [];
     const running: Promise<unknown>[] = [];
@@ -194,7 +194,7 @@ describe.skipIf(skip !== "")("kill -9 of the parent", () => {
     expect([hasState(name), hasCgroup(name)]).toEqual([false, false]);
   });
 
-  test("a command that has cleared its parent-death signal outlives it until the next command", async () => {
+  test("a command that has cleared its parent-death signal outlives it until the next command [vm]", async () => {
     const name = uniqueName();
     const python = "/usr/bin/python3";
     if (!existsSync(python)) throw new Error(`this test needs ${python}`);

@@ -23,7 +23,7 @@ async function during<T>(flags: string[], read: (name: string) => T): Promise<T>
   return result;
 }
 
-describe.skipIf(skip !== "")(`limits on cgroup ${VERSION}`, () => {
+describe.skipIf(skip !== "")(`limits on cgroup ${VERSION} [vm]`, () => {
   test("--memory is the kernel's limit, and as much swap comes with it", async () => {
     const [memory, swap] = await during(["-m", "48m"], (name) => [
       cgroupFile(name, "memory", "memory.limit_in_bytes", "memory.max"),
@@ -194,7 +194,7 @@ const inOwnMounts = (prepare: string, words: string[]) =>
     ...words,
   ]);
 
-describe.skipIf(skip !== "")("where cgroups are missing", () => {
+describe.skipIf(skip !== "")("where cgroups are missing [vm]", () => {
   const none = "umount -R /sys/fs/cgroup";
 
   test("a container without limits runs", async () => {

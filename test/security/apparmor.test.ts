@@ -38,7 +38,7 @@ if (inMachine && !hasAppArmor) throw new Error("the virtual machine's kernel mus
 const reason = hasAppArmor ? skipReason("apparmor_parser") : skipped("this kernel has no AppArmor");
 if (inMachine && reason) throw new Error(reason);
 
-describe.skipIf(reason !== "")(`an AppArmor profile${reason && `: ${reason}`}`, () => {
+describe.skipIf(reason !== "")(`an AppArmor profile [vm]${reason && `: ${reason}`}`, () => {
   leavesNothing();
   const root = rootfs("busybox");
   const parser = async (action: string) => {

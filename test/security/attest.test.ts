@@ -44,7 +44,7 @@ async function attested(flags: string[]): Promise<{ posture: Attestation; stdout
 const isOwn = (posture: Attestation) =>
   Object.fromEntries(Object.entries(posture.namespaces).map(([name, { own }]) => [name, own]));
 
-test.skipIf(reason !== "")(`a default container has the posture of docker's ${reason}`, async () => {
+test.skipIf(reason !== "")(`a default container has the posture of docker's [vm] ${reason}`, async () => {
   const { posture } = await attested([]);
   expect(isOwn(posture)).toEqual({
     cgroup: true,
@@ -82,7 +82,7 @@ test.skipIf(reason !== "")(`a default container has the posture of docker's ${re
 });
 
 test.skipIf(reason !== "")(
-  `a container has every limit and every restriction that was asked for ${reason}`,
+  `a container has every limit and every restriction that was asked for [vm] ${reason}`,
   async () => {
     const flags =
       "-m 64m --cpus 0.5 --pids-limit 20 --read-only -u 1000:1001 --ulimit nofile=100:200 --ulimit core=0 --cap-drop ALL --overlay --network host";

@@ -21,18 +21,18 @@ mount -t cgroup2 cgroup2 /tmp/cg 2>/dev/null && { echo mounted; umount /tmp/cg; 
 for f in $(find /sys/fs/cgroup -type f 2>/dev/null); do (: >>$f) 2>/dev/null && echo writable; done
 true`;
 
-test("root with its capabilities mounts control groups, and may name an agent", async () => {
+test("root with its capabilities mounts control groups, and may name an agent [vm]", async () => {
   const { stdout } = await undefended(root.path, ["/bin/sh", "-c", ATTACK]);
   expect(stdout).toContain("mounted\n");
   // where the host has cgroup v1: an agent is nothing that v2 knows
   if (existsSync("/sys/fs/cgroup/memory")) expect(stdout).toContain("agent\n");
 });
 
-test("a container mounts none, and finds none that it can write", async () => {
+test("a container mounts none, and finds none that it can write [vm]", async () => {
   expect((await run([root.path, "/bin/sh", "-c", ATTACK])).stdout).toBe("");
 });
 
-test("nor does it get there by a user namespace of its own", async () => {
+test("nor does it get there by a user namespace of its own [vm]", async () => {
   const nested = ["/nest", "/bin/sh", "-c", `echo nested; ${ATTACK}`];
   expect((await run([root.path, ...nested])).stdout).toBe("Operation not permitted\n");
   // the filter is what stands against the namespace; what is mounted in there is no more than it had
@@ -41,7 +41,7 @@ test("nor does it get there by a user namespace of its own", async () => {
   expect(free.stdout).not.toMatch(/agent|writable/);
 });
 
-test("a limit stays what it is, and its cgroup is the top of what can be seen", async () => {
+test("a limit stays what it is, and its cgroup is the top of what can be seen [vm]", async () => {
   const script =
     "cat /proc/self/cgroup; echo 1000 >/sys/fs/cgroup/pids.max; echo 1000 >/sys/fs/cgroup/pids/pids.max; true";
   const { stdout } = await run(["--pids-limit", "20", root.path, "/bin/sh", "-c", script]);

@@ -27,7 +27,7 @@ test("without masks the host's state is there to be read and written", async () 
   expect(stdout).not.toContain("\n0\n");
 });
 
-test("masked files are empty and masked directories have nothing in them", async () => {
+test("masked files are empty and masked directories have nothing in them [vm]", async () => {
   const script = `cat ${FILES.join(" ")}; ls -A ${DIRECTORIES.map((path) => `${path}/`).join(" ")} | grep -v :`;
   const { stdout, stderr } = await run([root.path, "/bin/sh", "-c", script]);
   expect([stdout.trim(), stderr]).toEqual(["", ""]);

@@ -22,12 +22,12 @@ beforeAll(() => {
 });
 afterAll(() => root.remove());
 
-test("without device rules a node is as good as the device", async () => {
+test("without device rules a node is as good as the device [vm]", async () => {
   const { stdout } = await undefended(root.path, ["/bin/sh", "-c", `${make("/tmp")}; ${OPEN}`]);
   expect(stdout).toBe("open\n".repeat(NODES.length));
 });
 
-test("a node can be made, and not opened, with any capability", async () => {
+test("a node can be made, and not opened, with any capability [vm]", async () => {
   for (const flags of [[], ["--cap-add", "MKNOD"], ["-q", "--cap-add", "ALL"]])
     for (const directory of ["/tmp", "/dev"]) {
       const script = `${make(directory)}; ls $D/disk $D/control $D/fuse | wc -l; ${OPEN}`;
@@ -37,7 +37,7 @@ test("a node can be made, and not opened, with any capability", async () => {
     }
 });
 
-test("a node that the image brings along is as closed", async () => {
+test("a node that the image brings along is as closed [vm]", async () => {
   for (const [name, ...node] of NODES) {
     await execute(["rm", "-f", join(root.path, name)]);
     await execute(["mknod", "-m", "666", join(root.path, name), ...node]);
@@ -47,7 +47,7 @@ test("a node that the image brings along is as closed", async () => {
   expect(stderr.match(/Operation not permitted/g)?.length).toBe(NODES.length);
 });
 
-test("where no cgroup can limit the devices, nodes cannot be made, and are none", async () => {
+test("where no cgroup can limit the devices, nodes cannot be made, and are none [vm]", async () => {
   // the cgroups are there to be seen, and not to be written
   const script = `for m in $(grep -o '/sys/fs/cgroup[^ ]*' /proc/mounts); do mount -o remount,ro,bind $m || mount --bind -o ro $m $m; done; exec "$0" "$@"`;
   const words = [
@@ -79,7 +79,7 @@ test("where no cgroup can limit the devices, nodes cannot be made, and are none"
   expect([asked.status, asked.stderr]).toEqual([125, expect.stringContaining("CAP_MKNOD cannot be given")]);
 });
 
-test("the devices that belong to a container work", async () => {
+test("the devices that belong to a container work [vm]", async () => {
   const script =
     "echo x >/dev/null; head -c 3 /dev/zero | wc -c; head -c 3 /dev/urandom | wc -c; echo >/dev/full || echo full";
   const { stdout } = await run([root.path, "/bin/sh", "-c", script]);

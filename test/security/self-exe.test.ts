@@ -39,7 +39,7 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(directory, { recursive: true, force: true }));
 
-test("a runtime that takes no care loses its executable to the image", async () => {
+test("a runtime that takes no care loses its executable to the image [vm]", async () => {
   const runtime = join(directory, "runtime");
   copyFileSync(compile(RUNTIME, RUNTIME_FLAGS), runtime);
   chmodSync(runtime, 0o755);
@@ -51,7 +51,7 @@ test("a runtime that takes no care loses its executable to the image", async () 
   expect(readFileSync(runtime, "utf8")).toBe("hacked");
 });
 
-test("minibox started again by the image cannot be written through /proc/self/exe", async () => {
+test("minibox started again by the image cannot be written through /proc/self/exe [vm]", async () => {
   const copy = join(directory, "minibox");
   cpSync(MINIBOX, copy);
   const result = await execute([copy, "run", "-e", "LD_PRELOAD=/evil.so", root, "/again"]);
@@ -67,7 +67,7 @@ with open(sys.argv[1], "rb") as file:
   while os.sendfile(memory, file.fileno(), None, 1 << 30): pass
 os.execve(memory, ["minibox"] + sys.argv[2:], os.environ)`;
 
-test("started from memory, it starts its child from a sealed copy", async () => {
+test("started from memory, it starts its child from a sealed copy [vm]", async () => {
   const words = ["run", "-e", "LD_PRELOAD=/evil.so", root, "/again"];
   const result = await execute(["python3", "-c", FROM_MEMORY, MINIBOX, ...words]);
   expect(result).toEqual({
@@ -77,7 +77,7 @@ test("started from memory, it starts its child from a sealed copy", async () => 
   });
 });
 
-test("nobody inside can write the executable of a minibox that stays as PID 1", async () => {
+test("nobody inside can write the executable of a minibox that stays as PID 1 [vm]", async () => {
   const before = Bun.hash(readFileSync(MINIBOX));
   const result = await execute([MINIBOX, "run", "--init", root, "/overwrite", "/proc/1/exe"]);
   expect(result.stdout).toBe("Read-only file system\nText file busy\n");

@@ -1,6 +1,8 @@
 // Owns running a program under a seccomp filter in which chosen system calls fail: what a kernel, a container or an
 // initramfs without them would answer.
 
+import { compile } from "./attack.ts";
+
 /** [x86-64, arm64] */
 export const NUMBERS = {
   bpf: [321, 280],
@@ -42,21 +44,29 @@ export const NUMBERS = {
 } as const;
 
 /** Installs the filter (seccomp(2), BPF by hand) and executes the rest of its words. */
-const SCRIPT = `
-import ctypes, os, struct, sys
-number, errno = int(sys.argv[1]), int(sys.argv[2])
-LOAD_NUMBER, JUMP_IF_EQUAL, RETURN = 0x20, 0x15, 0x06
-steps = [(LOAD_NUMBER, 0, 0, 0), (JUMP_IF_EQUAL, 0, 1, number), (RETURN, 0, 0, 0x50000 | errno), (RETURN, 0, 0, 0x7fff0000)]
-code = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *step) for step in steps))
-program = ctypes.create_string_buffer(struct.pack("HxxxxxxQ", len(steps), ctypes.addressof(code)))
-libc = ctypes.CDLL(None, use_errno=True)
-PR_SET_SECCOMP, SECCOMP_MODE_FILTER = 22, 2
-if libc.prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, program, 0, 0) != 0: sys.exit("prctl: " + os.strerror(ctypes.get_errno()))
-os.execvp(sys.argv[3], sys.argv[3:])
-`;
+const DENY = `#include <errno.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+int main(int n, char **v) {
+  struct sock_filter steps[] = {
+    BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, atoi(v[1]), 0, 1),
+    BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | atoi(v[2])),
+    BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+  };
+  struct sock_fprog program = {sizeof steps / sizeof *steps, steps};
+  if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program, 0, 0)) return perror("prctl"), 99;
+  execvp(v[3], v + 3);
+  return perror(v[3]), 99;
+}`;
 
-/** The words that run other words with one system call failing with an errno; needs python3 and root. */
+/** The words that run other words with one system call failing with an errno; needs cc and root. */
 export function denying(name: keyof typeof NUMBERS, errno: number, words: string[]): string[] {
   const number = NUMBERS[name][process.arch === "arm64" ? 1 : 0];
-  return ["python3", "-c", SCRIPT, String(number), String(errno), ...words];
+  return [compile(DENY), String(number), String(errno), ...words];
 }
