@@ -13,18 +13,21 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 checkout=$(cd "$here/../.." && pwd)
 release=${kernel##*/vmlinuz-}
 
-# Whole Debian packages, without their documentation, and the libraries that ldd names for their programs.
-# What is not installed on the host is simply not in the guest.
+# The guest has whole Debian packages, without their documentation, and the libraries that ldd names for their programs.
+# What is not installed on the host is not in the guest either.
 packages=(
   apparmor base-passwd bash busybox-static coreutils dash debianutils diffutils file findutils gawk grep gzip hostname
   iproute2 iptables iputils-ping kmod less libc-bin libcap2-bin libmagic-mgc libpam-modules login mawk mount ncurses-base ncurses-bin
   libpython3-stdlib libpython3.11-minimal libpython3.11-stdlib python3-minimal python3.11-minimal
   passwd procps psmisc sed strace tar time tmux uidmap util-linux util-linux-extra vim-tiny
 )
-extra=(
-  usr/bin/{awk,nawk,pager,vi,which,nc} usr/sbin/iptables usr/share/terminfo
-  etc/{alternatives,pam.d,security,ld.so.conf,ld.so.conf.d,debian_version,os-release,login.defs,protocols,services}
+# Files that no package lists, such as the links of Debian's alternatives: a link is copied as the file that it leads to.
+files=(
+  usr/bin/{awk,nawk,pager,vi,which,nc} usr/sbin/iptables
+  etc/{ld.so.conf,debian_version,os-release,login.defs,protocols,services}
 )
+# Directories that are copied whole, with their links as they are.
+trees=(usr/share/terminfo lib/terminfo etc/{alternatives,pam.d,security,ld.so.conf.d})
 
 listPackages() { dpkg-query -W -f '${db:Status-Abbrev} ${binary:Package} ${Version}\n' "${packages[@]}" 2>/dev/null | grep '^ii' || true; }
 listModules() { # node_modules, without the tools that only a developer's checks need
@@ -60,17 +63,17 @@ buildRoot() {
   {
     dpkg -L "${installed[@]}" | grep -Ev '^/usr/share/(doc|man|locale|info|lintian|bash-completion|bug|common-licenses|menu|applications|icons)(/|$)|^/(var|etc/(init|systemd|cron))' | sed 's|^/||' | sort -u |
       while IFS= read -r file; do if [[ -f /$file ]]; then echo "$file"; fi; done
-    for file in "${extra[@]}"; do if [[ -e /$file ]]; then echo "$file"; fi; done
+    for file in "${files[@]}"; do if [[ -f /$file ]]; then echo "$file"; fi; done
   } >"$stage/files"
-  # ldd over programs and Python's extension modules; complaints about scripts are of no interest.
+  # ldd is asked about programs and Python's extension modules, and complains of those that are scripts.
   grep -E '(^|/)s?bin/|lib-dynload/|/security/.*\.so' "$stage/files" | sed 's|^|/|' | { xargs -r ldd 2>/dev/null || true; } |
     sed -nE 's|^.*[[:space:]]/([^ ]+) \(0x.*|\1|p' | sort -u >"$stage/libraries"
   ldd "$checkout/node_modules/.bin/bun" | sed -nE 's|^.*[[:space:]]/([^ ]+) \(0x.*|\1|p' >>"$stage/libraries"
   sort -u "$stage/files" "$stage/libraries" | tar -C / -ch --ignore-failed-read --no-recursion -T - 2>/dev/null | tar -C "$root" -xp --no-same-owner
-  tar -C / -c --ignore-failed-read usr/share/terminfo lib/terminfo "${extra[@]:8}" 2>/dev/null | tar -C "$root" -xp --no-same-owner
+  tar -C / -c --ignore-failed-read "${trees[@]}" 2>/dev/null | tar -C "$root" -xp --no-same-owner
   cp "$root/usr/bin/busybox" "$stage/busybox"
 
-  # Modules: all but the hardware drivers, of which a virtual machine needs a handful.
+  # All kernel modules but those of hardware, of which a virtual machine needs a handful.
   tar -C / -c --exclude="lib/modules/$release/kernel/drivers" --exclude="kernel/sound" "lib/modules/$release" | tar -C "$root" -xp --no-same-owner
   (cd / && find "lib/modules/$release/kernel/drivers" \( -path '*/virtio/*' -o -name virtio_console.ko -o -name loop.ko -o -name veth.ko \
     -o -name tun.ko -o -name dummy.ko -o -path '*/block/zram/*' \) | tar -c -T -) | tar -C "$root" -xp --no-same-owner
@@ -105,13 +108,13 @@ buildRoot() {
   chmod 755 "$root/usr/local/bin/as-user"
   ldconfig -r "$root"
 
-  # Sparse, so room to write costs nothing. No journal and no checksums: nobody keeps what is written here.
+  # The file is sparse, so room to write costs nothing. What is written here is not kept: no journal, no checksums.
   truncate -s 4G "$stage/out/system.img"
   mkfs.ext4 -q -F -O ^has_journal,^metadata_csum,^resize_inode -E lazy_itable_init=1,nodiscard -m 0 -N 65536 -d "$root" "$stage/out/system.img"
 }
 
-# systemd and all that its packages need, from the archive: the host is seldom booted with it, and must not have its daemons.
-# Their maintainer scripts are not run; what they would have made that matters here is made below.
+# systemd and all that its packages need come from the archive: installed on the host, its daemons would run there.
+# The packages' maintainer scripts are not run; what they would have made is made below, as far as it matters here.
 addSystemd() {
   local root=$1 name package units=$root/usr/lib/systemd/system
   mkdir "$stage/packages"
@@ -125,13 +128,14 @@ addSystemd() {
   printf '%s\n' messagebus:x:100: systemd-journal:x:101: >>"$root/etc/group"
   echo 0123456789abcdef0123456789abcdef >"$root/etc/machine-id"
   sed -i '/pam_systemd/d; $ a session optional pam_systemd.so' "$root/etc/pam.d/common-session"
-  # a session of an ordinary user starts its own systemd; nothing else of Debian's boot is of use here
+  # Of Debian's boot only what a login needs is started: logind, which gives every login a session and starts the user's
+  # own systemd. PAM makes no session where logind does not run yet.
   rm -rf "$root"/etc/systemd/{system,user} "$units"/{sysinit,local-fs,multi-user,timers,sockets,graphical,getty}.target.wants
   mkdir -p "$root"/etc/systemd/{system,user} "$units/sockets.target.wants"
   ln -s ../dbus.socket "$units/sockets.target.wants"
   ln -s ../systemd-journald.socket "$units/sockets.target.wants"
   printf '[Unit]\nRequires=basic.target vm.service\nAfter=basic.target\n' >"$units/vm.target"
-  printf '[Unit]\nAfter=basic.target\n[Service]\nExecStart=/sbin/vm-init job\nStandardError=null\nStandardOutput=null\nTasksMax=infinity\n' >"$units/vm.service"
+  printf '[Unit]\nWants=systemd-logind.service\nAfter=basic.target systemd-logind.service\n[Service]\nExecStart=/sbin/vm-init job\nStandardError=null\nStandardOutput=null\nTasksMax=infinity\n' >"$units/vm.service"
 }
 
 # The initramfs: busybox and the first steps up to bash on the system disk.
@@ -168,9 +172,10 @@ unpackKernel() {
 
 mkdir "$stage/out"
 unpackKernel &
+unpacking=$!
 buildRoot
 buildInitramfs
-wait
+wait "$unpacking" # without its number wait would succeed whatever became of it
 find "$cache" -mindepth 1 -maxdepth 1 -type d ! -path "$stage" -exec rm -rf {} + # one generation is enough
 mv "$stage/out" "$cache/$key"
 echo "$cache/$key"

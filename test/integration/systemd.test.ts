@@ -70,7 +70,18 @@ fact read-only unshare -m sh -c "mount -o remount,bind,ro $C; minibox run -q $R 
 fact first sh -c "for round in 1 2 3; do for controller in memory cpu pids cpuset; do echo -\\$controller >$C/minibox/cgroup.subtree_control; done; for i in 1 2 3 4 5 6 7 8; do minibox run -m 64m --cpus 1 --pids-limit 50 --cpuset-cpus 0 $R echo -n ok & done; wait; done"
 `;
 
-const SESSIONS = `loginctl enable-linger user
+/** What the ordinary user finds after a login on a terminal. */
+const LOGIN = `fact login-session loginctl show-session $XDG_SESSION_ID -p Type -p Class
+fact login-cgroup cat /proc/self/cgroup
+fact login-run run $R sh -c 'cat /proc/self/cgroup; tr -s " " </proc/self/uid_map'
+fact login-terminal run -t $R tty
+fact login-limit run -m 16m $R true
+fact login-scope systemd-run -q --user --scope -p Delegate=yes /minibox/minibox run -m 16m $R tail /dev/zero
+`;
+
+const SESSIONS = `printf 'bash /mnt/facts/login.sh >/tmp/login 2>&1\\nexit\\n' | python3 -c 'import pty; pty.spawn(["login", "-f", "user"])' >/dev/null
+cat /tmp/login
+loginctl enable-linger user
 systemctl start user@1000
 fact session session 'minibox run -m 16m $R true; minibox run --cpuset-cpus 0 $R true'
 advice=$(session 'minibox run -m 16m $R true' 2>&1 | sed -n 's/.*: \\(systemd-run.*\\)minibox run …/\\1/p')
@@ -96,6 +107,7 @@ beforeAll(async () => {
   write("unit", UNIT);
   write("setup.sh", SETUP);
   write("job.sh", '. /mnt/facts/setup.sh\neval "$SCRIPT"\n');
+  write("login.sh", [PREAMBLE, ". /mnt/facts/setup.sh\n", LOGIN].join(""));
   write("root.sh", [PREAMBLE, ". /mnt/facts/setup.sh\n", SERVICES, OBSTACLES, SESSIONS].join(""));
   facts = await factsOf(directory, ["--systemd", "--timeout", "900"], "bash /mnt/facts/root.sh");
   rmSync(directory, { recursive: true });
@@ -152,7 +164,16 @@ describe.skipIf(reason !== "")(`with systemd, in the virtual machine${reason && 
     expect(facts.get("no-bus-followed")).toBe("0 followed");
   });
 
-  test("and so does one with a session", () => {
+  test("a user's login on a terminal is a session of logind's, and runs containers", () => {
+    expect(lines("login-session").toSorted()).toEqual(["0 Type=tty", "Class=user"]);
+    expect(facts.get("login-cgroup")).toMatch(/^0 0::\/user\.slice\/user-1000\.slice\/session-\d+\.scope$/);
+    expect(facts.get("login-run")).toBe("0 0::/| 0 1000 1| 1 100000 65536");
+    expect(facts.get("login-terminal")).toStartWith("0 /dev/pts/0");
+    expect(facts.get("login-limit")).toMatch(/^125 minibox: --memory cannot be enforced: /);
+    expect(facts.get("login-scope")).toBe(`137 ${own(16 << 20)}`);
+  });
+
+  test("a user with a session and no scope gets advice that works", () => {
     expect(lines("session")[0]).toMatch(
       /^125 minibox: --memory cannot be enforced: .* is not yours to write$/,
     );

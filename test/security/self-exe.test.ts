@@ -39,7 +39,7 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(directory, { recursive: true, force: true }));
 
-test("a runtime that takes no care loses its executable to the image [vm]", async () => {
+test("a runtime that takes no care loses its executable to the image", async () => {
   const runtime = join(directory, "runtime");
   copyFileSync(compile(RUNTIME, RUNTIME_FLAGS), runtime);
   chmodSync(runtime, 0o755);
@@ -77,7 +77,7 @@ test("started from memory, it starts its child from a sealed copy [vm]", async (
   });
 });
 
-test("nobody inside can write the executable of a minibox that stays as PID 1 [vm]", async () => {
+test("nobody inside can write the executable of a minibox that stays as PID 1", async () => {
   const before = Bun.hash(readFileSync(MINIBOX));
   const result = await execute([MINIBOX, "run", "--init", root, "/overwrite", "/proc/1/exe"]);
   expect(result.stdout).toBe("Read-only file system\nText file busy\n");
