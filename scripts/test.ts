@@ -1,5 +1,7 @@
 // Owns the run of the tests: each file in a `bun test` of its own, a line for each, then failures whole, skips, and times.
 //   bun scripts/test.ts [--lanes=N] [PART-OF-A-PATH…] [flags of bun test, such as -t PATTERN]
+// Several files run at once with --lanes=N or MINIBOX_TEST_LANES=N. One is the default: tests that expect the host to be as
+// it was before them (leavesNothing) look at the whole host, and would see what other files' containers have there.
 
 import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";

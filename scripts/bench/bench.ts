@@ -5,7 +5,7 @@ import { existsSync, linkSync, mkdtempSync, readFileSync, rmSync, statSync, writ
 import { cpus, release, tmpdir } from "node:os";
 import { resolve } from "node:path";
 import type { Measured, Result } from "./measure.ts";
-import { HELP, type Options, parseOptions, UsageError } from "./options.ts";
+import { HELP, INSTALL, type Options, parseOptions, UsageError } from "./options.ts";
 import { buildMinibox, containersConf, prepare, type Step } from "./prepare.ts";
 import {
   cgroups,
@@ -174,7 +174,7 @@ function pin(file: string, name: string): string {
 async function bench(options: Options): Promise<number> {
   if (process.geteuid?.() !== 0) throw new Error("needs root: the programs it measures do");
   for (const name of ["hyperfine", "busybox", "unshare"])
-    if (Bun.which(name) === null) throw new Error(`needs ${name}, which is not installed`);
+    if (Bun.which(name) === null) throw new Error(`needs ${name}, which is not installed: ${INSTALL}`);
   const work = mkdtempSync(`${tmpdir()}/minibox-bench-`);
   const tag = `minibox-bench-${process.pid}`;
   const left: string[] = [];

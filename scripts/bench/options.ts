@@ -3,6 +3,9 @@
 import { parseArgs } from "node:util";
 import { NAMES } from "./programs.ts";
 
+/** What brings all that is measured, on Debian. */
+export const INSTALL = "apt-get install hyperfine busybox-static runc crun podman bubblewrap golang-go";
+
 export const HELP = `Usage: bun run bench [options]
 
 Measures minibox beside runc, crun, bwrap, unshare, podman and the "containers from scratch"
@@ -10,7 +13,9 @@ original in Go, all in one run, and prints tables as markdown: one container wit
 default confinement, one without its seccomp filter, many containers eight at a time, and the
 memory of what waits beside a running container.
 Needs root, hyperfine and a static busybox; a program that is not installed has a row that
-says so. Takes three to four minutes.
+says so. All of them, on Debian:
+  ${INSTALL}
+Takes three to four minutes.
 
 Options:
   --quick          fewer rounds and runs: about a minute, for a first look
