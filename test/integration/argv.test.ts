@@ -2,15 +2,8 @@ import { describe, expect, test } from "bun:test";
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { childrenOf, start, tryText, uniqueName, until } from "../support/container.ts";
-import {
-  execute,
-  leavesNothing,
-  MINIBOX,
-  minibox,
-  rootfs,
-  run,
-  scratchDirectory,
-} from "../support/minibox.ts";
+import { leavesNothing } from "../support/leftovers.ts";
+import { execute, minibox, rootfs, run, scratchDirectory } from "../support/minibox.ts";
 
 const busybox = rootfs("busybox");
 leavesNothing();
@@ -65,8 +58,8 @@ describe("the command's words", () => {
     const { stdout, stderr } = await execute([
       "bash",
       "-c",
-      `exec "$0" run "$1" sh -c '${inside}' name ${script}`,
-      MINIBOX,
+      `exec $RUN "$1" sh -c '${inside}' name ${script}`,
+      "bash",
       busybox,
     ]);
     expect(stderr).toBe("");
@@ -77,8 +70,8 @@ describe("the command's words", () => {
     const { stdout } = await execute([
       "bash",
       "-c",
-      `exec "$0" run "$1" sh -c 'printf "%s" "$@" | od -An -tx1' name $'\\xef\\xbf\\xbd' $'\\xff'`,
-      MINIBOX,
+      `exec $RUN "$1" sh -c 'printf "%s" "$@" | od -An -tx1' name $'\\xef\\xbf\\xbd' $'\\xff'`,
+      "bash",
       busybox,
     ]);
     expect(stdout.trim()).toBe("ef bf bd ff");
@@ -245,8 +238,8 @@ describe("what docker's and podman's users type is answered with what there is:"
     ).toBe("may\n");
     // in a file by a shell's own means, with the shell gone
     const file = join(scratchDirectory(), "output");
-    const background = '"$0" run "$1" sh -c "sleep 0.1; echo done" </dev/null >"$2" 2>&1 &';
-    await execute(["sh", "-c", background, MINIBOX, busybox, file]);
+    const background = '$RUN "$1" sh -c "sleep 0.1; echo done" </dev/null >"$2" 2>&1 &';
+    await execute(["sh", "-c", background, "sh", busybox, file]);
     await until("the background container has written", () => tryText(file) === "done\n");
   });
 

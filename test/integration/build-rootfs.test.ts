@@ -4,7 +4,7 @@ import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { chmod, mkdir, mkdtemp, readdir, realpath, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { MINIBOX } from "../support/minibox.ts";
+import { RUN } from "../support/minibox.ts";
 import { Tmux } from "../support/tmux.ts";
 
 const script = join(import.meta.dir, "../../scripts/build-rootfs.sh");
@@ -242,7 +242,7 @@ describe("host", () => {
         ["perl -MPOSIX -MData::Dumper -e 'print floor(42.5), \"\\n\"'", "42\n"],
       ];
       for (const [line, out] of works)
-        expect(await run([MINIBOX, "run", target, "sh", "-c", line])).toEqual({ status: 0, out, err: "" });
+        expect(await run([...RUN, target, "sh", "-c", line])).toEqual({ status: 0, out, err: "" });
     },
     300_000,
   );
@@ -671,7 +671,7 @@ describe("debootstrap", () => {
       const apt = "DEBIAN_FRONTEND=noninteractive apt-get -q -o APT::Sandbox::Verify=true";
       const root = join(scratch, "debian");
       const install = `set -e; ${apt} update; ${apt} install -y --no-install-recommends openssh-server`;
-      const installed = await run([MINIBOX, "run", "--network", "host", root, "sh", "-c", install]);
+      const installed = await run([...RUN, "--network", "host", root, "sh", "-c", install]);
       expect({ ...installed, out: "" }).toMatchObject({
         status: 0,
         err: expect.not.stringMatching(/^[EW]:/m),
@@ -682,7 +682,7 @@ describe("debootstrap", () => {
         /usr/sbin/sshd -E /tmp/log; until grep -q listening /tmp/log; do sleep 0.05; done
         ssh -q -tt -o StrictHostKeyChecking=no 127.0.0.1 tty
         su -s /bin/sh nobody -c 'id -un'`;
-      const { status, out, err } = await run([MINIBOX, "run", root, "sh", "-c", login]);
+      const { status, out, err } = await run([...RUN, root, "sh", "-c", login]);
       expect([status, out, err]).toEqual([0, "/dev/pts/0\r\nnobody\n", ""]);
       expect(mountsIn(scratch)).toBe(0);
     },

@@ -5,9 +5,11 @@ import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { existsSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
 import { VERSION } from "../support/cgroups.ts";
 import { SLOWNESS, start, uniqueName, until } from "../support/container.ts";
+import { leavesNothing } from "../support/leftovers.ts";
 import { rootfs, run, skipReason } from "../support/minibox.ts";
 
 setDefaultTimeout(60_000 * SLOWNESS);
+leavesNothing();
 const skip = skipReason();
 const busybox = skip ? "" : rootfs("busybox");
 const MIB = 1 << 20;

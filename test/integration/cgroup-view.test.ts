@@ -2,16 +2,18 @@
 // limits; on cgroup v1, on v2 and where both are mounted.
 
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from "node:fs";
-import { availableParallelism, tmpdir } from "node:os";
+import { mkdirSync, readFileSync, rmSync, symlinkSync } from "node:fs";
+import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { parseHierarchies } from "../../src/cgroup/hierarchies.ts";
 import { cgroupFile, VERSION } from "../support/cgroups.ts";
 import { SLOWNESS, start, uniqueName } from "../support/container.ts";
-import { execute, MINIBOX, rootfs, run, skipReason } from "../support/minibox.ts";
+import { leavesNothing } from "../support/leftovers.ts";
+import { execute, RUN, rootfs, run, scratchDirectory, skipReason } from "../support/minibox.ts";
 import { makePlace, type Place, runAsUser } from "../support/user.ts";
 
 setDefaultTimeout(30_000 * SLOWNESS);
+leavesNothing();
 const skip = skipReason("unshare", "setpriv", "chrt");
 const busybox = skip ? "" : rootfs("busybox");
 const MIB = 1 << 20;
@@ -47,7 +49,7 @@ describe.skipIf(skip !== "")(`in /sys/fs/cgroup on ${VERSION} [vm]`, () => {
   });
 
   test("as any user, whatever its caller's umask", async () => {
-    const words = [MINIBOX, "run", "-u", "1000", ...LIMITS, busybox, "cat", ...LIMIT_FILES];
+    const words = [...RUN, "-u", "1000", ...LIMITS, busybox, "cat", ...LIMIT_FILES];
     const { stdout, stderr } = await execute(["sh", "-c", 'umask 077; exec "$@"', "sh", ...words]);
     expect(stderr).toBe("");
     expect(stdout.trim().split("\n")).toEqual(LIMIT_VALUES);
@@ -169,7 +171,7 @@ describe.skipIf(skip !== "")(`in /sys/fs/cgroup on ${VERSION} [vm]`, () => {
     const readOnly = `for m in $(grep -o '/sys/fs/cgroup[^ ]*' /proc/mounts); do mount -o remount,ro,bind $m || mount --bind -o ro $m $m; done; exec "$0" "$@"`;
     const wrapper = ["unshare", "-m", "sh", "-c", readOnly];
     const command = [busybox, "sh", "-c", "cat /proc/self/mountinfo; ls /sys/fs/cgroup/*"];
-    const { status, stdout } = await execute([...wrapper, MINIBOX, "run", ...command]);
+    const { status, stdout } = await execute([...wrapper, ...RUN, ...command]);
     expect(status).toBe(0);
     const mounts = cgroupMounts(stdout);
     expect(mounts.length).toBeGreaterThan(0);
@@ -178,7 +180,7 @@ describe.skipIf(skip !== "")(`in /sys/fs/cgroup on ${VERSION} [vm]`, () => {
   });
 
   test("a real-time process, which the cpu controller may not take in, runs as before", async () => {
-    const { status, stderr } = await execute(["chrt", "-r", "1", MINIBOX, "run", busybox, "true"]);
+    const { status, stderr } = await execute(["chrt", "-r", "1", ...RUN, busybox, "true"]);
     expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
   });
 });
@@ -203,7 +205,7 @@ describe.skipIf(skip !== "")("an ordinary user [vm]", () => {
 
 /** What a language's runtime makes of `-m 256m --cpuset-cpus N`: the host's own programs, in a root of binds. */
 async function withHostsPrograms(flags: string[], words: string[]): Promise<string> {
-  const root = mkdtempSync(join(tmpdir(), "minibox-programs-"));
+  const root = scratchDirectory();
   for (const name of ["usr", "etc", "tmp"]) mkdirSync(join(root, name));
   for (const name of ["bin", "lib", "lib64", "sbin"]) symlinkSync(`usr/${name}`, join(root, name));
   const binds = ["-v", "/usr:/usr:ro", "-v", "/etc:/etc:ro"];

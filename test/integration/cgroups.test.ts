@@ -20,9 +20,11 @@ import { RunError } from "../../src/errors.ts";
 import type { Resources } from "../../src/spec/types.ts";
 import { hasController, VERSION } from "../support/cgroups.ts";
 import { SLOWNESS, uniqueName, until } from "../support/container.ts";
+import { leavesNothing } from "../support/leftovers.ts";
 import { skipReason } from "../support/minibox.ts";
 
 setDefaultTimeout(30_000 * SLOWNESS);
+leavesNothing();
 const skip = skipReason();
 const MIB = 1 << 20;
 const TOP = `cgroups-${uniqueName()}`;
@@ -221,7 +223,7 @@ describe.skipIf(skip !== "")(`a cgroup on ${VERSION} [vm]`, () => {
   });
 });
 
-describe.skipIf(skip !== "")(`limits on cgroup ${VERSION}`, () => {
+describe.skipIf(skip !== "")(`limits on cgroup ${VERSION} [vm]`, () => {
   test("memory.reservation, cpu.shares and cpu.period are in the kernel's files", () => {
     const cgroup = make({
       memory: { reservation: 8 * MIB },
@@ -278,7 +280,7 @@ describe.skipIf(skip !== "")(`limits on cgroup ${VERSION}`, () => {
   });
 });
 
-describe.skipIf(skip !== "")(`statistics on cgroup ${VERSION}`, () => {
+describe.skipIf(skip !== "")(`statistics on cgroup ${VERSION} [vm]`, () => {
   test("count CPU time and its throttling, memory and processes", async () => {
     const cgroup = make({ memory: { limit: 64 * MIB }, cpu: { quota: 20_000 }, pids: { limit: 7 } });
     const child = shellIn(cgroup, "echo ready; while :; do :; done");

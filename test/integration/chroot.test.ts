@@ -1,6 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { denying } from "../support/deny.ts";
-import { execute, leavesNothing, MINIBOX, rootfs, run, scratchDirectory } from "../support/minibox.ts";
+import { leavesNothing } from "../support/leftovers.ts";
+import { execute, MINIBOX, RUN, rootfs, run, scratchDirectory } from "../support/minibox.ts";
 
 const busybox = rootfs("busybox");
 leavesNothing();
@@ -40,7 +41,7 @@ describe("--chroot", () => {
 describe("where pivot_root cannot work", () => {
   const EINVAL = 22; // the kernel's answer on an initramfs, whose root has no parent mount
   const refused = (...flags: string[]) =>
-    execute(denying("pivot_root", EINVAL, [MINIBOX, "run", ...flags, busybox, "ls", "/.."]));
+    execute(denying("pivot_root", EINVAL, [...RUN, ...flags, busybox, "ls", "/.."]));
 
   test("chroot is used instead, with a note, which --quiet and --chroot spare", async () => {
     const { stdout } = await run([busybox, "ls", "/"]);
@@ -52,7 +53,7 @@ describe("where pivot_root cannot work", () => {
   });
 
   test("for another reason, it is an error", async () => {
-    const { status, stderr } = await execute(denying("pivot_root", 1, [MINIBOX, "run", busybox, "true"]));
+    const { status, stderr } = await execute(denying("pivot_root", 1, [...RUN, busybox, "true"]));
     expect([status, stderr]).toEqual([
       125,
       expect.stringContaining("minibox: pivot_root: EPERM: operation not permitted\n"),

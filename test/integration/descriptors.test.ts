@@ -1,19 +1,20 @@
 // Which of 0, 1 and 2 are a terminal in the container, and whose the keys are, for each way of a command at a prompt.
 
 import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { SLOWNESS, uniqueName, until } from "../support/container.ts";
-import { MINIBOX, rootfs, skipReason } from "../support/minibox.ts";
-import { Tmux, typed } from "../support/tmux.ts";
+import { leavesNothing } from "../support/leftovers.ts";
+import { rootfs, scratchDirectory, skipReason } from "../support/minibox.ts";
+import { Tmux, typed, typedMinibox } from "../support/tmux.ts";
 
 setDefaultTimeout(60_000 * SLOWNESS);
+leavesNothing();
 const skip = skipReason("tmux", "less", "vi", "watch");
 const host = skip ? "" : typed(rootfs("host"));
 const busybox = skip ? "" : typed(rootfs("busybox"));
-const minibox = `${typed(MINIBOX)} run`;
-const scratch = mkdtempSync(join(tmpdir(), "minibox-test-"));
+const minibox = `${typedMinibox()} run`;
+const scratch = scratchDirectory();
 afterAll(() => rmSync(scratch, { recursive: true }));
 
 /** Says of each descriptor what it is in there, on /dev/tty: "pts/0 pts/0 file". */

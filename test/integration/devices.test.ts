@@ -1,5 +1,6 @@
 import { describe, expect, test } from "bun:test";
-import { execute, leavesNothing, MINIBOX, rootfs, run, scratchRootfs } from "../support/minibox.ts";
+import { leavesNothing } from "../support/leftovers.ts";
+import { execute, rootfs, run, scratchRootfs } from "../support/minibox.ts";
 
 leavesNothing();
 
@@ -46,9 +47,10 @@ describe.each(["busybox", "host"] as const)("/dev on the %s rootfs", (kind) => {
       ...[
         "sh",
         "-c",
-        'echo in | "$0" run "$1" sh -c "cat /dev/stdin; echo out >/dev/stdout; echo err >/dev/stderr" 2>&1 | cat',
+        'echo in | $RUN "$1" sh -c "cat /dev/stdin; echo out >/dev/stdout; echo err >/dev/stderr" 2>&1 | cat',
       ],
-      ...[MINIBOX, root],
+      "sh",
+      root,
     ]);
     expect(stdout).toBe("in\nout\nerr\n");
   });
@@ -113,8 +115,9 @@ describe("file systems below /dev", () => {
 
 test("nodes have their modes whatever the caller's umask is, and the command's umask is 022", async () => {
   const { stdout } = await execute([
-    ...["sh", "-c", 'umask 077; exec "$0" run "$1" sh -c "stat -c %a /dev/null /dev/shm /dev; umask"'],
-    ...[MINIBOX, rootfs("busybox")],
+    ...["sh", "-c", 'umask 077; exec $RUN "$1" sh -c "stat -c %a /dev/null /dev/shm /dev; umask"'],
+    "sh",
+    rootfs("busybox"),
   ]);
   expect(stdout).toBe("666\n1777\n755\n0022\n");
 });

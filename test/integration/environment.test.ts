@@ -1,7 +1,8 @@
 import { describe, expect, test } from "bun:test";
 import { chmodSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { execute, leavesNothing, MINIBOX, rootfs, run, scratchDirectory } from "../support/minibox.ts";
+import { leavesNothing } from "../support/leftovers.ts";
+import { execute, ROOT, RUN, rootfs, run, scratchDirectory } from "../support/minibox.ts";
 
 const busybox = rootfs("busybox");
 leavesNothing();
@@ -55,8 +56,8 @@ test("--env keeps newlines and bytes that are no UTF-8", async () => {
   const { stdout } = await execute([
     "bash",
     "-c",
-    `export B=$'\\xfe'; exec "$0" run -e A=$'\\xff' -e B "$1" sh -c 'printf "$A$B" | od -An -tx1'`,
-    MINIBOX,
+    `export B=$'\\xfe'; exec $RUN -e A=$'\\xff' -e B "$1" sh -c 'printf "$A$B" | od -An -tx1'`,
+    "bash",
     busybox,
   ]);
   expect(stdout.trim()).toBe("ff fe");
@@ -85,7 +86,7 @@ describe("--env-file", () => {
   });
 
   test("that is a pipe is read like any other", async () => {
-    const words = [MINIBOX, "run", "--env-file", "/dev/stdin", busybox, "sh", "-c", 'echo "$FROM"'];
+    const words = [...RUN, "--env-file", "/dev/stdin", busybox, "sh", "-c", 'echo "$FROM"'];
     expect((await execute(words, { stdin: "FROM=a pipe\n" })).stdout).toBe("a pipe\n");
   });
 
@@ -153,16 +154,13 @@ describe("minibox itself is deaf to the caller's environment:", () => {
 
   test("the child's environment is fixed, whatever the caller's is", async () => {
     const name = `environment-${process.pid}`;
-    const container = Bun.spawn(
-      [MINIBOX, "run", "--init", "--name", name, busybox, "sh", "-c", "echo; cat"],
-      {
-        env: { ...process.env, SECRET: "s", LD_BIND_NOW: "1", BUN_OPTIONS: "--smol", NODE_OPTIONS: "--x" },
-        stdin: "pipe",
-        stdout: "pipe",
-      },
-    );
+    const container = Bun.spawn([...RUN, "--init", "--name", name, busybox, "sh", "-c", "echo; cat"], {
+      env: { ...process.env, SECRET: "s", LD_BIND_NOW: "1", BUN_OPTIONS: "--smol", NODE_OPTIONS: "--x" },
+      stdin: "pipe",
+      stdout: "pipe",
+    });
     await container.stdout.getReader().read();
-    const { pid } = await Bun.file(`/run/minibox/${name}/state.json`).json();
+    const { pid } = await Bun.file(`${ROOT}/${name}/state.json`).json();
     const environ = (await Bun.file(`/proc/${pid}/environ`).text()).split("\0").filter((line) => line !== "");
     container.stdin.end();
     await container.exited;

@@ -1,14 +1,13 @@
 import { describe, expect, test } from "bun:test";
-import { chmodSync, mkdirSync, rmdirSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { denying } from "../support/deny.ts";
+import { expectNothingLeft, leavesNothing } from "../support/leftovers.ts";
 import {
   execute,
-  expectNothingLeft,
-  leavesNothing,
-  leftovers,
   MINIBOX,
   type Result,
+  RUN,
   rootfs,
   run,
   scratchDirectory,
@@ -106,8 +105,9 @@ describe("the rootfs", () => {
     const { stdout, stderr } = await execute([
       ...["unshare", "-m", "sh", "-c"],
       `mkdir ${directory}/ro && mount -t tmpfs t ${directory}/ro && cp -a "$1"/bin ${directory}/ro && mount -o remount,ro ${directory}/ro
-       "$0" run ${directory}/ro true; "$0" run --overlay ${directory}/ro echo overlay`,
-      ...[MINIBOX, busybox],
+       $RUN ${directory}/ro true; $RUN --overlay ${directory}/ro echo overlay`,
+      "sh",
+      busybox,
     ]);
     expect(stderr).toBe(
       "minibox: create the mount point /proc: EROFS: read-only file system\n  the rootfs is on a read-only file system: make the mount point in the rootfs, or use --overlay\n",
@@ -157,33 +157,25 @@ describe("a binary alone, far from its source,", () => {
 });
 
 describe("without privileges", () => {
-  const own = join(directory, "minibox");
-  const asNobody = (words: string[], ...flags: string[]): Promise<Result> =>
-    execute(["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", ...flags, own, "run", ...words], {
-      env: {},
-      cwd: "/",
-    });
-
   test("nobody, without a home or a runtime directory, gets a container too", async () => {
-    // this worktree may lie where nobody may look
-    await execute(["cp", MINIBOX, own]);
-    chmodSync(directory, 0o755);
-    const root = join(directory, "root");
-    await execute(["cp", "-a", busybox, root]);
-    expect(await asNobody([root, "echo", "ran"])).toEqual({
+    // nobody may not look everywhere, and /tmp holds its state: both are made for this run alone
+    await execute(["cp", MINIBOX, join(directory, "minibox")]);
+    await execute(["cp", "-a", busybox, join(directory, "root")]);
+    const script = `mount --bind "$0" /mnt && chmod 755 /mnt && mount -t tmpfs -o mode=1777 t /tmp && cd / &&
+      setpriv --reuid=65534 --regid=65534 --clear-groups env -i /mnt/minibox run /mnt/root echo ran && ls /tmp /tmp/*`;
+    expect(await execute(["unshare", "-m", "sh", "-c", script, directory])).toEqual({
       status: 0,
-      stdout: "ran\n",
+      stdout: "ran\n/tmp:\nminibox-65534\n\n/tmp/minibox-65534:\n",
       stderr: expect.stringMatching(
         /^minibox: the container has one user id [^\n]*: the user nobody has no range in [^\n]*\n$/,
       ),
     });
-    rmdirSync("/tmp/minibox-65534"); // its state directory; not empty, it would hold a container's
   });
 
   const withoutSysAdmin = ["setpriv", "--bounding-set=-sys_admin", "--inh-caps=-sys_admin"];
 
   test("root without CAP_SYS_ADMIN gets a container in a user namespace", async () => {
-    const words = [MINIBOX, "run", busybox, "readlink", "/proc/self/ns/user"];
+    const words = [...RUN, busybox, "readlink", "/proc/self/ns/user"];
     const { status, stdout } = await execute([...withoutSysAdmin, ...words]);
     expect(status).toBe(0);
     expect(stdout).toMatch(/^user:\[\d+\]\n$/);
@@ -195,7 +187,7 @@ describe("without privileges", () => {
     const script = 'mount --rbind / "$0" && exec chroot "$0" "$@"';
     const { status, stderr } = await execute([
       ...["unshare", "-m", "sh", "-c", script, join(busybox, "mnt")],
-      ...[...withoutSysAdmin, MINIBOX, "run", busybox, "true"],
+      ...[...withoutSysAdmin, ...RUN, busybox, "true"],
     ]);
     expect(status).toBe(125);
     expect(stderr).toContain("EPERM: operation not permitted\n");
@@ -210,7 +202,7 @@ describe.skipIf(skipReason("cc") !== "")("a host that has run out of something i
     ["move_mount", 28, `bind ${busybox} onto itself: ENOSPC: no space left on device`, "fs.mount-max"],
     ["signalfd4", 24, "take the signals: EMFILE: too many open files", "ulimit -n"],
   ] as const)("%s fails with %d", async (name, errno, line, setting) => {
-    const { status, stderr } = await execute(denying(name, errno, [MINIBOX, "run", busybox, "true"]));
+    const { status, stderr } = await execute(denying(name, errno, [...RUN, busybox, "true"]));
     const [first, hint] = stderr.split("\n");
     expect({ status, first }).toEqual({ status: 125, first: `minibox: ${line}` });
     expect(hint).toContain(setting);
@@ -221,8 +213,9 @@ describe("where /proc is partly covered, as in many containers,", () => {
   test("a fresh one is refused by the kernel in a user namespace, and the reason is told", async () => {
     const { status, stderr } = await execute([
       // as a runtime masks it: nobody in a user namespace made from here on may have the full view
-      ...["unshare", "-m", "sh", "-c", 'mount -t tmpfs t /proc/fs && exec unshare -Urmpf "$0" run "$1" true'],
-      ...[MINIBOX, busybox],
+      ...["unshare", "-m", "sh", "-c", 'mount -t tmpfs t /proc/fs && exec unshare -Urmpf $RUN "$1" true'],
+      "sh",
+      busybox,
     ]);
     expect(status).toBe(125);
     expect(stderr).toMatch(/^minibox: mount proc on \/proc \([a-z,]+\): EPERM: operation not permitted$/m);
@@ -237,12 +230,11 @@ describe("a failure in the child", () => {
     ["a directory that is a file", ["-w", "/etc/passwd/x"], []],
     ["a tmpfs option with a wrong value", ["--tmpfs", "/t:size=many"], []],
   ] as [string, string[], string[]][])("%s: one line, 125, nothing left behind", async (_, flags) => {
-    const at = leftovers();
     for (const more of [[], ["--init"], ["--overlay"], ["-m", "64m"]]) {
       const { status, stdout, stderr } = await run([...more, ...flags, busybox, "echo", "ran"]);
       expect([status, stdout]).toEqual([125, ""]);
       expect(stderr).toMatch(/^minibox: [^\n]+\n( {2}[^\n]+\n)?$/);
     }
-    await expectNothingLeft(at);
+    await expectNothingLeft();
   });
 });

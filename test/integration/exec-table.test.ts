@@ -3,18 +3,19 @@
 import { describe, expect, test } from "bun:test";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { execute, leavesNothing, MINIBOX, rootfs, scratchDirectory } from "../support/minibox.ts";
+import { leavesNothing } from "../support/leftovers.ts";
+import { execute, MINIBOX, rootfs, scratchDirectory } from "../support/minibox.ts";
 
 leavesNothing();
 
 const shell = (script: string, cwd?: string) =>
   execute(["bash", "-c", script], {
-    env: { ...process.env, M: MINIBOX, R: rootfs("busybox") },
+    env: { ...process.env, R: rootfs("busybox") },
     ...(cwd === undefined ? {} : { cwd }),
   });
 
 /** The signal masks of the command (grep itself is PID 1), as hex. */
-const MASKS = `"$M" run "$R" grep -E "^Sig(Ign|Blk)" /proc/self/status`;
+const MASKS = `$RUN "$R" grep -E "^Sig(Ign|Blk)" /proc/self/status`;
 const CLEAN = "SigBlk:\t0000000000000000\nSigIgn:\t0000000000000000\n";
 
 describe("signals are as after boot", () => {
@@ -41,7 +42,7 @@ describe("signals are as after boot", () => {
 });
 
 describe("the limit of open files is the caller's", () => {
-  const LIMIT = `"$M" run "$R" sh -c 'ulimit -Sn; ulimit -Hn'`;
+  const LIMIT = `$RUN "$R" sh -c 'ulimit -Sn; ulimit -Hn'`;
   test("when its shell waits, and when it took minibox's place", async () => {
     expect((await shell(`ulimit -Sn 512; ulimit -Hn 2048; ${LIMIT}; true`)).stdout).toBe("512\n2048\n");
     expect((await shell(`(ulimit -Sn 513; ulimit -Hn 2049; exec ${LIMIT})`)).stdout).toBe("513\n2049\n");
@@ -60,7 +61,7 @@ describe("the limit of open files is the caller's", () => {
 
   test("and the other limits pass as they are", async () => {
     const { stdout } = await shell(
-      `ulimit -c 0; ulimit -f 100; ulimit -s 4096; exec "$M" run "$R" cat /proc/self/limits`,
+      `ulimit -c 0; ulimit -f 100; ulimit -s 4096; exec $RUN "$R" cat /proc/self/limits`,
     );
     expect(stdout).toMatch(/^Max core file size +0 +0 /m);
     expect(stdout).toMatch(/^Max file size +102400 +102400 /m);
@@ -69,7 +70,7 @@ describe("the limit of open files is the caller's", () => {
 });
 
 describe("descriptors", () => {
-  const OPEN = `"$M" run "$R" sh -c 'ls /proc/self/fd'`;
+  const OPEN = `$RUN "$R" sh -c 'ls /proc/self/fd'`;
   // 3 is ls's own, of the directory that it lists
   const ONLY_STANDARD = "0\n1\n2\n3\n";
 
@@ -88,18 +89,18 @@ describe("descriptors", () => {
     const look = `sh -c 'ls -l /proc/self/fd >/out/f 2>/dev/null'`;
     for (const closed of ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"]) {
       writeFileSync(where, "");
-      const { status } = await shell(`"$M" run -v ${where}:/out/f --overlay "$R" ${look} ${closed}`);
+      const { status } = await shell(`$RUN -v ${where}:/out/f --overlay "$R" ${look} ${closed}`);
       expect([closed, status]).toEqual([closed, 0]);
     }
-    const { stdout } = await shell(`"$M" run "$R" readlink /proc/self/fd/0 <&-`);
+    const { stdout } = await shell(`$RUN "$R" readlink /proc/self/fd/0 <&-`);
     expect(stdout).toBe("/dev/null\n");
-    expect((await shell(`"$M" run "$R" sh -c 'echo lost; echo err >&2' >&-; echo $?`)).stdout).toBe("0\n");
-    expect((await shell(`"$M" run "$R" sh -c 'echo lost >&2; echo out' 2>&-`)).stdout).toBe("out\n");
+    expect((await shell(`$RUN "$R" sh -c 'echo lost; echo err >&2' >&-; echo $?`)).stdout).toBe("0\n");
+    expect((await shell(`$RUN "$R" sh -c 'echo lost >&2; echo out' 2>&-`)).stdout).toBe("out\n");
   });
 
   test("of minibox itself are not in the command", async () => {
     const { stdout } = await shell(
-      `"$M" run "$R" sh -c 'ls -l /proc/self/fd /proc/1/fd' </dev/null 2>&1 | grep -E 'socket|anon_inode|minibox'`,
+      `$RUN "$R" sh -c 'ls -l /proc/self/fd /proc/1/fd' </dev/null 2>&1 | grep -E 'socket|anon_inode|minibox'`,
     );
     expect(stdout).toBe("");
   });
@@ -144,7 +145,7 @@ describe("the caller's directory", () => {
   test("that was deleted does not matter, unless the rootfs was in it", async () => {
     const gone = `${hostile}/gone`;
     const { stdout, stderr } = await shell(
-      `mkdir ${gone}; cd ${gone}; rmdir ${gone}; "$M" run "$R" pwd; "$M" run rootfs pwd; echo $?; "$M" run . pwd; echo $?`,
+      `mkdir ${gone}; cd ${gone}; rmdir ${gone}; $RUN "$R" pwd; $RUN rootfs pwd; echo $?; $RUN . pwd; echo $?`,
     );
     expect(stdout).toBe("/\n125\n125\n");
     expect(stderr).toBe(
@@ -153,7 +154,7 @@ describe("the caller's directory", () => {
   });
 
   test("that one may not search does not matter", async () => {
-    const { stdout } = await shell(`mkdir -m 0 ${hostile}/closed; cd ${hostile}/closed && "$M" run "$R" pwd`);
+    const { stdout } = await shell(`mkdir -m 0 ${hostile}/closed; cd ${hostile}/closed && $RUN "$R" pwd`);
     expect(stdout).toBe("/\n");
   });
 });
@@ -161,12 +162,12 @@ describe("the caller's directory", () => {
 describe("a failure", () => {
   test("never shows source, also where nothing was expected to fail", async () => {
     for (const script of [
-      '"$M" run "$R" true >/dev/full',
+      '$RUN "$R" true >/dev/full',
       '"$M" --help >/dev/full',
-      '"$M" run --env-file /proc/self/mem "$R" true',
-      '"$M" run /proc true',
-      '"$M" run -w "" "$R" true',
-      '"$M" run -v /proc/self/fd/0:/x "$R" true </dev/null',
+      '$RUN --env-file /proc/self/mem "$R" true',
+      "$RUN /proc true",
+      '$RUN -w "" "$R" true',
+      '$RUN -v /proc/self/fd/0:/x "$R" true </dev/null',
       '"$M" child',
       '"$M" child 0 </dev/null',
       '"$M" child x',
@@ -187,6 +188,6 @@ describe("a failure", () => {
 });
 
 test("the command has a session and process group of its own, and no controlling terminal", async () => {
-  const { stdout } = await shell(`"$M" run "$R" cut -d ' ' -f 1,5,6,7 /proc/self/stat`);
+  const { stdout } = await shell(`$RUN "$R" cut -d ' ' -f 1,5,6,7 /proc/self/stat`);
   expect(stdout).toBe("1 1 1 0\n");
 });

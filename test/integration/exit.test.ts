@@ -2,9 +2,11 @@
 
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { childrenOf, SLOWNESS, start } from "../support/container.ts";
-import { expectNothingLeft, leftovers, minibox, rootfs, run, skipReason } from "../support/minibox.ts";
+import { expectNothingLeft, leavesNothing } from "../support/leftovers.ts";
+import { minibox, rootfs, run, skipReason } from "../support/minibox.ts";
 
 setDefaultTimeout(30_000 * SLOWNESS);
+leavesNothing();
 const skip = skipReason();
 const busybox = skip ? "" : rootfs("busybox");
 
@@ -51,13 +53,12 @@ describe.skipIf(skip !== "")("when PID 1 ends", () => {
   test.each([[[]], [["--init"]]])(
     "everything that it left in the background ends too (%p) [vm]",
     async (flags) => {
-      const before = leftovers();
       const mark = `/tmp/${process.pid}`;
       const script = `for i in 1 2 3; do (trap '' HUP TERM; while :; do sleep 7${process.pid}; done) & done; setsid sleep 7${process.pid} & exit 4`;
       const { status } = await run([...flags, busybox, "sh", "-c", `: ${mark}; ${script}`]);
       expect(status).toBe(4);
       expect(Bun.spawnSync(["pgrep", "-f", `sleep 7${process.pid}`]).exitCode).toBe(1);
-      await expectNothingLeft(before);
+      await expectNothingLeft();
     },
   );
 

@@ -13,7 +13,8 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { startMinibox, uniqueName } from "../support/container.ts";
-import { execute, leavesNothing, MINIBOX, minibox, rootfs, scratchDirectory } from "../support/minibox.ts";
+import { leavesNothing } from "../support/leftovers.ts";
+import { execute, MINIBOX, minibox, rootfs, scratchDirectory } from "../support/minibox.ts";
 
 const busybox = rootfs("busybox");
 const directory = scratchDirectory();

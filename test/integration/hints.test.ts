@@ -1,13 +1,14 @@
 // Owns: what minibox advises works. Each failure is provoked for real, and its hint followed.
 
 import { describe, expect, test } from "bun:test";
-import { chmodSync, existsSync, mkdirSync } from "node:fs";
+import { chmodSync, chownSync, existsSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
+import { leavesNothing } from "../support/leftovers.ts";
 import {
   execute,
-  leavesNothing,
   MINIBOX,
   type Result,
+  RUN,
   rootfs,
   run,
   scratchDirectory,
@@ -19,18 +20,18 @@ const busybox = rootfs("busybox");
 const directory = scratchDirectory();
 leavesNothing();
 
-/** A shell script in a mount namespace of its own; $0 is minibox, $1 the busybox rootfs, $2 a scratch directory. */
+/** A shell script in a mount namespace of its own; $RUN is `minibox run`, $1 the busybox rootfs, $2 a scratch directory. */
 const shell = (script: string, ...before: string[]): Promise<Result> =>
-  execute([...before, "unshare", "-m", "sh", "-c", script, MINIBOX, busybox, scratchDirectory()]);
+  execute([...before, "unshare", "-m", "sh", "-c", script, "sh", busybox, scratchDirectory()]);
 
 const needsRoot = skipReason();
 
 describe.skipIf(needsRoot !== "")("a namespace of which none may be made:", () => {
   // the sysctls of namespaces(7) are the user namespace's own, so nobody else's change
   test.each(["net", "user", "pid", "mnt", "uts", "ipc", "cgroup"])("%s", async (kind) => {
-    const script = `echo 0 >/proc/sys/user/max_${kind}_namespaces; "$0" run "$1" true
-      echo 10000 >/proc/sys/user/max_${kind}_namespaces; "$0" run "$1" echo allowed`;
-    const { stdout, stderr } = await execute(["unshare", "-Ur", "sh", "-c", script, MINIBOX, busybox]);
+    const script = `echo 0 >/proc/sys/user/max_${kind}_namespaces; $RUN "$1" true
+      echo 10000 >/proc/sys/user/max_${kind}_namespaces; $RUN "$1" echo allowed`;
+    const { stdout, stderr } = await execute(["unshare", "-Ur", "sh", "-c", script, "sh", busybox]);
     const name = `user.max_${kind}_namespaces`;
     expect(stderr).toEndWith(
       `: ENOSPC: no space left on device\n  the sysctl ${name} is 0: no such namespace may be made (sysctl -w ${name}=10000 allows them)\n`,
@@ -43,9 +44,9 @@ describe.skipIf(needsRoot !== "")("file systems:", () => {
   test("an overlay on an overlay on an overlay is refused by name; without --overlay it runs", async () => {
     const { stdout, stderr } = await shell(`mount -t tmpfs t "$2"; cd "$2"; mkdir u1 w1 u2 w2 one two
       mount -t overlay o -o "lowerdir=$1,upperdir=u1,workdir=w1" one
-      "$0" run --overlay one echo on one
+      $RUN --overlay one echo on one
       mount -t overlay o -o lowerdir=one,upperdir=u2,workdir=w2 two
-      "$0" run --overlay two true; "$0" run two echo without`);
+      $RUN --overlay two true; $RUN two echo without`);
     expect(stderr).toBe(
       "minibox: --overlay: the rootfs lies on an overlay that is itself on another, and the kernel stacks no more than two: put the rootfs on another file system, or leave --overlay away\n",
     );
@@ -54,8 +55,8 @@ describe.skipIf(needsRoot !== "")("file systems:", () => {
 
   test("a working directory that a read-only rootfs lacks", async () => {
     const { stdout, stderr } = await shell(`mount -t tmpfs t "$2"; cp -a "$1/." "$2"; mount -o remount,ro "$2"
-      "$0" run -w /new "$2" true; "$0" run --overlay -w /new "$2" pwd
-      mount -o remount,rw "$2"; mkdir "$2/new"; mount -o remount,ro "$2"; "$0" run -w /new "$2" pwd`);
+      $RUN -w /new "$2" true; $RUN --overlay -w /new "$2" pwd
+      mount -o remount,rw "$2"; mkdir "$2/new"; mount -o remount,ro "$2"; $RUN -w /new "$2" pwd`);
     expect(stderr).toBe(
       "minibox: create the working directory /new: EROFS: read-only file system\n  the rootfs is on a read-only file system: make the working directory in the rootfs, or use --overlay\n",
     );
@@ -64,9 +65,9 @@ describe.skipIf(needsRoot !== "")("file systems:", () => {
 
   test("a file to mount on that a read-only rootfs lacks", async () => {
     const { stdout, stderr } = await shell(`mount -t tmpfs t "$2"; cp -a "$1/." "$2"; mount -o remount,ro "$2"
-      "$0" run -v /etc/hostname:/new "$2" true; "$0" run --overlay -v /etc/hostname:/new "$2" echo overlay
+      $RUN -v /etc/hostname:/new "$2" true; $RUN --overlay -v /etc/hostname:/new "$2" echo overlay
       mount -o remount,rw "$2"; touch "$2/new"; mount -o remount,ro "$2"
-      "$0" run -v /etc/hostname:/new "$2" echo made`);
+      $RUN -v /etc/hostname:/new "$2" echo made`);
     expect(stderr).toBe(
       "minibox: create the mount point /new: EROFS: read-only file system\n  the rootfs is on a read-only file system: make the mount point in the rootfs, or use --overlay\n",
     );
@@ -76,6 +77,9 @@ describe.skipIf(needsRoot !== "")("file systems:", () => {
   test("a directory to mount on that another user's rootfs lacks", async () => {
     const root = scratchRootfs();
     const minibox = join(directory, "minibox");
+    const states = join(directory, "nobody's");
+    mkdirSync(states);
+    chownSync(states, 65_534, 65_534);
     await execute([
       "sh",
       "-c",
@@ -92,8 +96,7 @@ describe.skipIf(needsRoot !== "")("file systems:", () => {
           "--reuid=65534",
           "--regid=65534",
           "--clear-groups",
-          minibox,
-          "run",
+          ...[minibox, "--root", states, "run"],
           ...words,
           root,
           "echo",
@@ -117,7 +120,6 @@ describe.skipIf(needsRoot !== "")("file systems:", () => {
     mkdirSync(join(root, "var/new"));
     expect((await asNobody("--tmpfs", "/var/new")).stdout).toBe("ran\n");
     expect((await asNobody()).stdout).toBe("ran\n");
-    await execute(["rm", "-rf", "/tmp/minibox-65534"]);
   });
 
   test("the source of a volume that is missing, with and without a user namespace", async () => {
@@ -144,7 +146,7 @@ describe.skipIf(needsRoot !== "")("file systems:", () => {
 describe.skipIf(skipReason("prlimit") !== "")("limits of minibox's own:", () => {
   test("too few files", async () => {
     const limited = (most: number) =>
-      execute(["prlimit", `--nofile=${most}:${most}`, MINIBOX, "run", busybox, "echo", "ran"]);
+      execute(["prlimit", `--nofile=${most}:${most}`, ...RUN, busybox, "echo", "ran"]);
     const { status, stderr } = await limited(8);
     expect(status).toBe(125);
     expect(stderr).toMatch(/^minibox: .*: EMFILE: too many open files\n {2}.*: raise ulimit -n,/);
@@ -159,8 +161,7 @@ describe.skipIf(skipReason("prlimit") !== "")("limits of minibox's own:", () => 
         "--nofile=512:512",
         "setpriv",
         "--bounding-set=-sys_resource",
-        MINIBOX,
-        "run",
+        ...RUN,
         "--ulimit",
         `nofile=1:${most}`,
         busybox,
@@ -206,7 +207,7 @@ keyctl, KEYCTL_JOIN_SESSION_KEYRING = 219 if platform.machine() == "aarch64" els
 ctypes.CDLL(None).syscall(keyctl, KEYCTL_JOIN_SESSION_KEYRING, None)
 os.execv(sys.argv[1], sys.argv[1:])`;
   const loggedIn = (...words: string[]): Promise<Result> =>
-    execute(["python3", "-c", LOGGED_IN, MINIBOX, "run", ...words]);
+    execute(["python3", "-c", LOGGED_IN, ...RUN, ...words]);
 
   test("a user who has no room for one more keyring", async () => {
     const filling = Bun.spawn(["python3", "-c", FILL], { stdin: "pipe", stdout: "pipe" });
@@ -243,7 +244,7 @@ describe("files that flags name are named in the error:", () => {
   });
 
   test("a standard output that is full", async () => {
-    const words = [MINIBOX, "run", "--attest", "-", busybox, "true"];
+    const words = [...RUN, "--attest", "-", busybox, "true"];
     const { status, stderr } = await execute(["sh", "-c", '"$@" >/dev/full', "sh", ...words]);
     expect(status).toBe(125);
     expect(stderr).toBe("minibox: --attest: standard output: ENOSPC: no space left on device\n");
@@ -326,7 +327,7 @@ describe.skipIf(needsRoot !== "")("minibox in minibox:", () => {
     const script = (bind: string) =>
       `${bind} mount -t proc p "$3/proc"; exec chroot "$3" /minibox run /inner echo nested`;
     const inside = (bind: string) =>
-      execute(["unshare", "-m", "sh", "-c", script(bind), MINIBOX, busybox, directory, root]);
+      execute(["unshare", "-m", "sh", "-c", script(bind), "sh", busybox, directory, root]);
     const { stderr } = await inside("");
     expect(stderr).toStartWith("minibox: make every mount private: EINVAL: invalid argument\n");
     expect(stderr).toContain("(mount --bind DIR DIR) before the chroot");

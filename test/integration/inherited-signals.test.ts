@@ -1,10 +1,12 @@
 // A caller that ignores or blocks signals: the exit code is right all the same, and the command starts with none of it.
 
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
-import { execute, MINIBOX, rootfs, skipReason } from "../support/minibox.ts";
+import { leavesNothing } from "../support/leftovers.ts";
+import { execute, RUN, rootfs, skipReason } from "../support/minibox.ts";
 import { makePlace, type Place, userWords } from "../support/user.ts";
 
 setDefaultTimeout(30_000);
+leavesNothing();
 const skip = skipReason("setpriv", "perl", "env", "newuidmap");
 const busybox = skip ? "" : rootfs("busybox");
 let place: Place;
@@ -34,7 +36,7 @@ describe.skipIf(skip !== "").each(CALLERS)("under %s", (_, caller) => {
     ["root with a user namespace", ["--userns", "100000:100000:65536"]],
     ["root with a user namespace and an init", ["--userns", "100000:100000:65536", "--init"]],
   ])("%s has the command's exit code", async (_, flags) => {
-    const words = [...caller, MINIBOX, "run", ...flags, busybox, "/bin/sh", "-c", LOOK];
+    const words = [...caller, ...RUN, ...flags, busybox, "/bin/sh", "-c", LOOK];
     expect(await execute(words)).toEqual({ status: 7, stdout: NONE, stderr: "" });
   });
 
@@ -45,7 +47,7 @@ describe.skipIf(skip !== "").each(CALLERS)("under %s", (_, caller) => {
   });
 
   test("what goes wrong has its own code and words", async () => {
-    const { status, stderr } = await execute([...caller, MINIBOX, "run", busybox, "/bin/missing"]);
+    const { status, stderr } = await execute([...caller, ...RUN, busybox, "/bin/missing"]);
     expect(status).toBe(127);
     expect(stderr).toContain("/bin/missing");
   });

@@ -2,9 +2,11 @@
 
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { childrenOf, SLOWNESS, start, tryText, until } from "../support/container.ts";
-import { execute, MINIBOX, rootfs, run, scratchDirectory, skipReason } from "../support/minibox.ts";
+import { leavesNothing } from "../support/leftovers.ts";
+import { execute, rootfs, run, scratchDirectory, skipReason } from "../support/minibox.ts";
 
 setDefaultTimeout(30_000 * SLOWNESS);
+leavesNothing();
 const skip = skipReason();
 const busybox = skip ? "" : rootfs("busybox");
 const host = skip ? "" : rootfs("host");
@@ -54,8 +56,8 @@ describe.skipIf(skip !== "")("--init", () => {
     ["a pipe to root of a user namespace", ["--userns", "100000:100000:65536"], "|cat"],
   ] as [string, string[], string][])("a program logs to /proc/1/fd/1: %s", async (_, flags, redirection) => {
     const command = "'echo logged >/proc/1/fd/1'";
-    const line = `cd "$D" && "$M" run --init ${flags.join(" ")} "$R" sh -c ${command} ${redirection}`;
-    const env = { ...process.env, M: MINIBOX, R: busybox, D: scratchDirectory() };
+    const line = `cd "$D" && $RUN --init ${flags.join(" ")} "$R" sh -c ${command} ${redirection}`;
+    const env = { ...process.env, R: busybox, D: scratchDirectory() };
     expect((await execute(["bash", "-c", line], { env })).stdout).toBe("logged\n");
   });
 

@@ -4,15 +4,17 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { childrenOf, SLOWNESS, tryText, uniqueName, until } from "../support/container.ts";
-import { MINIBOX, rootfs, skipReason } from "../support/minibox.ts";
-import { SHELLS, Tmux, typed } from "../support/tmux.ts";
+import { leavesNothing } from "../support/leftovers.ts";
+import { rootfs, skipReason } from "../support/minibox.ts";
+import { SHELLS, Tmux, typed, typedMinibox } from "../support/tmux.ts";
 import { makePlace, type Place, userWords } from "../support/user.ts";
 
 setDefaultTimeout(60_000 * SLOWNESS);
+leavesNothing();
 const skip = skipReason("tmux", "dash", "zsh");
 const host = skip ? "" : typed(rootfs("host"));
 const busybox = skip ? "" : typed(rootfs("busybox"));
-const minibox = typed(MINIBOX);
+const minibox = typedMinibox();
 
 /** The supervisor of a container by its name; 0 for none. */
 const supervisorOf = (name: string): number =>

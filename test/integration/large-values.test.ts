@@ -3,9 +3,11 @@
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { SIGNALS } from "../../src/sys/constants.ts";
 import { start } from "../support/container.ts";
+import { leavesNothing } from "../support/leftovers.ts";
 import { rootfs, run, skipReason } from "../support/minibox.ts";
 
 setDefaultTimeout(30_000);
+leavesNothing();
 const skip = skipReason();
 const busybox = skip ? "" : rootfs("busybox");
 

@@ -1,6 +1,6 @@
 // Nothing stays: mounts, cgroups, processes and state are after a run what they were before, however it ended.
 
-import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import {
   existsSync,
   mkdtempSync,
@@ -10,20 +10,19 @@ import {
   symlinkSync,
   writeFileSync,
 } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { hasCgroup } from "../support/cgroups.ts";
 import { SLOWNESS, start, uniqueName, until } from "../support/container.ts";
-import { execute, MINIBOX, rootfs, run, skipReason } from "../support/minibox.ts";
+import { changedMounts, leavesNothing, mountTable } from "../support/leftovers.ts";
+import { execute, ROOT, RUN, rootfs, run, scratchDirectory, skipReason } from "../support/minibox.ts";
 
 setDefaultTimeout(60_000 * SLOWNESS);
+leavesNothing();
 const skip = skipReason();
 const busybox = skip ? "" : rootfs("busybox");
-const directory = mkdtempSync(join(tmpdir(), "leftovers-"));
-afterAll(() => rmSync(directory, { recursive: true, force: true }));
+const directory = scratchDirectory();
 
-const mounts = (): string => readFileSync("/proc/self/mountinfo", "utf8");
-const hasState = (name: string): boolean => existsSync(`/run/minibox/${name}`);
+const hasState = (name: string): boolean => existsSync(`${ROOT}/${name}`);
 function environmentOf(pid: number | string): string {
   try {
     return readFileSync(`/proc/${pid}/environ`, "utf8");
@@ -41,7 +40,7 @@ async function expectGone(name: string, before: string): Promise<void> {
     `all of ${name} is gone`,
     () => !hasState(name) && !hasCgroup(name) && processesOf(name).length === 0,
   );
-  expect(mounts()).toBe(before);
+  expect(changedMounts(before, mountTable())).toEqual([]);
 }
 
 /** A copy of the busybox rootfs to spoil. */
@@ -62,7 +61,7 @@ describe.skipIf(skip !== "")("after a run nothing is left [vm]", () => {
     ["chroot", ["--chroot"]],
     ["a terminal", ["-t"]],
   ])("%s", async (_, flags) => {
-    const [name, before] = [uniqueName(), mounts()];
+    const [name, before] = [uniqueName(), mountTable()];
     const { status } = await run([
       "--name",
       name,
@@ -127,7 +126,7 @@ const FAILURES: [status: number, what: string, flags: string[], root: () => stri
 
 describe.skipIf(skip !== "")("after a failure nothing is left", () => {
   test.each(FAILURES)("%d for %s", async (expected, _, flags, root, words) => {
-    const [name, before] = [uniqueName(), mounts()];
+    const [name, before] = [uniqueName(), mountTable()];
     const { status, stderr } = await run(["--name", name, "-e", `MARK=${name}`, ...flags, root(), ...words]);
     expect(status).toBe(expected);
     expect(stderr).toMatch(/^minibox: /);
@@ -139,7 +138,7 @@ describe.skipIf(skip !== "")("after a failure nothing is left", () => {
     const name = uniqueName();
     const root = spoiled((root) => rmSync(join(root, "proc"), { recursive: true }));
     const script = `mount --bind ${root} ${root} && mount -o remount,bind,ro ${root} && exec "$@"`;
-    const words = [MINIBOX, "run", "--name", name, root, "true"];
+    const words = [...RUN, "--name", name, root, "true"];
     const { status, stderr } = await execute(["unshare", "-m", "sh", "-c", script, "sh", ...words]);
     expect(status).toBe(125);
     expect(stderr).toMatch(/EROFS: read-only file system/);
@@ -149,7 +148,7 @@ describe.skipIf(skip !== "")("after a failure nothing is left", () => {
 
 describe.skipIf(skip !== "")("kill -9 of the parent", () => {
   test("at any moment ends the container, and the next command removes what is left [vm]", async () => {
-    const before = mounts();
+    const before = mountTable();
     const names: string[] = [];
     const running: Promise<unknown>[] = [];
     for (let i = 0; i < 40; i++) {
@@ -178,7 +177,7 @@ describe.skipIf(skip !== "")("kill -9 of the parent", () => {
     expect((await run([busybox, "true"])).status).toBe(0);
     expect(names.filter(hasState)).toEqual([]);
     expect(names.filter(hasCgroup)).toEqual([]);
-    expect(mounts()).toBe(before);
+    expect(changedMounts(before, mountTable())).toEqual([]);
   });
 
   test("a running one: its descendants end with it", async () => {
@@ -203,22 +202,20 @@ describe.skipIf(skip !== "")("kill -9 of the parent", () => {
     const volumes = ["/usr", "/lib", "/lib64"]
       .filter((path) => existsSync(path))
       .map((path) => `-v ${path}:${path}:ro`);
-    // with a /run of its own: any other minibox of this host would be the next command
     const script = `
-      mount -t tmpfs tmpfs /run
-      coproc ${MINIBOX} run --name ${name} -e MARK=${name} ${volumes.join(" ")} ${busybox} ${python} -c "${clear}"
+      coproc $RUN --name ${name} -e MARK=${name} ${volumes.join(" ")} ${busybox} ${python} -c "${clear}"
       read -r line <&\${COPROC[0]}
       echo "it is $line"
       command=$(cat /proc/$COPROC_PID/task/$COPROC_PID/children)
       kill -KILL $COPROC_PID
       sleep 0.2
       tr '\\0' '\\n' </proc/$((command))/environ | grep MARK
-      ls /run/minibox
-      ${MINIBOX} run ${busybox} echo next
-      ls /run/minibox
+      ls ${ROOT}
+      $RUN ${busybox} echo next
+      ls ${ROOT}
       for i in $(seq 100); do grep -qs '^State:.[^ZX]' /proc/$((command))/status || break; sleep 0.05; done
       grep -s '^State:.[^ZX]' /proc/$((command))/status || echo gone`;
-    const { stdout } = await execute(["unshare", "-m", "bash", "-c", script]);
+    const { stdout } = await execute(["bash", "-c", script]);
     expect(stdout.split("\n")).toEqual(["it is ready", `MARK=${name}`, name, "next", "gone", ""]);
     expect(hasCgroup(name)).toBe(false);
   });

@@ -4,9 +4,11 @@ import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { availableParallelism } from "node:os";
 import { cgroupFile, hasCgroup, statOf, VERSION } from "../support/cgroups.ts";
 import { SLOWNESS, start, uniqueName, until } from "../support/container.ts";
-import { execute, MINIBOX, rootfs, run, skipReason } from "../support/minibox.ts";
+import { leavesNothing } from "../support/leftovers.ts";
+import { execute, RUN, rootfs, run, skipReason } from "../support/minibox.ts";
 
 setDefaultTimeout(30_000 * SLOWNESS);
+leavesNothing();
 const skip = skipReason("unshare");
 const busybox = skip ? "" : rootfs("busybox");
 const MIB = 1 << 20;
@@ -189,8 +191,7 @@ const inOwnMounts = (prepare: string, words: string[]) =>
     "-c",
     `${prepare} && exec "$@"`,
     "sh",
-    MINIBOX,
-    "run",
+    ...RUN,
     ...words,
   ]);
 

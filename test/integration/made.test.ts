@@ -4,7 +4,8 @@ import { afterAll, beforeEach, describe, expect, test } from "bun:test";
 import { chmodSync, existsSync, mkdirSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { signal, start, tryText, uniqueName, until } from "../support/container.ts";
-import { execute, leavesNothing, MINIBOX, run, scratchDirectory, scratchRootfs } from "../support/minibox.ts";
+import { leavesNothing } from "../support/leftovers.ts";
+import { execute, ROOT, RUN, run, scratchDirectory, scratchRootfs } from "../support/minibox.ts";
 import { makePlace, runAsUser } from "../support/user.ts";
 
 const root = scratchRootfs();
@@ -158,13 +159,13 @@ test("after a kill of the supervisor the next container cleans up", async () => 
   const name = uniqueName();
   const killed = start(["--name", name, ...FLAGS, root, "sh", "-c", "echo up; read x"]);
   await killed.says("up");
-  await until("all is noted", () => tryText(`/run/minibox/${name}/made`)?.includes('"/w/d"') ?? false);
+  await until("all is noted", () => tryText(`${ROOT}/${name}/made`)?.includes('"/w/d"') ?? false);
   signal(killed.pid, 9);
   await killed.ended;
   const other = scratchRootfs();
   await until("the note is gone", async () => {
     await run([other, "true"]);
-    return !existsSync(`/run/minibox/${name}`);
+    return !existsSync(`${ROOT}/${name}`);
   });
   expect(names(root)).toEqual(before);
 });
@@ -183,7 +184,7 @@ test("names exchanged in the meantime lead nobody out of the rootfs", async () =
 
 test("a run that has to make nothing makes no call for it", async () => {
   for (const name of ["proc", "sys", "dev"]) mkdirSync(join(root, name));
-  const { stderr } = await execute([MINIBOX, "run", "--trace", root, "true"]);
+  const { stderr } = await execute([...RUN, "--trace", root, "true"]);
   expect(stderr).toContain("mount proc on /proc");
   expect(stderr).not.toMatch(/child .*readlinkat|child .*mkdirat\(5|\/made"/);
 });

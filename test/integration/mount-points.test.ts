@@ -13,15 +13,8 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
-import {
-  execute,
-  leavesNothing,
-  MINIBOX,
-  type Result,
-  run,
-  scratchDirectory,
-  scratchRootfs,
-} from "../support/minibox.ts";
+import { leavesNothing } from "../support/leftovers.ts";
+import { execute, type Result, ROOT, run, scratchDirectory, scratchRootfs } from "../support/minibox.ts";
 import { makePlace, runAsUser } from "../support/user.ts";
 
 const root = scratchRootfs();
@@ -157,7 +150,7 @@ describe("a link of the rootfs that leads to nothing", () => {
 
 describe("the caller's umask", () => {
   const masked = (flags: string[], script: string): Promise<Result> =>
-    execute(["sh", "-c", 'umask 077; exec "$0" run "$@"', MINIBOX, ...flags, root, "sh", "-c", script]);
+    execute(["sh", "-c", 'umask 077; exec $RUN "$@"', "sh", ...flags, root, "sh", "-c", script]);
 
   test("has no say in what minibox makes", async () => {
     const flags = [
@@ -180,13 +173,13 @@ describe("the caller's umask", () => {
 
   test("lets the container see its own cgroup", async () => {
     const name = `umask-${process.pid}`;
-    const path = `d=$(find /sys/fs/cgroup -name ${name} -type d | head -1); stat -c %a "$d"; stat -c %a /run/minibox/${name}`;
+    const path = `d=$(find /sys/fs/cgroup -name ${name} -type d | head -1); stat -c %a "$d"; stat -c %a ${ROOT}/${name}`;
     const child = Bun.spawn(
       [
         "sh",
         "-c",
-        'umask 077; exec "$0" run "$@"',
-        MINIBOX,
+        'umask 077; exec $RUN "$@"',
+        "sh",
         "--name",
         name,
         "-m",

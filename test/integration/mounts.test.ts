@@ -10,7 +10,8 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
-import { execute, leavesNothing, MINIBOX, run, scratchDirectory, scratchRootfs } from "../support/minibox.ts";
+import { leavesNothing } from "../support/leftovers.ts";
+import { execute, RUN, run, scratchDirectory, scratchRootfs } from "../support/minibox.ts";
 
 const root = scratchRootfs();
 const outside = scratchDirectory();
@@ -68,9 +69,10 @@ describe("--volume", () => {
     // in a mount namespace of its own: the host's table is left alone
     const { stdout } = await execute([
       ...["unshare", "-m", "sh", "-c"],
-      `mount -t tmpfs t ${outside}/sub && mkdir ${outside}/sub/deep && "$0" run -v ${outside}:/d:ro "$1" sh -c 'touch /d/sub/x 2>&1; ls /d/sub'
-       "$0" run -v ${outside}:/d:bind "$1" ls /d/sub`,
-      ...[MINIBOX, root],
+      `mount -t tmpfs t ${outside}/sub && mkdir ${outside}/sub/deep && $RUN -v ${outside}:/d:ro "$1" sh -c 'touch /d/sub/x 2>&1; ls /d/sub'
+       $RUN -v ${outside}:/d:bind "$1" ls /d/sub`,
+      "sh",
+      root,
     ]);
     expect(stdout).toBe("touch: /d/sub/x: Read-only file system\ndeep\n");
   });
@@ -119,8 +121,9 @@ describe("--volume", () => {
     const { stdout } = await execute([
       "bash",
       "-c",
-      `d=${outside}/$'\\xff'; mkdir "$d" && touch "$d/f" && exec "$0" run -v "$d":/mnt/$'\\xfe' "$1" sh -c 'ls /mnt/*'`,
-      ...[MINIBOX, root],
+      `d=${outside}/$'\\xff'; mkdir "$d" && touch "$d/f" && exec $RUN -v "$d":/mnt/$'\\xfe' "$1" sh -c 'ls /mnt/*'`,
+      "sh",
+      root,
     ]);
     expect(stdout).toContain("f\n");
   });
@@ -266,7 +269,7 @@ describe("the host's mount table", () => {
   test("is the same before, during and after", async () => {
     const start = table();
     const child = Bun.spawn(
-      [MINIBOX, "run", "--overlay", "-v", `${outside}:/d`, root, "sh", "-c", "echo up; read x"],
+      [...RUN, "--overlay", "-v", `${outside}:/d`, root, "sh", "-c", "echo up; read x"],
       {
         stdin: "pipe",
         stdout: "pipe",
@@ -283,9 +286,10 @@ describe("the host's mount table", () => {
     const { stdout } = await execute([
       ...["unshare", "-m", "--propagation", "shared", "sh", "-c"],
       `cat /proc/self/mountinfo >${outside}/a
-       "$0" run -v ${outside}:/d --tmpfs /t "$1" sh -c 'mount -t tmpfs x /mnt; mount -t tmpfs x /d/sub; cat /dev/null'
+       $RUN -v ${outside}:/d --tmpfs /t "$1" sh -c 'mount -t tmpfs x /mnt; mount -t tmpfs x /d/sub; cat /dev/null'
        cat /proc/self/mountinfo >${outside}/b; cmp ${outside}/a ${outside}/b && echo same`,
-      ...[MINIBOX, root],
+      "sh",
+      root,
     ]);
     expect(stdout).toBe("same\n");
   });

@@ -12,10 +12,10 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { start } from "../support/container.ts";
+import { leavesNothing } from "../support/leftovers.ts";
 import {
   execute,
-  leavesNothing,
-  MINIBOX,
+  RUN,
   rootfs,
   run,
   scratchDirectory,
@@ -76,7 +76,7 @@ describe("a container's own name", () => {
 
 describe("the files", () => {
   test("can be read by everybody, also where the caller's umask is strict", async () => {
-    const words = ['umask 077; exec "$@"', "sh", MINIBOX, "run", "-u", "1000", root];
+    const words = ['umask 077; exec "$@"', "sh", ...RUN, "-u", "1000", root];
     const { stdout } = await execute(["sh", "-c", ...words, "sh", "-c", `stat -c %a:%u /etc/hosts; ${LOOK}`]);
     expect(stdout).toBe(`644:0\n${FILES("container")}`);
   });
@@ -161,7 +161,7 @@ describe("a rootfs that has no such file", () => {
 
   test("that nobody may write to has none, and starts", async () => {
     clear();
-    const words = ['mount --bind -o ro $0 $0 && exec "$@"', bare, MINIBOX, "run", bare, "echo", "ran"];
+    const words = ['mount --bind -o ro $0 $0 && exec "$@"', bare, ...RUN, bare, "echo", "ran"];
     const result = await execute(["unshare", "-m", "sh", "-c", ...words]);
     expect(result).toEqual({ status: 0, stdout: "ran\n", stderr: "" });
   });

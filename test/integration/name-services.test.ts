@@ -4,10 +4,12 @@ import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "
 import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { compile } from "../support/attack.ts";
+import { leavesNothing } from "../support/leftovers.ts";
 import { execute, type Result, skipped, skipReason } from "../support/minibox.ts";
 import { makePlace, type Place, UID, ALONE as UNKNOWN, userWords } from "../support/user.ts";
 
 setDefaultTimeout(60_000);
+leavesNothing();
 
 /** Users by libnss-extrausers, whose table is where no other program looks. */
 const needs = ["setpriv", "unshare", "newuidmap", "newgidmap", "getent", "getsubids", "cc"];

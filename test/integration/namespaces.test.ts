@@ -1,6 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { readFileSync, readlinkSync } from "node:fs";
-import { execute, leavesNothing, MINIBOX, rootfs, run, scratchRootfs } from "../support/minibox.ts";
+import { leavesNothing } from "../support/leftovers.ts";
+import { execute, RUN, rootfs, run, scratchRootfs } from "../support/minibox.ts";
 
 const busybox = rootfs("busybox");
 leavesNothing();
@@ -23,7 +24,7 @@ describe("namespaces", () => {
 
   test("two containers share none", async () => {
     for (const type of ["pid", "ipc", "uts"]) {
-      const reader = [MINIBOX, "run", busybox, "sh", "-c", `readlink /proc/self/ns/${type}; read x`];
+      const reader = [...RUN, busybox, "sh", "-c", `readlink /proc/self/ns/${type}; read x`];
       const children = [0, 1].map(() => Bun.spawn(reader, { stdin: "pipe", stdout: "pipe" }));
       const seen = await Promise.all(
         children.map(async ({ stdout }) => new TextDecoder().decode((await stdout.getReader().read()).value)),

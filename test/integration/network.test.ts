@@ -1,7 +1,8 @@
 import { describe, expect, test } from "bun:test";
 import { existsSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { attackRootfs } from "../support/attack.ts";
-import { execute, leavesNothing, MINIBOX, rootfs, run, scratchRootfs } from "../support/minibox.ts";
+import { leavesNothing } from "../support/leftovers.ts";
+import { execute, rootfs, run, scratchRootfs } from "../support/minibox.ts";
 
 const busybox = rootfs("busybox");
 leavesNothing();
@@ -123,9 +124,10 @@ describe("--network host", () => {
         "-m",
         "sh",
         "-c",
-        'mount --bind "$1" "$1" && mount -o remount,bind,ro "$1" && "$0" run --network host "$1" echo ok',
+        'mount --bind "$1" "$1" && mount -o remount,bind,ro "$1" && $RUN --network host "$1" echo ok',
       ],
-      ...[MINIBOX, root],
+      "sh",
+      root,
     ]);
     expect([stdout, stderr]).toEqual(["ok\n", ""]);
     const covered = await run([

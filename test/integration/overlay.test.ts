@@ -1,7 +1,8 @@
 import { describe, expect, test } from "bun:test";
 import { existsSync, renameSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { execute, leavesNothing, MINIBOX, rootfs, run, scratchRootfs } from "../support/minibox.ts";
+import { leavesNothing } from "../support/leftovers.ts";
+import { execute, rootfs, run, scratchRootfs } from "../support/minibox.ts";
 
 leavesNothing();
 
@@ -90,9 +91,10 @@ describe("--overlay", () => {
       ...[
         "bash",
         "-c",
-        `cd "$1" && mv rootfs $'\\xff\\xe9' && "$0" run --overlay $'\\xff\\xe9' echo overlay && "$0" run $'\\xff\\xe9' echo plain; mv $'\\xff\\xe9' rootfs`,
+        `cd "$1" && mv rootfs $'\\xff\\xe9' && $RUN --overlay $'\\xff\\xe9' echo overlay && $RUN $'\\xff\\xe9' echo plain; mv $'\\xff\\xe9' rootfs`,
       ],
-      ...[MINIBOX, parent],
+      "sh",
+      parent,
     ]);
     expect([stdout, stderr]).toEqual(["overlay\nplain\n", ""]);
   });

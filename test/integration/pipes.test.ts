@@ -2,13 +2,14 @@ import { describe, expect, test } from "bun:test";
 import { randomBytes } from "node:crypto";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { execute, leavesNothing, MINIBOX, rootfs, run, scratchDirectory } from "../support/minibox.ts";
+import { leavesNothing } from "../support/leftovers.ts";
+import { execute, RUN, rootfs, run, scratchDirectory } from "../support/minibox.ts";
 
 leavesNothing();
 
 /** A line of a shell on the host, $M being minibox and $R the rootfs. */
 const shell = (script: string, root = rootfs("busybox")) =>
-  execute(["bash", "-c", script], { env: { ...process.env, M: MINIBOX, R: root } });
+  execute(["bash", "-c", script], { env: { ...process.env, R: root } });
 
 const sha256 = (bytes: Uint8Array): string => new Bun.CryptoHasher("sha256").update(bytes).digest("hex");
 
@@ -16,15 +17,15 @@ describe.each(["busybox", "host"] as const)("on the %s rootfs", (kind) => {
   const root = rootfs(kind);
 
   test("a million lines go in", async () => {
-    expect((await shell('seq 1000000 | "$M" run "$R" wc -l', root)).stdout).toBe("1000000\n");
+    expect((await shell('seq 1000000 | $RUN "$R" wc -l', root)).stdout).toBe("1000000\n");
   });
 
   test("a writer whose reader leaves ends at once", async () => {
     const start = performance.now();
     const status = 'echo "$PIPESTATUS"';
     // the kernel spares PID 1 its own SIGPIPE (pid_namespaces(7)): it sees EPIPE, and yes says so
-    expect((await shell(`"$M" run "$R" yes 2>/dev/null | head -1; ${status}`, root)).stdout).toBe("y\n1\n");
-    expect((await shell(`"$M" run --init "$R" yes | head -1; ${status}`, root)).stdout).toBe("y\n141\n");
+    expect((await shell(`$RUN "$R" yes 2>/dev/null | head -1; ${status}`, root)).stdout).toBe("y\n1\n");
+    expect((await shell(`$RUN --init "$R" yes | head -1; ${status}`, root)).stdout).toBe("y\n141\n");
     expect(performance.now() - start).toBeLessThan(30_000);
   });
 });
@@ -47,7 +48,7 @@ test("fifty megabytes of random bytes come out as they went in, at the speed of 
   const bytes = randomBytes(50 << 20);
   writeFileSync(file, bytes);
   const start = performance.now();
-  const { stdout } = await shell(`cat ${file} | "$M" run "$R" cat | cat | sha256sum`);
+  const { stdout } = await shell(`cat ${file} | $RUN "$R" cat | cat | sha256sum`);
   const seconds = (performance.now() - start) / 1000;
   expect(stdout).toBe(`${sha256(bytes)}  -\n`);
   // the descriptors pass straight through: a relay in between would show
@@ -56,27 +57,27 @@ test("fifty megabytes of random bytes come out as they went in, at the speed of 
 
 test("every byte value passes, both ways", async () => {
   const all = Uint8Array.from({ length: 256 }, (_, i) => i);
-  const child = Bun.spawn([MINIBOX, "run", rootfs("busybox"), "cat"], { stdin: all, stdout: "pipe" });
+  const child = Bun.spawn([...RUN, rootfs("busybox"), "cat"], { stdin: all, stdout: "pipe" });
   expect(await child.stdout.bytes()).toEqual(all);
 });
 
 test("the command's own descriptors are the caller's: files keep their offset, and appending appends", async () => {
   const file = join(scratchDirectory(), "file");
   writeFileSync(file, "1\n2\n3\n");
-  const { stdout } = await shell(`{ read x; "$M" run "$R" head -c 2; cat; } <${file}`);
+  const { stdout } = await shell(`{ read x; $RUN "$R" head -c 2; cat; } <${file}`);
   expect(stdout).toBe("2\n3\n");
-  await shell(`"$M" run "$R" sh -c 'echo 4' >>${file}; "$M" run "$R" sh -c 'echo 5 >&2' 2>>${file}`);
+  await shell(`$RUN "$R" sh -c 'echo 4' >>${file}; $RUN "$R" sh -c 'echo 5 >&2' 2>>${file}`);
   expect(await Bun.file(file).text()).toBe("1\n2\n3\n4\n5\n");
 });
 
 test("what the command wrote last is not lost, however fast it ends", async () => {
   const { stdout } = await shell(
-    'for i in 1 2 3 4 5 6 7 8 9 10; do "$M" run "$R" sh -c "head -c 60000 /dev/zero" | wc -c; done',
+    'for i in 1 2 3 4 5 6 7 8 9 10; do $RUN "$R" sh -c "head -c 60000 /dev/zero" | wc -c; done',
   );
   expect(stdout).toBe("60000\n".repeat(10));
 });
 
 test("containers in a pipeline of their own work together", async () => {
-  const { stdout } = await shell('"$M" run "$R" seq 1000 | "$M" run "$R" grep 7 | "$M" run "$R" wc -l');
+  const { stdout } = await shell('$RUN "$R" seq 1000 | $RUN "$R" grep 7 | $RUN "$R" wc -l');
   expect(stdout).toBe("271\n");
 });

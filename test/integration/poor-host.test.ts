@@ -2,19 +2,21 @@
 // can run runs; what cannot says so in one line of minibox's own, with exit code 125.
 
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
-import { mkdtempSync, rmSync } from "node:fs";
-import { execute, MINIBOX, rootfs, skipped, skipReason } from "../support/minibox.ts";
+import { rmSync } from "node:fs";
+import { leavesNothing } from "../support/leftovers.ts";
+import { execute, RUN, rootfs, scratchDirectory, skipped, skipReason } from "../support/minibox.ts";
 import { COMMAND, inShell, RAN, SHAPES } from "../support/shapes.ts";
 import { makePlace, type Place } from "../support/user.ts";
 
 setDefaultTimeout(60_000);
+leavesNothing();
 const skip = skipReason("setpriv", "unshare", "newuidmap", "python3");
 const busybox = skip ? "" : rootfs("busybox");
 let place: Place;
 let scratch = "";
 beforeAll(() => {
   if (!skip) place = makePlace();
-  scratch = mkdtempSync("/tmp/minibox-test-");
+  scratch = scratchDirectory();
 });
 afterAll(() => {
   place?.remove();
@@ -156,7 +158,7 @@ describe.skipIf(skip !== "").each(SHAPES)("%s", (_, words) => {
 
 test.skipIf(skip !== "")("a source may be in a directory whose name only looks deleted", async () => {
   const script = 'mkdir -p "$0/x (deleted)/here" && cd "$0/x (deleted)" && exec "$@"';
-  const words = ["sh", "-c", script, scratch, MINIBOX, "run", "-v", "here:/mnt", busybox, ...COMMAND];
+  const words = ["sh", "-c", script, scratch, ...RUN, "-v", "here:/mnt", busybox, ...COMMAND];
   expect(await execute(words)).toEqual(RAN);
 });
 
@@ -167,7 +169,7 @@ const hasMdwe = !skip && Bun.spawnSync(["python3", "-c", REFUSE_CODE, "/bin/true
 if (!skip && !hasMdwe) skipped("needs Linux 6.3 for PR_SET_MDWE");
 
 test.skipIf(!hasMdwe)("memory that may not be executed is told", async () => {
-  const words = ["python3", "-c", REFUSE_CODE, MINIBOX, "run", busybox, ...COMMAND];
+  const words = ["python3", "-c", REFUSE_CODE, ...RUN, busybox, ...COMMAND];
   const { status, stdout, stderr } = await execute(words);
   expect([status, stdout]).toEqual([125, ""]);
   expect(stderr).toMatch(

@@ -4,7 +4,8 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { chmodSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { start } from "../support/container.ts";
-import { execute, leavesNothing, MINIBOX, scratchDirectory, scratchRootfs } from "../support/minibox.ts";
+import { leavesNothing } from "../support/leftovers.ts";
+import { execute, RUN, scratchDirectory, scratchRootfs } from "../support/minibox.ts";
 import { makePlace, userWords } from "../support/user.ts";
 
 const root = scratchRootfs();
@@ -90,7 +91,7 @@ test("a slave works in a user namespace; to be shared is refused there", async (
   ]);
   expect([child.stdout, child.stderr]).toEqual(["a\nb\nsub\n", ""]);
   for (const words of [
-    [...ENTER, MINIBOX, "run", ...userns, "-v", `${shared}:/v:rshared`, root, "true"],
+    [...ENTER, ...RUN, ...userns, "-v", `${shared}:/v:rshared`, root, "true"],
     [...user, place.minibox, "run", "-q", "-v", `${shared}:/v:rshared`, place.ownRootfs, "true"],
   ])
     expect(await execute(words)).toEqual({
@@ -104,7 +105,7 @@ test("a source that has nothing to share is refused, with what to do", async () 
   const words = (tie: string): string[] => ["-v", `${directory}:/v:r${tie}`, root, "true"];
   for (const tie of ["slave", "shared"]) {
     const { status, stderr } = await execute([
-      ...["unshare", "-m", "--propagation", "private", MINIBOX, "run"],
+      ...["unshare", "-m", "--propagation", "private", ...RUN],
       ...words(tie),
     ]);
     expect([status, stderr]).toEqual([
@@ -121,7 +122,7 @@ test("a source that has nothing to share is refused, with what to do", async () 
 test("nothing that minibox mounts can come to lie on the host", async () => {
   const before = await onHost("cat /proc/self/mountinfo");
   const refused = async (flags: string[], path: string, below: string) => {
-    const { status, stderr } = await execute([...ENTER, MINIBOX, "run", ...flags, root, "true"]);
+    const { status, stderr } = await execute([...ENTER, ...RUN, ...flags, root, "true"]);
     expect([status, stderr]).toEqual([
       125,
       `minibox: ${path} cannot be shared with the host: what the container mounts on ${below} would appear there too\n`,
@@ -141,8 +142,7 @@ test("nothing that minibox mounts can come to lie on the host", async () => {
   ]) {
     const { stdout } = await execute([
       ...ENTER,
-      MINIBOX,
-      "run",
+      ...RUN,
       "-v",
       `${shared}:/v:rshared`,
       ...flags,
@@ -152,6 +152,6 @@ test("nothing that minibox mounts can come to lie on the host", async () => {
     ]);
     expect(stdout.trim().split(/\s+/)).toEqual(["a", "b", "sub"]);
   }
-  await execute([...ENTER, MINIBOX, "run", "-v", `${shared}:/v:rshared`, "-w", "/v/b/w", root, "true"]);
+  await execute([...ENTER, ...RUN, "-v", `${shared}:/v:rshared`, "-w", "/v/b/w", root, "true"]);
   expect(await onHost("cat /proc/self/mountinfo")).toBe(before);
 });

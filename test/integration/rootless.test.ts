@@ -13,6 +13,7 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { VERSION } from "../support/cgroups.ts";
+import { leavesNothing } from "../support/leftovers.ts";
 import { execute, skipReason } from "../support/minibox.ts";
 import {
   leftBehind,
@@ -27,6 +28,7 @@ import {
 } from "../support/user.ts";
 
 setDefaultTimeout(60_000);
+leavesNothing();
 const reason = skipReason("setpriv", "unshare", "newuidmap", "newgidmap");
 let place: Place;
 beforeAll(() => {

@@ -1,7 +1,8 @@
 import { describe, expect, test } from "bun:test";
 import { existsSync, readFileSync } from "node:fs";
 import { RUN_FLAGS } from "../../src/cli/run-flags.ts";
-import { leavesNothing, MINIBOX, minibox, rootfs, run, scratchRootfs } from "../support/minibox.ts";
+import { leavesNothing } from "../support/leftovers.ts";
+import { minibox, RUN, rootfs, run, scratchRootfs } from "../support/minibox.ts";
 
 const busybox = rootfs("busybox");
 leavesNothing();
@@ -84,7 +85,7 @@ describe("flags", () => {
 
   test("--name is refused while a container of that name runs, and free again afterwards", async () => {
     const name = `test-${process.pid}`;
-    const first = Bun.spawn([MINIBOX, "run", "--name", name, busybox, "sh", "-c", "echo up; read x"], {
+    const first = Bun.spawn([...RUN, "--name", name, busybox, "sh", "-c", "echo up; read x"], {
       stdin: "pipe",
       stdout: "pipe",
     });

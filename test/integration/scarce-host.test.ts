@@ -7,11 +7,13 @@ import { join } from "node:path";
 import { SIGNALS } from "../../src/sys/constants.ts";
 import { hasController } from "../support/cgroups.ts";
 import { childrenOf, signal } from "../support/container.ts";
-import { execute, MINIBOX, type Result, rootfs, skipped, skipReason } from "../support/minibox.ts";
+import { leavesNothing } from "../support/leftovers.ts";
+import { execute, MINIBOX, type Result, RUN, rootfs, skipped, skipReason } from "../support/minibox.ts";
 import { COMMAND, inShell, RAN, SHAPES } from "../support/shapes.ts";
 import { makePlace, type Place, userWords } from "../support/user.ts";
 
 setDefaultTimeout(60_000);
+leavesNothing();
 const skip = skipReason("setpriv", "prlimit", "unshare", "newuidmap");
 const busybox = skip ? "" : rootfs("busybox");
 let place: Place;
@@ -45,7 +47,7 @@ describe.skipIf(skip !== "")("where few processes are allowed", () => {
   test.skipIf(noPids !== "").each([1, 2])("by pids.max %p, minibox says so", async (most) => {
     const cgroup = pidsCgroup(most);
     try {
-      const words = [MINIBOX, "run", busybox, ...COMMAND];
+      const words = [...RUN, busybox, ...COMMAND];
       const { status, stdout, stderr } = await inShell(`echo $$ > ${cgroup.join}`, words);
       expect([status, stdout]).toEqual([125, ""]);
       expect(stderr).toMatch(/^minibox: no thread more can be started, .* pids\.max [^\n]*\n$/);
@@ -131,7 +133,7 @@ describe.skipIf(skip !== "")("where the kernel kills the first process", () => {
     let told: Result | undefined;
     // a kill that comes late ends the command itself
     for (let tries = 0; tries < 50 && told?.status !== 125; tries++) {
-      const run = Bun.spawn([MINIBOX, "run", busybox, "sleep", "60"], { stdout: "pipe", stderr: "pipe" });
+      const run = Bun.spawn([...RUN, busybox, "sleep", "60"], { stdout: "pipe", stderr: "pipe" });
       while (childrenOf(run.pid).length === 0 && run.exitCode === null);
       for (const pid of childrenOf(run.pid)) signal(pid, SIGNALS.KILL);
       const [stdout, stderr, status] = await Promise.all([run.stdout.text(), run.stderr.text(), run.exited]);

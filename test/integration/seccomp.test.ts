@@ -1,13 +1,15 @@
 // Owns: seccomp as a run meets it: the default filter, profiles of one's own, a listener.
 
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { attackRootfs } from "../support/attack.ts";
-import { run } from "../support/minibox.ts";
+import { leavesNothing } from "../support/leftovers.ts";
+import { run, scratchDirectory } from "../support/minibox.ts";
 import { fixture, profileOf } from "../unit/seccomp/support/profiles.ts";
 import { numbersOf } from "../unit/seccomp/support/reference.ts";
+
+leavesNothing();
 
 /** Makes one call with zeros, by its number, and prints its errno. */
 const CALL = `#include <errno.h>
@@ -23,7 +25,7 @@ let root: ReturnType<typeof attackRootfs>;
 let directory: string;
 beforeAll(() => {
   root = attackRootfs({ call: CALL });
-  directory = mkdtempSync(join(tmpdir(), "minibox-seccomp-"));
+  directory = scratchDirectory();
 });
 afterAll(() => {
   root.remove();

@@ -4,6 +4,7 @@ import { expect, setDefaultTimeout, test } from "bun:test";
 import { readdirSync } from "node:fs";
 import { SIGNALS } from "../../src/sys/constants.ts";
 import { SLOWNESS, start, tryText, until } from "../support/container.ts";
+import { leavesNothing } from "../support/leftovers.ts";
 import { execute, rootfs, skipReason } from "../support/minibox.ts";
 
 setDefaultTimeout(60_000 * SLOWNESS);
@@ -18,6 +19,8 @@ process, thread, signal = map(int, sys.argv[1:])
 info = ctypes.create_string_buffer(struct.pack("4i2I", signal, 0, -1, 0, os.getpid(), os.getuid()), 128)
 sys.exit(ctypes.CDLL(None).syscall(number, process, thread, signal, info) != 0)
 `;
+
+leavesNothing();
 
 /** Those that nobody passes on, and those that stop: a trap for them is no proof. */
 const LEFT_OUT: readonly number[] = [

@@ -4,9 +4,11 @@ import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { SIGNALS } from "../../src/sys/constants.ts";
 import { childrenOf, start, tryText, until } from "../support/container.ts";
+import { leavesNothing } from "../support/leftovers.ts";
 import { rootfs, skipReason } from "../support/minibox.ts";
 
 setDefaultTimeout(20_000);
+leavesNothing();
 const skip = skipReason();
 const busybox = skip ? "" : rootfs("busybox");
 

@@ -3,7 +3,8 @@
 import { afterAll, describe, expect, test } from "bun:test";
 import { chmodSync, chownSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { execute, leavesNothing, MINIBOX, rootfs, scratchDirectory } from "../support/minibox.ts";
+import { leavesNothing } from "../support/leftovers.ts";
+import { execute, rootfs, scratchDirectory } from "../support/minibox.ts";
 import { makePlace, subIdWords } from "../support/user.ts";
 
 leavesNothing();
@@ -13,7 +14,7 @@ const directory = scratchDirectory();
 /** A line of a shell on the host, $M being minibox, $R the rootfs and $D a directory for files. */
 const shell = (script: string, flags: string) =>
   execute(["bash", "-c", script], {
-    env: { ...process.env, M: MINIBOX, R: rootfs("busybox"), D: directory, F: flags },
+    env: { ...process.env, R: rootfs("busybox"), D: directory, F: flags },
   });
 
 const LOGS = "'echo out >/dev/stdout; echo err >/dev/stderr'";
@@ -27,9 +28,9 @@ describe.each([
   ["-u 0"],
 ])("with %s", (flags) => {
   test("pipes can be opened again", async () => {
-    const { stdout } = await shell(`"$M" run $F "$R" sh -c ${LOGS} 2>&1 | cat`, flags);
+    const { stdout } = await shell(`$RUN $F "$R" sh -c ${LOGS} 2>&1 | cat`, flags);
     expect(stdout.split("\n").sort()).toEqual(["", "err", "out"]);
-    const input = await shell('echo in | "$M" run $F "$R" cat /dev/stdin', flags);
+    const input = await shell('echo in | $RUN $F "$R" cat /dev/stdin', flags);
     expect(input.stdout).toBe("in\n");
   });
 
@@ -41,7 +42,7 @@ describe.each([
       chmodSync(file, 0o640);
     }
     const script = `'echo out >/dev/stdout; chmod 4777 /dev/stdout 2>/dev/null; echo err >/dev/stderr'`;
-    const { status } = await shell(`"$M" run $F "$R" sh -c ${script} >"$D/out" 2>"$D/err"`, flags);
+    const { status } = await shell(`$RUN $F "$R" sh -c ${script} >"$D/out" 2>"$D/err"`, flags);
     expect(status).toBe(0);
     expect([readFileSync(out, "utf8"), readFileSync(err, "utf8")]).toEqual(["out\n", "err\n"]);
     const { uid, gid, mode } = statSync(out);
@@ -51,20 +52,20 @@ describe.each([
   });
 
   test("so can FIFOs", async () => {
-    const script = `mkfifo -m 600 "$D/fifo"; "$M" run $F "$R" sh -c 'echo out >/dev/stdout' >"$D/fifo" & cat "$D/fifo"; wait; stat -c %u "$D/fifo"; rm "$D/fifo"`;
+    const script = `mkfifo -m 600 "$D/fifo"; $RUN $F "$R" sh -c 'echo out >/dev/stdout' >"$D/fifo" & cat "$D/fifo"; wait; stat -c %u "$D/fifo"; rm "$D/fifo"`;
     expect((await shell(script, flags)).stdout).toBe("out\n0\n");
   });
 });
 
 test("an input that is only read stays its owner's", async () => {
-  const script = `echo secret >"$D/in"; chmod 600 "$D/in"; "$M" run $F "$R" sh -c 'cat; chmod 666 /dev/stdin' <"$D/in"; stat -c '%u %a' "$D/in"`;
+  const script = `echo secret >"$D/in"; chmod 600 "$D/in"; $RUN $F "$R" sh -c 'cat; chmod 666 /dev/stdin' <"$D/in"; stat -c '%u %a' "$D/in"`;
   const { stdout, stderr } = await shell(script, "-u 1000");
   expect(stdout).toBe("secret\n0 600\n");
   expect(stderr).toContain("Operation not permitted");
 });
 
 test("the host's /dev/null stays root's", async () => {
-  await shell('"$M" run $F "$R" true </dev/null >/dev/null 2>&1', "-u 1000");
+  await shell('$RUN $F "$R" true </dev/null >/dev/null 2>&1', "-u 1000");
   expect(statSync("/dev/null").uid).toBe(0);
 });
 

@@ -4,9 +4,11 @@ import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { existsSync } from "node:fs";
 import { hasCgroup } from "../support/cgroups.ts";
 import { childrenOf, SLOWNESS, start, tryText, uniqueName, until } from "../support/container.ts";
-import { rootfs, run, skipReason } from "../support/minibox.ts";
+import { leavesNothing } from "../support/leftovers.ts";
+import { ROOT, rootfs, run, skipReason } from "../support/minibox.ts";
 
 setDefaultTimeout(180_000 * SLOWNESS);
+leavesNothing();
 const skip = skipReason();
 const busybox = skip ? "" : rootfs("busybox");
 
@@ -24,7 +26,7 @@ async function once(i: number): Promise<string | undefined> {
     "-c",
     `echo ${i}; exit ${code}`,
   ]);
-  const left = existsSync(`/run/minibox/${name}`) || hasCgroup(name);
+  const left = existsSync(`${ROOT}/${name}`) || hasCgroup(name);
   if (status === code && stdout === `${i}\n` && stderr === "" && !left) return undefined;
   return JSON.stringify({ i, flags, status, stdout, stderr, left });
 }

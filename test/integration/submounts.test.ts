@@ -3,7 +3,8 @@
 import { afterAll, describe, expect, test } from "bun:test";
 import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { execute, leavesNothing, MINIBOX, scratchDirectory, scratchRootfs } from "../support/minibox.ts";
+import { leavesNothing } from "../support/leftovers.ts";
+import { execute, RUN, scratchDirectory, scratchRootfs } from "../support/minibox.ts";
 import { makePlace, UID, userWords } from "../support/user.ts";
 
 const root = scratchRootfs();
@@ -44,8 +45,8 @@ const inside = async (path: string, words: string[], owner = "0"): Promise<strin
 };
 
 const WAYS: [string, string, string[], string][] = [
-  ["root", root, [MINIBOX, "run"], "0"],
-  ["root in a user namespace", root, [MINIBOX, "run", "--userns", "300000:300000:65536"], "300000"],
+  ["root", root, [...RUN], "0"],
+  ["root in a user namespace", root, [...RUN, "--userns", "300000:300000:65536"], "300000"],
   ["an ordinary user", place.ownRootfs, userWords([place.minibox, "run", "-q"]), String(UID)],
 ];
 
@@ -117,7 +118,7 @@ describe.each(WAYS)("as %s", (who, path, run, owner) => {
 
 test("--overlay keeps the restrictions of such a mount, and says what can only be read", async () => {
   const script = "grep ' /srv/a.040b' /proc/mounts | cut -d' ' -f2-4 | cut -d, -f1-4";
-  const said = await inside(root, [MINIBOX, "run", "--overlay", root, "sh", "-c", script]);
+  const said = await inside(root, [...RUN, "--overlay", root, "sh", "-c", script]);
   expect(said).toStartWith(
     "minibox: --overlay: /etc/bound in the rootfs is a mount of its own: the container can only read it\n",
   );
@@ -128,15 +129,6 @@ test("--overlay keeps the restrictions of such a mount, and says what can only b
 test("a volume that lies upon one is the volume's", async () => {
   const flags = ["--overlay", "--read-only", "-v", `${outside}:/srv`];
   expect(
-    await inside(root, [
-      MINIBOX,
-      "run",
-      "-q",
-      ...flags,
-      root,
-      "sh",
-      "-c",
-      "ls /srv; touch /srv/x && rm /srv/x",
-    ]),
+    await inside(root, [...RUN, "-q", ...flags, root, "sh", "-c", "ls /srv; touch /srv/x && rm /srv/x"]),
   ).toBe(`file\n${AFTERWARDS(root)}`);
 });

@@ -4,14 +4,16 @@
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { existsSync } from "node:fs";
 import { childrenOf, SLOWNESS, start, uniqueName, until } from "../support/container.ts";
-import { execute, MINIBOX, rootfs, run, skipReason } from "../support/minibox.ts";
-import { Tmux, typed } from "../support/tmux.ts";
+import { leavesNothing } from "../support/leftovers.ts";
+import { execute, RUN, rootfs, run, skipReason } from "../support/minibox.ts";
+import { Tmux, typed, typedMinibox } from "../support/tmux.ts";
 
 setDefaultTimeout(60_000 * SLOWNESS);
+leavesNothing();
 const skip = skipReason("tmux");
 const host = skip ? "" : typed(rootfs("host"));
 const busybox = skip ? "" : typed(rootfs("busybox"));
-const minibox = `${typed(MINIBOX)} run`;
+const minibox = `${typedMinibox()} run`;
 
 const stateOf = (pid: number): string =>
   Bun.spawnSync(["ps", "-o", "stat=", "-p", String(pid)])
@@ -180,7 +182,7 @@ describe.skipIf(skip !== "")("the host's terminal has its settings back after", 
     if (during) {
       const supervisor = () =>
         Number(
-          Bun.spawnSync(["pgrep", "-f", `^${typed(MINIBOX)} run --name ${name}`])
+          Bun.spawnSync(["pgrep", "-f", `^${minibox} --name ${name}`])
             .stdout.toString()
             .trim(),
         );
@@ -248,7 +250,7 @@ describe.skipIf(skip !== "")("-t without a terminal", () => {
 
   test("a reader that has enough ends it", async () => {
     const words = `"$@" | head -n 1; echo "\${PIPESTATUS[0]}"`;
-    const { stdout } = await execute(["bash", "-c", words, "bash", MINIBOX, "run", "-t", busybox, "yes"]);
+    const { stdout } = await execute(["bash", "-c", words, "bash", ...RUN, "-t", busybox, "yes"]);
     expect(stdout).toBe("y\r\n129\n");
   });
 

@@ -2,9 +2,11 @@
 
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { SLOWNESS } from "../support/container.ts";
-import { expectNothingLeft, leftovers, rootfs, run, skipReason } from "../support/minibox.ts";
+import { expectNothingLeft, leavesNothing } from "../support/leftovers.ts";
+import { rootfs, run, skipReason } from "../support/minibox.ts";
 
 setDefaultTimeout(30_000 * SLOWNESS);
+leavesNothing();
 const skip = skipReason();
 const busybox = skip ? "" : rootfs("busybox");
 
@@ -16,13 +18,12 @@ async function timed(words: string[]) {
 
 describe.skipIf(skip !== "").each([[[]], [["--init"]]])("--timeout (%p)", (flags) => {
   test("ends a command with TERM: 124, and a line that says so", async () => {
-    const before = leftovers();
     const { status, stderr, seconds } = await timed([...flags, "--timeout", "300ms", busybox, "sleep", "60"]);
     expect(status).toBe(124);
     expect(stderr).toContain("time limit");
     expect(seconds).toBeGreaterThan(0.28);
     expect(seconds).toBeLessThan(20 * SLOWNESS);
-    await expectNothingLeft(before);
+    await expectNothingLeft();
   });
 
   test("a handler of TERM has its say, and the code is 124 all the same", async () => {

@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test";
-import { leavesNothing, rootfs, run } from "../support/minibox.ts";
+import { leavesNothing } from "../support/leftovers.ts";
+import { rootfs, run } from "../support/minibox.ts";
 
 const busybox = rootfs("busybox");
 leavesNothing();

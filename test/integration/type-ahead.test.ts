@@ -3,13 +3,15 @@
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { attackRootfs } from "../support/attack.ts";
 import { SLOWNESS, uniqueName } from "../support/container.ts";
-import { MINIBOX, rootfs, skipReason } from "../support/minibox.ts";
-import { SHELLS, Tmux, typed } from "../support/tmux.ts";
+import { leavesNothing } from "../support/leftovers.ts";
+import { rootfs, skipReason } from "../support/minibox.ts";
+import { SHELLS, Tmux, typed, typedMinibox } from "../support/tmux.ts";
 
 setDefaultTimeout(60_000 * SLOWNESS);
+leavesNothing();
 const skip = skipReason("tmux", "dash", "zsh", "cc");
 const busybox = skip ? "" : typed(rootfs("busybox"));
-const minibox = typed(MINIBOX);
+const minibox = typedMinibox();
 
 /** Reads a line and types it again. */
 const PUSH = `#include <errno.h>

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { mkdirSync, rmSync, statSync, symlinkSync, truncateSync, writeFileSync } from "node:fs";
-import { execute, leavesNothing, rootfs, run, scratchRootfs } from "../support/minibox.ts";
+import { leavesNothing } from "../support/leftovers.ts";
+import { execute, rootfs, run, scratchRootfs } from "../support/minibox.ts";
 
 leavesNothing();
 

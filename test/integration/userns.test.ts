@@ -3,10 +3,12 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { chmodSync, existsSync, mkdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { leavesNothing } from "../support/leftovers.ts";
 import { execute, run, skipReason } from "../support/minibox.ts";
 import { makePlace, type Place, processesOf } from "../support/user.ts";
 
 setDefaultTimeout(60_000);
+leavesNothing();
 const reason = skipReason("unshare");
 // other ids for each run of the tests: several at once must not meet
 const FIRST_UID = 10_000_000 + (process.pid % 1000) * 100_000;
@@ -163,7 +165,7 @@ describe.skipIf(reason !== "")("--userns UID:GID:SIZE", () => {
   });
 
   test("what is mounted inside does not appear on the host, also where everything is shared", async () => {
-    const watch = `mount --make-rshared / && "$0" run ${RANGE} -v /etc:/mnt --tmpfs /srv "$1" true && "$0" run ${RANGE} --overlay "$1" true
+    const watch = `mount --make-rshared / && $RUN ${RANGE} -v /etc:/mnt --tmpfs /srv "$1" true && $RUN ${RANGE} --overlay "$1" true
       cat /proc/self/mountinfo`;
     const { stdout } = await execute(["unshare", "--mount", "sh", "-c", watch, place.minibox, place.rootfs]);
     expect(stdout).toContain(" / ");

@@ -3,16 +3,8 @@
 
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { SLOWNESS, tryText } from "../support/container.ts";
-import {
-  execute,
-  leavesNothing,
-  MINIBOX,
-  minibox,
-  rootfs,
-  run,
-  skipped,
-  skipReason,
-} from "../support/minibox.ts";
+import { leavesNothing } from "../support/leftovers.ts";
+import { execute, RUN, rootfs, run, skipped, skipReason } from "../support/minibox.ts";
 
 setDefaultTimeout(10_000 * SLOWNESS);
 
@@ -91,12 +83,12 @@ describe.skipIf(reason !== "")(`an AppArmor profile [vm]${reason && `: ${reason}
   });
 
   test("that is not loaded is told, also where the list of profiles cannot be seen", async () => {
-    const words = ["run", "--security-opt", "apparmor=minibox-no-such", root, "echo", "ran"];
-    const { status, stdout, stderr } = await minibox(words);
+    const words = ["--security-opt", "apparmor=minibox-no-such", root, "echo", "ran"];
+    const { status, stdout, stderr } = await run(words);
     expect([status, stdout]).toEqual([125, ""]);
     expect(stderr).toStartWith("minibox: the AppArmor profile minibox-no-such is not loaded\n");
     const hidden = 'umount /sys/kernel/security; exec "$0" "$@"';
-    const blind = await execute(["unshare", "-m", "sh", "-c", hidden, MINIBOX, ...words]);
+    const blind = await execute(["unshare", "-m", "sh", "-c", hidden, ...RUN, ...words]);
     expect([blind.status, blind.stdout]).toEqual([125, ""]);
     expect(blind.stderr).toMatch(/^minibox: set the AppArmor profile minibox-no-such.*ENOENT/);
     expect(blind.stderr).toContain("no profile of that name is loaded");

@@ -1,11 +1,13 @@
 // What was asked for is compared, line by line, with what the kernel says of the container: its posture as a whole.
 
 import { expect, test } from "bun:test";
-import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { existsSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import type { Attestation } from "../../src/attest/index.ts";
-import { expectNothingLeft, leftovers, rootfs, run, skipReason } from "../support/minibox.ts";
+import { expectNothingLeft, leavesNothing } from "../support/leftovers.ts";
+import { rootfs, run, scratchDirectory, skipReason } from "../support/minibox.ts";
+
+leavesNothing();
 
 const reason = skipReason("busybox");
 
@@ -28,8 +30,7 @@ const DOCKER_CAPABILITIES = [
 
 /** The attestation of a container with these flags, and what its command printed. */
 async function attested(flags: string[]): Promise<{ posture: Attestation; stdout: string }> {
-  const before = leftovers();
-  const directory = mkdtempSync(join(tmpdir(), "minibox-attest-"));
+  const directory = scratchDirectory();
   try {
     const file = join(directory, "posture.json");
     const { status, stdout, stderr } = await run(["--attest", file, ...flags, rootfs("busybox"), "true"]);
@@ -37,7 +38,7 @@ async function attested(flags: string[]): Promise<{ posture: Attestation; stdout
     return { posture: JSON.parse(readFileSync(file, "utf8")), stdout };
   } finally {
     rmSync(directory, { recursive: true });
-    await expectNothingLeft(before);
+    await expectNothingLeft();
   }
 }
 

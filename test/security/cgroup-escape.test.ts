@@ -5,8 +5,11 @@ import { afterAll, beforeAll, expect, test } from "bun:test";
 import { existsSync } from "node:fs";
 import { attackRootfs, undefended } from "../support/attack.ts";
 import { VERSION } from "../support/cgroups.ts";
+import { leavesNothing } from "../support/leftovers.ts";
 import { run } from "../support/minibox.ts";
 import { NEST } from "../support/programs.ts";
+
+leavesNothing();
 
 let root: ReturnType<typeof attackRootfs>;
 beforeAll(() => {

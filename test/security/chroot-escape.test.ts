@@ -1,18 +1,20 @@
 // Owns: leaving the root by a second chroot (chroot(2): "does not change the working directory").
 
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { attackRootfs, undefended } from "../support/attack.ts";
-import { run } from "../support/minibox.ts";
+import { leavesNothing } from "../support/leftovers.ts";
+import { run, scratchDirectory } from "../support/minibox.ts";
 import { ESCAPE } from "../support/programs.ts";
+
+leavesNothing();
 
 let root: ReturnType<typeof attackRootfs>;
 let host: string;
 beforeAll(() => {
   root = attackRootfs({ escape: ESCAPE });
-  host = mkdtempSync(join(tmpdir(), "minibox-host-"));
+  host = scratchDirectory();
   writeFileSync(join(host, "marker"), "");
 });
 afterAll(() => {

@@ -2,17 +2,19 @@
 // of the host's (CVE-2025-52565).
 
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { mkdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { attackRootfs } from "../support/attack.ts";
-import { execute, run } from "../support/minibox.ts";
+import { leavesNothing } from "../support/leftovers.ts";
+import { execute, run, scratchDirectory } from "../support/minibox.ts";
+
+leavesNothing();
 
 let root: ReturnType<typeof attackRootfs>;
 let host: string;
 beforeAll(() => {
   root = attackRootfs();
-  host = mkdtempSync(join(tmpdir(), "minibox-host-"));
+  host = scratchDirectory();
   writeFileSync(join(host, "file"), "the host's");
 });
 afterAll(() => {

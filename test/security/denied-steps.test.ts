@@ -1,21 +1,16 @@
 // A kernel, a container around us or a security module may refuse any one step of making a container. Then either
 // nothing runs and one line says why, or what runs is confined no less than ever: never a half-confined container.
 
-import { afterAll, beforeAll, expect, test } from "bun:test";
+import { beforeAll, expect, test } from "bun:test";
 import { readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import type { Attestation } from "../../src/attest/index.ts";
 import { VERSION } from "../support/cgroups.ts";
 import { denying, NUMBERS } from "../support/deny.ts";
-import {
-  execute,
-  expectNothingLeft,
-  leftovers,
-  MINIBOX,
-  rootfs,
-  scratchDirectory,
-  skipReason,
-} from "../support/minibox.ts";
+import { leavesNothing } from "../support/leftovers.ts";
+import { execute, RUN, rootfs, scratchDirectory, skipReason } from "../support/minibox.ts";
+
+leavesNothing();
 
 const reason = skipReason("cc");
 const EPERM = 1;
@@ -24,8 +19,7 @@ const ENOSYS = 38;
 const scratch = scratchDirectory();
 const file = join(scratch, "posture.json");
 const words = [
-  MINIBOX,
-  "run",
+  ...RUN,
   "--attest",
   file,
   "--pids-limit",
@@ -62,15 +56,10 @@ function confinement(): unknown {
 }
 
 let whole: unknown;
-const before = leftovers();
 beforeAll(async () => {
   if (reason) return;
   expect((await execute(words)).stdout).toBe("ran\n");
   whole = confinement();
-});
-afterAll(async () => {
-  rmSync(scratch, { recursive: true, force: true });
-  await expectNothingLeft(before);
 });
 
 /** What a container can do without, and so does start: its own keyring, a look at a file system's type, nodes made

@@ -2,17 +2,19 @@
 // the kernel's (CVE-2025-52881, CVE-2019-16884).
 
 import { afterAll, beforeAll, beforeEach, expect, test } from "bun:test";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { attackRootfs } from "../support/attack.ts";
-import { execute, MINIBOX } from "../support/minibox.ts";
+import { leavesNothing } from "../support/leftovers.ts";
+import { execute, RUN, scratchDirectory } from "../support/minibox.ts";
+
+leavesNothing();
 
 let root: ReturnType<typeof attackRootfs>;
 let fake: string;
 beforeAll(() => {
   root = attackRootfs();
-  fake = mkdtempSync(join(tmpdir(), "minibox-fake-"));
+  fake = scratchDirectory();
 });
 afterAll(() => {
   root.remove();
@@ -41,11 +43,11 @@ test("a runtime that writes by name writes what lies there", async () => {
 });
 
 test("minibox writes to the kernel's own", async () => {
-  expect(await from(MINIBOX, "run", root.path, ...SCORE)).toEqual({ status: 0, stdout: "0\n", stderr: "" });
+  expect(await from(...RUN, root.path, ...SCORE)).toEqual({ status: 0, stdout: "0\n", stderr: "" });
 });
 
 test("a directory over /proc is never written", async () => {
-  const { stdout } = await from(MINIBOX, "run", "-v", `${fake}:/proc`, root.path, ...SCORE);
+  const { stdout } = await from(...RUN, "-v", `${fake}:/proc`, root.path, ...SCORE);
   expect(stdout).toBe("untouched");
   expect(untouched()).toBe(true);
 });
@@ -56,7 +58,7 @@ test("a file or directory over the file is never written, and not taken for done
     `${fake}/1/oom_score_adj:/proc/1/oom_score_adj`,
     `${fake}/1:/proc/self`,
   ]) {
-    const { status, stderr } = await from(MINIBOX, "run", "-v", volume, root.path, ...SCORE);
+    const { status, stderr } = await from(...RUN, "-v", volume, root.path, ...SCORE);
     expect([volume, untouched()]).toEqual([volume, true]);
     if (status !== 0) expect(stderr).toMatch(/^minibox: .*(EXDEV|ELOOP|ENOENT|symbolic link)/);
   }
@@ -65,6 +67,6 @@ test("a file or directory over the file is never written, and not taken for done
 test("an image's own /proc counts for nothing", async () => {
   mkdirSync(join(root.path, "proc/self/attr"), { recursive: true });
   writeFileSync(join(root.path, "proc/self/oom_score_adj"), "untouched");
-  expect((await from(MINIBOX, "run", root.path, ...SCORE)).stdout).toBe("0\n");
+  expect((await from(...RUN, root.path, ...SCORE)).stdout).toBe("0\n");
   expect(readFileSync(join(root.path, "proc/self/oom_score_adj"), "utf8")).toBe("untouched");
 });

@@ -2,20 +2,13 @@
 // services, passwd and group as FIFO, link or device, configuration of the runtime.
 
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import {
-  chmodSync,
-  copyFileSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from "node:fs";
-import { tmpdir } from "node:os";
+import { chmodSync, copyFileSync, existsSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { attackRootfs, compile } from "../support/attack.ts";
-import { execute, MINIBOX, run } from "../support/minibox.ts";
+import { leavesNothing } from "../support/leftovers.ts";
+import { execute, RUN, run, scratchDirectory } from "../support/minibox.ts";
+
+leavesNothing();
 
 /** Says that it was loaded, in the root of whoever loads it. */
 const EVIL = `#include <fcntl.h>
@@ -26,7 +19,7 @@ let root: ReturnType<typeof attackRootfs>;
 let host: string;
 beforeAll(() => {
   root = attackRootfs();
-  host = mkdtempSync(join(tmpdir(), "minibox-host-"));
+  host = scratchDirectory();
   writeFileSync(join(host, "passwd"), "hosted:x:4242:4242::/:/bin/sh\n");
 });
 afterAll(() => {
@@ -154,7 +147,7 @@ test("files of the directory that it is started in, or starts in, configure noth
     chmodSync(join(directory, "preload.js"), 0o755);
   }
   for (const cwd of [host, root.path]) {
-    const result = await execute([MINIBOX, "run", root.path, "env"], { cwd, env: { PATH: "/bin" } });
+    const result = await execute([...RUN, root.path, "env"], { cwd, env: { PATH: "/bin" } });
     expect([result.status, result.stdout.includes("SECRET")]).toEqual([0, false]);
   }
   expect(existsSync(join(host, "preloaded"))).toBe(false);

@@ -3,7 +3,10 @@
 
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { attackRootfs } from "../support/attack.ts";
-import { execute, MINIBOX, run } from "../support/minibox.ts";
+import { leavesNothing } from "../support/leftovers.ts";
+import { execute, RUN, run } from "../support/minibox.ts";
+
+leavesNothing();
 
 const DEFAULT = "00000000a80425fb";
 const NONE = "0000000000000000";
@@ -44,7 +47,7 @@ test("what the caller would pass on to any program it starts stops at minibox", 
   const control = await execute([...caller, "grep", "CapAmb", "/proc/self/status"]);
   expect(control.stdout).not.toContain(NONE);
   for (const user of ["0", "1000"]) {
-    const { stdout } = await execute([...caller, MINIBOX, "run", "-u", user, root.path, ...SETS]);
+    const { stdout } = await execute([...caller, ...RUN, "-u", user, root.path, ...SETS]);
     expect(setsOf(stdout)).toMatchObject({ CapInh: NONE, CapAmb: NONE, CapBnd: DEFAULT });
   }
 });
@@ -75,7 +78,7 @@ test("dropping and adding end in exactly what was asked for", async () => {
 });
 
 test("a capability that minibox lacks itself is refused by name, and gone without by ALL", async () => {
-  const limited = ["setpriv", "--bounding-set", "-sys_time", MINIBOX, "run"];
+  const limited = ["setpriv", "--bounding-set", "-sys_time", ...RUN];
   const refused = await execute([...limited, "--cap-add", "SYS_TIME", root.path, "/bin/true"]);
   expect(refused).toEqual({
     status: 125,
@@ -85,7 +88,7 @@ test("a capability that minibox lacks itself is refused by name, and gone withou
   const all = await execute([...limited, "--cap-add", "ALL", root.path, ...SETS]);
   expect(all.stderr).toMatch(/^minibox: the container does not get CAP_.*SYS_TIME.*: minibox itself/);
   expect(Number.parseInt(setsOf(all.stdout).CapEff!, 16) & (1 << 25)).toBe(0);
-  const few = ["setpriv", "--bounding-set", "-chown", MINIBOX, "run"];
+  const few = ["setpriv", "--bounding-set", "-chown", ...RUN];
   const usual = await execute([...few, root.path, ...SETS]);
   expect(usual.stderr).toBe(
     "minibox: the container does not get CAP_CHOWN: minibox itself does not have it here\n",

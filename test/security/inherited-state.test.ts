@@ -3,7 +3,10 @@
 
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { attackRootfs } from "../support/attack.ts";
-import { execute, MINIBOX } from "../support/minibox.ts";
+import { leavesNothing } from "../support/leftovers.ts";
+import { execute, RUN } from "../support/minibox.ts";
+
+leavesNothing();
 
 let root: ReturnType<typeof attackRootfs>;
 beforeAll(() => {
@@ -47,8 +50,7 @@ test("a program that the caller starts has all of the caller's", async () => {
 test("a container has none of it", async () => {
   for (const flags of [[], ["--init"]]) {
     const words = [
-      MINIBOX,
-      "run",
+      ...RUN,
       ...flags,
       "--security-opt",
       "systempaths=unconfined",
@@ -76,8 +78,7 @@ test("a caller that the OOM killer spares has no container that is spared", asyn
     "-n",
     "-500",
     "--",
-    MINIBOX,
-    "run",
+    ...RUN,
     root.path,
     "/bin/cat",
     "/proc/self/oom_score_adj",

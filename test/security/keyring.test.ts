@@ -3,7 +3,10 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { join } from "node:path";
 import { attackRootfs } from "../support/attack.ts";
-import { execute, MINIBOX } from "../support/minibox.ts";
+import { leavesNothing } from "../support/leftovers.ts";
+import { execute, RUN } from "../support/minibox.ts";
+
+leavesNothing();
 
 /** "add COMMAND…" puts a key into a new session keyring and goes on as the command; "find" looks for it. */
 const KEYS = `#include <errno.h>
@@ -40,12 +43,12 @@ test("a key in the caller's session keyring is there for all that it starts", as
 test("a container has a session keyring of its own", async () => {
   const free = ["--security-opt", "seccomp=unconfined"];
   for (const flags of [[], ["--init"], ["-u", "1000"]]) {
-    const { stdout } = await withKey(MINIBOX, "run", ...flags, ...free, root.path, "/keys", "find");
+    const { stdout } = await withKey(...RUN, ...flags, ...free, root.path, "/keys", "find");
     expect([flags, stdout]).toEqual([flags, "Required key not available\n"]);
   }
 });
 
 test("and by default no call for keys", async () => {
-  const { stdout } = await withKey(MINIBOX, "run", root.path, "/keys", "find");
+  const { stdout } = await withKey(...RUN, root.path, "/keys", "find");
   expect(stdout).toBe("Operation not permitted\n");
 });

@@ -2,11 +2,13 @@
 // (CVE-2024-21626, CVE-2019-16884's cousin), and any descriptor of the host's in the command.
 
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { attackRootfs, compile } from "../support/attack.ts";
-import { execute, run } from "../support/minibox.ts";
+import { leavesNothing } from "../support/leftovers.ts";
+import { execute, RUN, run, scratchDirectory } from "../support/minibox.ts";
+
+leavesNothing();
 
 /** A runtime that has a directory of the host's open on 7 when it takes the working directory that was asked for. */
 const RUNTIME = `#define _GNU_SOURCE
@@ -22,7 +24,7 @@ let host: string;
 let climb: string[];
 beforeAll(() => {
   root = attackRootfs();
-  host = mkdtempSync(join(tmpdir(), "minibox-host-"));
+  host = scratchDirectory();
   writeFileSync(join(host, "marker"), "");
   const marker = `../../../../../../../..${host}/marker`;
   climb = [
@@ -66,8 +68,7 @@ test("the command has no descriptor but the three", async () => {
     "-c",
     'exec 5</etc 9</ 77</; exec "$@"',
     "bash",
-    process.env.MINIBOX ?? join(import.meta.dir, "../../minibox"),
-    "run",
+    ...RUN,
     root.path,
     "/bin/ls",
     "/proc/self/fd",

@@ -5,7 +5,10 @@ import { afterAll, beforeAll, expect, test } from "bun:test";
 import { existsSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { attackRootfs, undefended } from "../support/attack.ts";
+import { leavesNothing } from "../support/leftovers.ts";
 import { run } from "../support/minibox.ts";
+
+leavesNothing();
 
 let root: ReturnType<typeof attackRootfs>;
 beforeAll(() => {

@@ -3,7 +3,10 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { join } from "node:path";
 import { attackRootfs, undefended } from "../support/attack.ts";
-import { execute, MINIBOX, run } from "../support/minibox.ts";
+import { leavesNothing } from "../support/leftovers.ts";
+import { execute, RUN, run } from "../support/minibox.ts";
+
+leavesNothing();
 
 /** A disk, the way to make disks, and FUSE: such as a host has without being asked for more. */
 const NODES = [
@@ -51,8 +54,7 @@ test("where no cgroup can limit the devices, nodes cannot be made, and are none 
   // the cgroups are there to be seen, and not to be written
   const script = `for m in $(grep -o '/sys/fs/cgroup[^ ]*' /proc/mounts); do mount -o remount,ro,bind $m || mount --bind -o ro $m $m; done; exec "$0" "$@"`;
   const words = [
-    MINIBOX,
-    "run",
+    ...RUN,
     root.path,
     "/bin/sh",
     "-c",
@@ -69,8 +71,7 @@ test("where no cgroup can limit the devices, nodes cannot be made, and are none 
     "sh",
     "-c",
     script,
-    MINIBOX,
-    "run",
+    ...RUN,
     "--cap-add",
     "mknod",
     root.path,

@@ -6,7 +6,10 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, w
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { attackRootfs, compile } from "../support/attack.ts";
+import { leavesNothing } from "../support/leftovers.ts";
 import { execute, run } from "../support/minibox.ts";
+
+leavesNothing();
 
 /** Exchanges two names until it is ended. */
 const SWAP = `#define _GNU_SOURCE

@@ -1,19 +1,21 @@
 // Owns: the host's files opened by a file handle, past every path (open_by_handle_at(2), the "shocker" of 2014).
 
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { attackRootfs, undefended } from "../support/attack.ts";
-import { execute, run } from "../support/minibox.ts";
+import { leavesNothing } from "../support/leftovers.ts";
+import { execute, run, scratchDirectory } from "../support/minibox.ts";
 import { HANDLE } from "../support/programs.ts";
+
+leavesNothing();
 
 let root: ReturnType<typeof attackRootfs>;
 let host: string;
 let handle: string[];
 beforeAll(async () => {
   root = attackRootfs({ handle: HANDLE });
-  host = mkdtempSync(join(tmpdir(), "minibox-host-"));
+  host = scratchDirectory();
   writeFileSync(join(host, "secret"), "the host's");
   handle = (await execute([join(root.path, "handle"), join(host, "secret")])).stdout.split(" ");
 });

@@ -2,8 +2,11 @@
 
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { attackRootfs } from "../support/attack.ts";
+import { leavesNothing } from "../support/leftovers.ts";
 import { execute, run } from "../support/minibox.ts";
 import { LOOK, SCAN } from "../support/programs.ts";
+
+leavesNothing();
 
 let root: ReturnType<typeof attackRootfs>;
 beforeAll(() => {

@@ -7,21 +7,22 @@ import {
   cpSync,
   existsSync,
   mkdirSync,
-  mkdtempSync,
   readFileSync,
   rmSync,
   writeFileSync,
 } from "node:fs";
-import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { compile } from "../support/attack.ts";
-import { execute, MINIBOX, rootfs } from "../support/minibox.ts";
+import { leavesNothing } from "../support/leftovers.ts";
+import { execute, MINIBOX, RUN, rootfs, scratchDirectory } from "../support/minibox.ts";
 import { EVIL, EVIL_FLAGS, OVERWRITE, RUNTIME, RUNTIME_FLAGS } from "../support/programs.ts";
+
+leavesNothing();
 
 let directory: string;
 let root: string;
 beforeAll(() => {
-  directory = mkdtempSync(join(tmpdir(), "minibox-exe-"));
+  directory = scratchDirectory();
   root = join(directory, "root");
   cpSync(rootfs("host"), root, { recursive: true, verbatimSymlinks: true });
   // what minibox itself is linked with, so that it starts in there
@@ -54,7 +55,7 @@ test("a runtime that takes no care loses its executable to the image", async () 
 test("minibox started again by the image cannot be written through /proc/self/exe [vm]", async () => {
   const copy = join(directory, "minibox");
   cpSync(MINIBOX, copy);
-  const result = await execute([copy, "run", "-e", "LD_PRELOAD=/evil.so", root, "/again"]);
+  const result = await execute([copy, ...RUN.slice(1), "-e", "LD_PRELOAD=/evil.so", root, "/again"]);
   // truncating asks the mount first; opening asks whether it runs first, and that of the supervisor's does
   expect(result.stdout).toBe("Read-only file system\nText file busy\n");
   expect(Bun.hash(readFileSync(copy))).toBe(Bun.hash(readFileSync(MINIBOX)));
@@ -68,7 +69,7 @@ with open(sys.argv[1], "rb") as file:
 os.execve(memory, ["minibox"] + sys.argv[2:], os.environ)`;
 
 test("started from memory, it starts its child from a sealed copy [vm]", async () => {
-  const words = ["run", "-e", "LD_PRELOAD=/evil.so", root, "/again"];
+  const words = [...RUN.slice(1), "-e", "LD_PRELOAD=/evil.so", root, "/again"];
   const result = await execute(["python3", "-c", FROM_MEMORY, MINIBOX, ...words]);
   expect(result).toEqual({
     status: 0,
@@ -79,7 +80,7 @@ test("started from memory, it starts its child from a sealed copy [vm]", async (
 
 test("nobody inside can write the executable of a minibox that stays as PID 1", async () => {
   const before = Bun.hash(readFileSync(MINIBOX));
-  const result = await execute([MINIBOX, "run", "--init", root, "/overwrite", "/proc/1/exe"]);
+  const result = await execute([...RUN, "--init", root, "/overwrite", "/proc/1/exe"]);
   expect(result.stdout).toBe("Read-only file system\nText file busy\n");
   expect(Bun.hash(readFileSync(MINIBOX))).toBe(before);
 });

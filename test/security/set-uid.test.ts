@@ -4,7 +4,10 @@ import { afterAll, beforeAll, expect, test } from "bun:test";
 import { chmodSync, chownSync } from "node:fs";
 import { join } from "node:path";
 import { attackRootfs } from "../support/attack.ts";
+import { leavesNothing } from "../support/leftovers.ts";
 import { run } from "../support/minibox.ts";
+
+leavesNothing();
 
 const WHO = `#include <stdio.h>
 #include <unistd.h>

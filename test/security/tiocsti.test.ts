@@ -4,7 +4,8 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { attackRootfs } from "../support/attack.ts";
-import { execute, MINIBOX, skipReason } from "../support/minibox.ts";
+import { leavesNothing } from "../support/leftovers.ts";
+import { execute, RUN, skipReason } from "../support/minibox.ts";
 
 const PUSH = `#include <errno.h>
 #include <stdio.h>
@@ -30,6 +31,8 @@ while True:
     out += part
 os.waitpid(pid, 0)
 sys.stdout.buffer.write(out)`;
+
+leavesNothing();
 
 const legacy = readFileSync("/proc/sys/dev/tty/legacy_tiocsti", { encoding: "utf8", flag: "r" }).trim();
 const reason = legacy === "0" ? "this kernel has no TIOCSTI any more" : skipReason("python3");
@@ -57,7 +60,7 @@ test.skipIf(reason !== "")(
       ["--no-tty", "--init"],
       ["--no-tty", "--security-opt", "seccomp=unconfined"],
     ]) {
-      const out = await login(MINIBOX, "run", ...flags, root.path, "/push");
+      const out = await login(...RUN, ...flags, root.path, "/push");
       expect(out).toContain("<Operation not permitted>".repeat(4));
       expect(out).not.toContain("pushed");
     }
@@ -73,7 +76,7 @@ test.skipIf(reason !== "")(
       "-t --security-opt no-new-privileges=false",
       "-t --userns 100000:100000:65536",
     ]) {
-      const shell = `${MINIBOX} run ${flags} ${root.path} /push; IFS= read -r -t 1 line; printf "[%s]" "$line"`;
+      const shell = `$RUN ${flags} ${root.path} /push; IFS= read -r -t 1 line; printf "[%s]" "$line"`;
       const out = await login("/bin/bash", "-c", shell);
       expect(out).toContain("<Input/output error>".repeat(4));
       expect(out).toEndWith("[]");
@@ -82,7 +85,7 @@ test.skipIf(reason !== "")(
 );
 
 test.skipIf(reason !== "")(`without a filter, what it pushes there stays there ${reason}`, async () => {
-  const shell = `${MINIBOX} run -t --security-opt seccomp=unconfined ${root.path} /push; IFS= read -r -t 1 line; printf "[%s]" "$line"`;
+  const shell = `$RUN -t --security-opt seccomp=unconfined ${root.path} /push; IFS= read -r -t 1 line; printf "[%s]" "$line"`;
   const out = await login("/bin/bash", "-c", shell);
   expect(out).toContain("<pushed>");
   expect(out).toEndWith("[]");

@@ -2,17 +2,19 @@
 // not at all (CVE-2019-16884, CVE-2019-19921, CVE-2023-27561).
 
 import { afterEach, beforeEach, expect, test } from "bun:test";
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { mkdirSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { attackRootfs } from "../support/attack.ts";
-import { execute, run } from "../support/minibox.ts";
+import { leavesNothing } from "../support/leftovers.ts";
+import { execute, run, scratchDirectory } from "../support/minibox.ts";
+
+leavesNothing();
 
 let root: ReturnType<typeof attackRootfs>;
 let host: string;
 beforeEach(() => {
   root = attackRootfs();
-  host = mkdtempSync(join(tmpdir(), "minibox-host-"));
+  host = scratchDirectory();
 });
 afterEach(() => {
   root.remove();

@@ -1,10 +1,9 @@
 // Owns what the tests of escapes share: root file systems that an attacker has filled, C programs compiled into them,
 // and a container without any defence, on which each attack is seen to work before minibox is seen to stop it.
 
-import { cpSync, existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { cpSync, existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { execute, type Result, rootfs, TOP } from "./minibox.ts";
+import { execute, type Result, rootfs, scratchDirectory, TOP } from "./minibox.ts";
 
 /** A binary of a C source, static unless told otherwise, compiled once for each text. */
 export function compile(source: string, flags = ["-static"]): string {
@@ -23,7 +22,7 @@ export function compile(source: string, flags = ["-static"]): string {
 
 /** A root of busybox's with these programs as /NAME, its own to destroy; `remove` ends it. */
 export function attackRootfs(programs: Record<string, string> = {}): { path: string; remove(): void } {
-  const directory = mkdtempSync(join(tmpdir(), "minibox-attack-"));
+  const directory = scratchDirectory();
   const path = join(directory, "root");
   cpSync(rootfs("busybox"), path, { recursive: true, verbatimSymlinks: true, preserveTimestamps: true });
   for (const [name, source] of Object.entries(programs)) cpSync(compile(source), join(path, name));

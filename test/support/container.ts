@@ -1,7 +1,7 @@
 // Owns containers that run while a test looks at them: started in the background, watched, signalled, waited for.
 
 import { readFileSync } from "node:fs";
-import { MINIBOX, type Result, TOP } from "./minibox.ts";
+import { MINIBOX, type Result, ROOT, TOP } from "./minibox.ts";
 
 /** A `minibox run` in the background. */
 export interface Running {
@@ -22,17 +22,18 @@ export interface Running {
   readonly ended: Promise<Result>;
 }
 
-/** Starts `minibox run WORDS…` behind the words of a wrapper, if there is one. */
+/** Starts `minibox run WORDS…`, with its state in the file's own place, behind the words of a wrapper, if there is one. */
 export const start = (words: readonly string[], wrapper: readonly string[] = []): Running =>
-  startMinibox(["run", ...words], wrapper);
+  startMinibox(["--root", ROOT, "run", ...words], wrapper);
 
-/** Starts `minibox WORDS…`, in the background of the test. */
+/** Starts `minibox WORDS…` in the background of the test. */
 export function startMinibox(words: readonly string[], wrapper: readonly string[] = []): Running {
   const child = Bun.spawn([...wrapper, MINIBOX, ...words], {
     stdin: "pipe",
     stdout: "pipe",
     stderr: "pipe",
     cwd: TOP,
+    env: process.env,
   });
   const text = { stdout: "", stderr: "" };
   const waiting: (() => void)[] = [];

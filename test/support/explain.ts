@@ -1,19 +1,9 @@
 // Owns a rootfs in which commands cannot be executed, and what a person is then told.
 
-import { afterAll } from "bun:test";
-import {
-  chmodSync,
-  copyFileSync,
-  mkdirSync,
-  mkdtempSync,
-  realpathSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from "node:fs";
-import { tmpdir } from "node:os";
+import { chmodSync, copyFileSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { MINIBOX, skipReason } from "./minibox.ts";
+import { leavesNothing } from "./leftovers.ts";
+import { RUN, scratchDirectory, skipReason } from "./minibox.ts";
 
 export const SEARCHED = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 export const ON_HOST = "it exists on the host, but a container sees only its rootfs";
@@ -36,11 +26,11 @@ export const says = (status: number, line: string, hint?: string): Told => ({
   status,
 });
 
-/** A small rootfs with busybox, for one test file; removed at its end. */
+/** A small rootfs with busybox, for one test file; removed at its end, when nothing else of the file may be left either. */
 export function makeRoot() {
   process.umask(0o022);
-  const scratch = realpathSync(mkdtempSync(join(tmpdir(), "explain-test-")));
-  afterAll(() => rmSync(scratch, { recursive: true, force: true }));
+  const scratch = scratchDirectory();
+  leavesNothing();
   const root = join(scratch, "root");
 
   /** Writes a file into the rootfs, with its directories. */
@@ -59,7 +49,7 @@ export function makeRoot() {
     words: string[],
     { flags = [] as string[], rootfs = root, prefix = [] as string[] } = {},
   ): Told {
-    const ran = Bun.spawnSync([...prefix, MINIBOX, "run", ...flags, rootfs, ...words], {
+    const ran = Bun.spawnSync([...prefix, ...RUN, ...flags, rootfs, ...words], {
       stdin: "ignore",
       stdout: "pipe",
       stderr: "pipe",

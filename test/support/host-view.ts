@@ -1,23 +1,20 @@
 // Owns a root that shows this machine's own programs: /usr is the host's, read-only; all else is the root's own, and
 // what a container writes goes with it. So whatever is installed here can be run in a container, without a copy.
 
-import { afterAll } from "bun:test";
 import {
   chmodSync,
   cpSync,
   existsSync,
   lstatSync,
   mkdirSync,
-  mkdtempSync,
   readdirSync,
   readlinkSync,
-  rmSync,
   symlinkSync,
   writeFileSync,
 } from "node:fs";
-import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { type Result, run, skipReason } from "./minibox.ts";
+import { leavesNothing } from "./leftovers.ts";
+import { type Result, run, scratchDirectory, skipReason } from "./minibox.ts";
 
 /** Where a container looks for programs. */
 const PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -42,10 +39,10 @@ export interface HostView {
 /** Parts of /etc that programs below /usr cannot do without: links to the chosen ones, certificates, who is who. */
 const SHARED = ["alternatives", "group", "ld.so.cache", "nsswitch.conf", "passwd", "ssl"];
 
-/** A view of its own for a test file, removed at its end. */
+/** A view of its own for a test file, removed at its end, when nothing else of the file may be left either. */
 export function hostView(): HostView {
-  const path = mkdtempSync(join(tmpdir(), "minibox-view-"));
-  afterAll(() => rmSync(path, { recursive: true, force: true }));
+  const path = scratchDirectory();
+  leavesNothing();
   const own = "dev etc home proc root run sys tmp usr var/lib var/log var/tmp".split(" ");
   for (const name of own) mkdirSync(join(path, name), { recursive: true });
   chmodSync(path, 0o755);

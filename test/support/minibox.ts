@@ -1,13 +1,22 @@
-// Owns driving the compiled binary in tests: running it, the root file systems it runs on, and what it may not leave.
+// Owns driving the compiled binary in tests: running it, with states of the file's own, and the root file systems it runs on.
 
-import { afterAll, expect } from "bun:test";
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, mkdtempSync, renameSync, rmSync } from "node:fs";
 import { join, resolve } from "node:path";
 
 /** The repository. */
 export const TOP = resolve(import.meta.dir, "../..");
 /** The binary under test, built by the test command before the tests start. */
 export const MINIBOX = resolve(process.env.MINIBOX ?? join(TOP, "minibox"));
+
+/**
+ * Where this file's containers have their states, so that no other container of this machine is seen or pruned by them.
+ * The path is short, since it may hold Unix sockets; minibox makes the directory.
+ */
+export const ROOT = `/tmp/mb-${crypto.randomUUID().slice(0, 8)}`;
+/** The words of a run with that state directory, for tests that put others in front. */
+export const RUN = [MINIBOX, "--root", ROOT, "run"] as const;
+// Scripts of tests say `$RUN ROOTFS COMMAND`. Every process that a test starts inherits the variable, which tells whose it is.
+process.env.RUN = RUN.join(" ");
 
 export interface Result {
   status: number;
@@ -38,113 +47,50 @@ export async function execute(words: string[], options: Options = {}): Promise<R
   return { status, stdout, stderr };
 }
 
-/** `minibox WORDS…` */
+/** `minibox WORDS…`, with the states in the default place unless the words say otherwise. */
 export const minibox = (words: string[], options?: Options): Promise<Result> =>
   execute([MINIBOX, ...words], options);
 
-/** `minibox run WORDS…` */
+/** `minibox run WORDS…`, with the states in the file's own place. */
 export const run = (words: string[], options?: Options): Promise<Result> =>
-  minibox(["run", ...words], options);
+  execute([...RUN, ...words], options);
 
 /** A root file system of scripts/build-rootfs.sh, built once and kept between runs; tests must not write to it. */
 export function rootfs(kind: "busybox" | "host"): string {
   const path = join(TOP, ".cache", "rootfs", kind);
   if (!existsSync(path)) {
     mkdirSync(join(TOP, ".cache", "rootfs"), { recursive: true });
-    const built = Bun.spawnSync([join(TOP, "scripts/build-rootfs.sh"), "--from", kind, path]);
+    // other test files may build it at this moment: the first that has finished gives it its name
+    const made = `${path}.${process.pid}`;
+    const built = Bun.spawnSync([join(TOP, "scripts/build-rootfs.sh"), "--from", kind, made]);
     if (!built.success) throw new Error(`build-rootfs.sh --from ${kind}: ${built.stderr}`);
+    try {
+      renameSync(made, path);
+    } catch (error) {
+      rmSync(made, { recursive: true });
+      if (!existsSync(path)) throw error;
+    }
   }
   return path;
 }
 
-/** What a container may not leave behind on the host. */
-export interface Leftovers {
-  mounts: string;
-  cgroups: string[];
-  states: string[];
-  processes: string[];
-}
-
-function directoriesBelow(path: string, depth: number): string[] {
-  if (depth === 0 || !existsSync(path)) return [];
-  const entries = readdirSync(path, { withFileTypes: true }).filter((entry) => entry.isDirectory());
-  return entries.flatMap((entry) => {
-    const below = join(path, entry.name);
-    return [below, ...directoriesBelow(below, depth - 1)];
-  });
-}
-
-/** Looks at the host: mounts, minibox's cgroups and states, and processes of the binary under test. */
-export function leftovers(): Leftovers {
-  const pids = readdirSync("/proc").filter((name) => /^\d+$/.test(name));
-  const commandOf = (pid: string): string => {
-    try {
-      return readFileSync(`/proc/${pid}/cmdline`, "utf8").replaceAll("\0", " ");
-    } catch {
-      return "";
-    }
-  };
-  return {
-    mounts: readFileSync("/proc/self/mountinfo", "utf8"),
-    cgroups: directoriesBelow("/sys/fs/cgroup", 3).filter((path) => /\/minibox\/./.test(path)),
-    states: existsSync("/run/minibox") ? readdirSync("/run/minibox") : [],
-    processes: pids
-      .map(commandOf)
-      .filter((command) => command.startsWith(MINIBOX) || command.startsWith("minibox child")),
-  };
-}
-
-/** What differs between two looks at the host, one line each. */
-function changes(before: Leftovers, after: Leftovers): string[] {
-  const lines = ({ mounts, cgroups, states, processes }: Leftovers): string[] => [
-    ...mounts.split("\n").map((line) => `mount ${line}`),
-    ...cgroups.map((line) => `cgroup ${line}`),
-    ...states.map((line) => `state ${line}`),
-    ...processes.map((line) => `process ${line}`),
-  ];
-  const [old, now] = [new Set(lines(before)), new Set(lines(after))];
-  return [
-    ...[...now].filter((line) => !old.has(line)).map((line) => `new: ${line}`),
-    ...[...old].filter((line) => !now.has(line) && line.startsWith("mount")).map((line) => `gone: ${line}`),
-  ];
-}
-
-/** Expects the host to be as it was; what is just ending, or is somebody else's and passes, gets a second. */
-export async function expectNothingLeft(before: Leftovers): Promise<void> {
-  let left = changes(before, leftovers());
-  for (let i = 0; i < 20 && left.length > 0; i++) {
-    await Bun.sleep(50);
-    const now = new Set(changes(before, leftovers()));
-    left = left.filter((line) => now.has(line));
-  }
-  expect(left).toEqual([]);
-}
-
 const scratch: string[] = [];
 
-/** A directory of this test's own, below /tmp; removed by removeScratch. */
+/** A directory of this test's own, below /tmp; leavesNothing removes it when the file ends. */
 export function scratchDirectory(): string {
   const path = mkdtempSync("/tmp/minibox-test-");
   scratch.push(path);
   return path;
 }
 
+/** Every scratch directory that this process has made. */
+export const scratchDirectories = (): readonly string[] => scratch;
+
 /** A copy of the busybox rootfs that a test may write to. */
 export function scratchRootfs(): string {
   const path = join(scratchDirectory(), "rootfs");
   cpSync(rootfs("busybox"), path, { recursive: true, verbatimSymlinks: true });
   return path;
-}
-
-function removeScratch(): void {
-  for (const path of scratch.splice(0)) rmSync(path, { recursive: true, force: true });
-}
-
-/** To be called at the top of a test file: at its end the host is as it was, and the file's scratch directories are gone. */
-export function leavesNothing(): void {
-  const before = leftovers();
-  afterAll(() => expectNothingLeft(before));
-  afterAll(removeScratch);
 }
 
 /** Says why a file's tests are skipped here, whatever the reporter shows; returns the reason. */

@@ -1,6 +1,6 @@
 // Owns the ways in which minibox's processes start, for tests that want the same of all of them.
 
-import { execute, MINIBOX, type Result, rootfs } from "./minibox.ts";
+import { execute, type Result, RUN, rootfs } from "./minibox.ts";
 import { type Place, userWords } from "./user.ts";
 
 /**
@@ -8,12 +8,9 @@ import { type Place, userWords } from "./user.ts";
  * noted of ids belongs to other tests.
  */
 export const SHAPES: [string, (place: Place) => string[]][] = [
-  ["root", () => [MINIBOX, "run", rootfs("busybox")]],
-  ["root with an init", () => [MINIBOX, "run", "--init", rootfs("busybox")]],
-  [
-    "root with a user namespace",
-    () => [MINIBOX, "run", "--userns", "100000:100000:65536", rootfs("busybox")],
-  ],
+  ["root", () => [...RUN, rootfs("busybox")]],
+  ["root with an init", () => [...RUN, "--init", rootfs("busybox")]],
+  ["root with a user namespace", () => [...RUN, "--userns", "100000:100000:65536", rootfs("busybox")]],
   ["an ordinary user", (place) => userWords([place.minibox, "run", "-q", place.rootfs])],
 ];
 

@@ -2,7 +2,7 @@
 
 import { resolve } from "node:path";
 import { SLOWNESS } from "./container.ts";
-import { TOP } from "./minibox.ts";
+import { MINIBOX, ROOT, TOP } from "./minibox.ts";
 
 let count = 0;
 
@@ -89,5 +89,8 @@ export class Tmux {
   }
 }
 
-/** The path of the binary, as short as it can be typed. */
+/** A path below the repository, as short as it can be typed. */
 export const typed = (path: string): string => resolve(path).replace(`${TOP}/`, "./");
+
+/** The binary with the file's own state directory, as it is typed in front of the command. */
+export const typedMinibox = (): string => `${typed(MINIBOX)} --root ${ROOT}`;

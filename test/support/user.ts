@@ -1,17 +1,8 @@
 // Owns an ordinary user for tests: one that no host has, with the binary and root file systems where it may read them.
 
-import {
-  chmodSync,
-  cpSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-} from "node:fs";
+import { chmodSync, cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { execute, MINIBOX, type Options, type Result, rootfs } from "./minibox.ts";
+import { execute, MINIBOX, type Options, type Result, rootfs, scratchDirectory } from "./minibox.ts";
 
 // another one for each run of the tests: several at once must not meet
 export const UID = 54_000 + (process.pid % 10_000);
@@ -30,8 +21,7 @@ export interface Place {
 }
 
 export function makePlace(): Place {
-  // not TMPDIR, which may be closed to others
-  const path = mkdtempSync("/tmp/minibox-test-");
+  const path = scratchDirectory();
   chmodSync(path, 0o755);
   const place = {
     path,

@@ -2,8 +2,8 @@
 
 import { describe, expect, test } from "bun:test";
 import { hostView } from "../../support/host-view.ts";
-import { MINIBOX, skipReason } from "../../support/minibox.ts";
-import { Tmux, typed } from "../../support/tmux.ts";
+import { skipReason } from "../../support/minibox.ts";
+import { Tmux, typedMinibox } from "../../support/tmux.ts";
 
 const view = hostView();
 
@@ -17,7 +17,7 @@ describe.skipIf(skipReason("tmux") !== "")("bash on a terminal", () => {
   test("stops, lists, resumes and kills jobs", async () => {
     using tmux = new Tmux();
     const bash = view.words(["env", "'PS1=in% '", "bash", "--norc", "--noprofile"]);
-    tmux.enter(`${typed(MINIBOX)} run ${bash.join(" ")}`);
+    tmux.enter(`${typedMinibox()} run ${bash.join(" ")}`);
     await tmux.shows(/^in% $/m);
     // a job that has said something has the terminal already: ^Z stops it, and not the shell
     tmux.enter(`sh -c 'echo "job" 1; exec sleep 1000'`);
