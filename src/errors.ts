@@ -48,14 +48,14 @@ export class NoRootfsError extends RunError {
 
 /**
  * A field of the OCI object has a value that it cannot have. Exit code 125, as for a wrong flag. The field's path
- * comes first (`mounts[2].destination: …`), or the flag that was typed for it (cli/failure.ts).
+ * comes first (`mounts[2].destination: …`), or the flag that was typed for it (cli/failure.ts); "" is the whole.
  */
 export class SpecError extends Error {
   constructor(
     readonly field: string,
     problem: string,
   ) {
-    super(`${field}: ${problem}`);
+    super(field === "" ? problem : `${field}: ${problem}`);
   }
 }
 

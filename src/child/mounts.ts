@@ -1,6 +1,7 @@
 // Owns the spec's mounts: each is made by descriptor, so that no symlink or swapped directory of the rootfs leads it
 // elsewhere (move_mount(2)).
 
+import { type ParsedOptions, parseOptions } from "../spec/mount-options.ts";
 import type { Mount, Spec } from "../spec/types.ts";
 import type { ChildRequest, Descriptors } from "../sync.ts";
 import { AT, AT_FDCWD, MOUNT_ATTR, MS, O, RESOLVE, S_IFDIR, S_IFMT } from "../sys/constants.ts";
@@ -10,7 +11,6 @@ import { step } from "../sys/libc.ts";
 import { fdPath, mount, moveMount, openTree, setMountAttributes } from "../sys/mount.ts";
 import { openTied, tieOf, whyNotTied } from "../sys/propagation.ts";
 import { mountHierarchies } from "./cgroup.ts";
-import { type ParsedOptions, parseOptions } from "./mount-options.ts";
 import { openDestination } from "./mount-points.ts";
 import { hasUserNamespace } from "./namespaces.ts";
 import { Refusal } from "./refusal.ts";

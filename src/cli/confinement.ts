@@ -2,7 +2,7 @@
 // for it.
 
 import { type Compiler, defaultSeccomp } from "../seccomp/default-filter.ts";
-import type { Given } from "../spec/from-flags.ts";
+import type { Given } from "../spec/from-flags/given.ts";
 import type { Seccomp } from "../spec/types.ts";
 import { readNamedFile } from "./named-files.ts";
 

@@ -4,7 +4,7 @@ import { abandon, begin, beginUserNamespace, type Starting } from "../container/
 import type { Request } from "../container/create.ts";
 import { UserNamespaceNeeded } from "../container/spawn.ts";
 import type { Compiler } from "../seccomp/default-filter.ts";
-import type { Given } from "../spec/from-flags.ts";
+import type { Given } from "../spec/from-flags/given.ts";
 import { type Caller, type RunOutcome, run } from "../supervise/run.ts";
 import { SIGNALS } from "../sys/constants.ts";
 import { geteuid } from "../sys/process.ts";

@@ -1,7 +1,7 @@
 // Owns the choice of a terminal for the command: which of 0, 1 and 2 are on it, and which of ours it is connected with.
 
 import { UsageError } from "../errors.ts";
-import type { Given } from "../spec/from-flags.ts";
+import type { Given } from "../spec/from-flags/given.ts";
 import type { TerminalPlan } from "../supervise/terminal-plan.ts";
 import { statx } from "../sys/file.ts";
 import { isTerminal, reopenTerminal } from "../sys/terminal.ts";

@@ -1,6 +1,6 @@
 // Owns a run with a user namespace as the command line wants it. Loaded for those runs only.
 
-import type { Given } from "../spec/from-flags.ts";
+import type { Given } from "../spec/from-flags/given.ts";
 import { parseUserNamespace } from "../spec/userns.ts";
 import { userNamespaceWork } from "../userns/parent.ts";
 import { planUserNamespace } from "../userns/plan.ts";

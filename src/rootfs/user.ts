@@ -2,7 +2,7 @@
 // never through libc's name services, which would load the container's libraries.
 
 import { RunError } from "../errors.ts";
-import type { ResolvedUser } from "../spec/from-flags.ts";
+import type { ResolvedUser } from "../spec/from-flags/given.ts";
 import { O } from "../sys/constants.ts";
 import { open, tryReadFileInRoot, withFd } from "../sys/file.ts";
 import { eachRow } from "./tables.ts";

@@ -1,6 +1,6 @@
 // Lays a graph out as struct sock_filter instructions.
 
-import { ProfileError } from "./check.ts";
+import { SpecError } from "../errors.ts";
 import { ALL_BITS, type Jump, type Node } from "./graph.ts";
 
 // linux/bpf_common.h
@@ -94,7 +94,7 @@ export function assemble(root: Node): Uint8Array {
   const instructions = lay(root);
   if (instructions.length > MAX_INSTRUCTIONS) {
     const problem = `the profile needs ${instructions.length} instructions, the kernel takes ${MAX_INSTRUCTIONS}`;
-    throw new ProfileError("syscalls", problem);
+    throw new SpecError("syscalls", problem);
   }
   const program = new Uint8Array(instructions.length * 8);
   const view = new DataView(program.buffer);

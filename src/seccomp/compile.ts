@@ -1,9 +1,10 @@
-// Compiles an OCI seccomp profile to the classic BPF program that seccomp(2) takes, without libseccomp.
+// Owns compiling an OCI seccomp profile to the classic BPF program that seccomp(2) takes, without libseccomp.
 //
 // The program asks for the audit arch, the machine's own first, then searches the call's number in a binary tree
 // over ranges of equal verdict. It uses only what the kernel's cache can follow (loads of nr and arch, jumps by
 // constants: seccomp_is_const_allow in kernel/seccomp.c), so that calls allowed unconditionally skip it altogether.
 
+import { type Policy, RET_ERRNO, RET_KILL_PROCESS, readPolicy } from "../spec/seccomp.ts";
 import type { Seccomp } from "../spec/types.ts";
 import { ENOSYS } from "../sys/errno.ts";
 import type { Machine } from "./abi.ts";
@@ -11,7 +12,6 @@ import { type Abi, abisOf, isKnownSyscall } from "./abi.ts";
 import { assemble } from "./assemble.ts";
 import { conditionalNode } from "./conditions.ts";
 import { ARCH, addSpan, Graph, type Node, NR, type Span, search } from "./graph.ts";
-import { type Policy, RET_ERRNO, RET_KILL_PROCESS, readPolicy } from "./policy.ts";
 import { selectRules } from "./select.ts";
 
 export interface CompiledFilter {
@@ -86,7 +86,7 @@ function archNode(graph: Graph, policy: Policy, abis: readonly Abi[], isListed: 
   return graph.load(NR, search(graph, NR, spans));
 }
 
-/** Throws ProfileError where the profile is malformed, or too long for the kernel. */
+/** The filter for a machine. @throws SpecError where the profile is malformed, or too long for the kernel */
 export function compile(seccomp: Seccomp, machine: Machine): CompiledFilter {
   const policy = readPolicy(seccomp);
   const graph = new Graph();

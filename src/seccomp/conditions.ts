@@ -1,7 +1,7 @@
 // Rules on arguments, as decisions: 64-bit comparisons in two 32-bit halves.
 
+import type { Condition } from "../spec/seccomp.ts";
 import { ALL_BITS, addSpan, argWord, type Graph, type Node, type Span, search } from "./graph.ts";
-import type { Condition } from "./policy.ts";
 import type { ConditionalRule } from "./select.ts";
 
 const HALF = 1n << 32n;

@@ -1,12 +1,11 @@
 // Owns making a seccomp filter of a profile. The compiler and its tables are large: only a run that needs them loads
 // this file.
 
-import { RunError } from "../errors.ts";
+import { RunError, SpecError } from "../errors.ts";
 import type { Seccomp } from "../spec/types.ts";
 import type { SeccompFilter } from "../sync.ts";
 import { readFile } from "../sys/file.ts";
 import { SECCOMP_FILTER_FLAG_NEW_LISTENER } from "../sys/seccomp.ts";
-import { ProfileError } from "./check.ts";
 import { compile } from "./compile.ts";
 import { MACHINE } from "./default-filter.ts";
 import { parseProfile, resolveProfile } from "./profile.ts";
@@ -52,7 +51,7 @@ function naming<T>(what: string, work: () => T): T {
   try {
     return work();
   } catch (error) {
-    if (error instanceof ProfileError) throw new RunError(`${what}: ${error.message}`);
+    if (error instanceof SpecError) throw new RunError(`${what}: ${error.message}`);
     throw error;
   }
 }

@@ -1,11 +1,13 @@
-// Profiles as files hold them: OCI's own form, or that of moby and containers-common, whose rules depend on
+// Owns profiles as files hold them: OCI's own form, or that of moby and containers-common, whose rules depend on
 // capabilities, architecture and kernel. Either becomes an OCI linux.seccomp.
 
+import { SpecError } from "../errors.ts";
+import { parse } from "../json.ts";
+import { isObject, readList, readObject, readString, readStrings, show } from "../spec/check.ts";
+import { readPolicy, readRule } from "../spec/seccomp.ts";
 import type { Seccomp, SeccompArch, SeccompSyscall } from "../spec/types.ts";
 import type { Machine } from "./abi.ts";
-import { isObject, ProfileError, readList, readObject, readString, readStrings, show } from "./check.ts";
 import { errnoByName } from "./errno-names.ts";
-import { readPolicy, readRule } from "./policy.ts";
 
 /** What a rule of a conditional profile is decided by. */
 export interface Target {
@@ -37,24 +39,18 @@ export interface ConditionalProfile extends Omit<Seccomp, "syscalls"> {
 // These profiles use Go's names of machines in `arches`, OCI's everywhere else.
 const GO_ARCH: Record<Machine, string> = { x86_64: "amd64", aarch64: "arm64" };
 
-/** JSON, but integers that a double cannot hold become bigints instead of other integers. */
+/** JSON with whole numbers of 64 bits. @throws SpecError */
 export function parseProfile(text: string): unknown {
-  const exact = (_key: string, value: unknown, context?: { source?: string }) => {
-    if (typeof value !== "number" || Number.isSafeInteger(value)) return value;
-    const source = context?.source ?? "";
-    return /^-?\d{1,40}$/.test(source) ? BigInt(source) : value;
-  };
   try {
-    return JSON.parse(text, exact);
+    return parse(text);
   } catch (error) {
-    throw new ProfileError("", `not JSON: ${error instanceof Error ? error.message : show(error)}`);
+    throw new SpecError("", `not JSON: ${error instanceof Error ? error.message : show(error)}`);
   }
 }
 
 function readVersion(value: unknown, path: string): [number, number] {
   const match = /^(\d{1,6})\.(\d{1,6})(?:\D|$)/.exec(readString(value, path));
-  if (match === null)
-    throw new ProfileError(path, `must be a kernel version such as "4.8", not ${show(value)}`);
+  if (match === null) throw new SpecError(path, `must be a kernel version such as "4.8", not ${show(value)}`);
   return [Number(match[1]), Number(match[2])];
 }
 
@@ -93,7 +89,7 @@ function applies(call: Record<string, unknown>, path: string, target: ResolvedTa
 function readErrno(name: unknown, number: unknown, path: string): unknown {
   if (name === undefined || name === null || name === "") return number;
   const errno = errnoByName(readString(name, path));
-  if (errno === undefined) throw new ProfileError(path, `unknown errno ${show(name)}`);
+  if (errno === undefined) throw new SpecError(path, `unknown errno ${show(name)}`);
   return errno;
 }
 
@@ -102,7 +98,7 @@ function resolveSyscall(value: unknown, path: string, target: ResolvedTarget): S
   const { name, names, action, args } = call;
   const isNamed = name !== undefined && name !== null && name !== "";
   if (isNamed && readList(names, `${path}.names`).length > 0) {
-    throw new ProfileError(path, "must have name or names, not both");
+    throw new SpecError(path, "must have name or names, not both");
   }
   const takesErrno = action === "SCMP_ACT_ERRNO" || action === "SCMP_ACT_TRACE";
   // containers-common writes errno names beside actions that take none; they mean nothing there.
@@ -118,7 +114,7 @@ function resolveArchitectures(profile: Record<string, unknown>, arch: Machine): 
   const own = readStrings(profile.architectures, "architectures");
   const map = readList(profile.archMap, "archMap");
   if (own.length > 0 && map.length > 0) {
-    throw new ProfileError("archMap", "must not stand beside architectures");
+    throw new SpecError("archMap", "must not stand beside architectures");
   }
   for (const [i, item] of map.entries()) {
     const entry = readObject(item, `archMap[${i}]`);
@@ -140,7 +136,7 @@ export function isConditional(profile: unknown): boolean {
 }
 
 /**
- * The OCI profile for one container. A plain OCI profile comes back as it is, checked. Throws ProfileError; also
+ * The OCI profile for one container. A plain OCI profile comes back as it is, checked. @throws SpecError, also
  * for an empty profile, which moby takes for "unconfined": who wants that can say so.
  */
 export function resolveProfile(profile: unknown, target: Target): Seccomp {

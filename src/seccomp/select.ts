@@ -1,7 +1,7 @@
 // Which rules apply to which system call number of one ABI.
 
+import type { Condition, Policy, Rule } from "../spec/seccomp.ts";
 import { type Abi, ARM_PRIVATE } from "./abi.ts";
-import type { Condition, Policy, Rule } from "./policy.ts";
 
 export interface ConditionalRule {
   conditions: Condition[];

@@ -4,46 +4,13 @@
 import { UsageError } from "../errors.ts";
 import { DEFAULT_CAPABILITIES, defaultSpec } from "./default.ts";
 import { environmentFromFlags } from "./from-flags/environment.ts";
+import type { Given, Host } from "./from-flags/given.ts";
 import { orderMounts } from "./from-flags/mount-order.ts";
 import { parseMount, parseTmpfs, parseVolume } from "./from-flags/mounts.ts";
 import { parseUlimit, resourcesFromFlags } from "./from-flags/resources.ts";
 import { securityFromFlags } from "./from-flags/security.ts";
 import { parseCgroupParent, parseChoice } from "./from-flags/values.ts";
 import type { Linux, Mount, Process, Seccomp, Spec } from "./types.ts";
-
-/** The flags that describe the container, as given. */
-export interface Given {
-  one(flag: string): string | undefined;
-  many(flag: string): readonly string[];
-  is(flag: string): boolean;
-}
-
-/** What the host knows and the flags refer to. */
-export interface Host {
-  /** "" where it was deleted */
-  cwd: string;
-  /** the caller's environment, asked for one name at a time */
-  env(name: string): string | undefined;
-  readFile(path: string): string;
-  /** a user of the container's own /etc/passwd; root for undefined */
-  user(text: string | undefined): ResolvedUser;
-  /** the profile of a file, or the default one, for a bounding set */
-  seccomp(profile: string | undefined, capabilities: readonly string[]): Seccomp;
-  /** the host's resolv.conf, where the rootfs has a place for it */
-  resolvConf(): string | undefined;
-  /** what the container's oom_score_adj has to be set to, where the caller's own would not do */
-  oomScoreAdj(): number | undefined;
-  terminal: boolean;
-  consoleSize: { height: number; width: number } | undefined;
-}
-
-/** The user of the container, looked up in its own /etc/passwd. */
-export interface ResolvedUser {
-  uid: number;
-  gid: number;
-  additionalGids: number[];
-  home: string;
-}
 
 /** Makes the OCI object of `run` for the container `id`. @throws UsageError, and what the functions of `host` throw */
 export function specFromFlags(id: string, rootfs: string, args: string[], given: Given, host: Host): Spec {

@@ -1,7 +1,7 @@
 // Owns what --userns, --uidmap and --gidmap mean, and what a user namespace changes in the OCI object. Pure.
 
 import { RunError, UsageError } from "../errors.ts";
-import type { Given } from "./from-flags.ts";
+import type { Given } from "./from-flags/given.ts";
 import type { IdMapping, Mount, Namespace, Spec } from "./types.ts";
 
 /** What is asked for: ranges that are to be looked up, the mappings themselves, or a namespace that exists. */

@@ -76,10 +76,10 @@ const ALLOWED: Record<string, string[]> = {
   attest: ["spec/types.ts", "sync.ts", "sys"],
   network: ["spec/types.ts", "sync.ts", "sys"],
   rootfs: ["spec", "sys", "errors.ts"],
-  child: ["spec/types.ts", "sync.ts", "sys", "seccomp"],
+  child: ["spec/types.ts", "spec/mount-options.ts", "sync.ts", "sys", "seccomp"],
   cgroup: ["spec/types.ts", "sys", "errors.ts"],
-  seccomp: ["spec/types.ts", "sync.ts", "sys", "errors.ts", "json.ts"],
-  spec: ["sys/constants.ts", "errors.ts", "json.ts"],
+  seccomp: ["spec/types.ts", "spec/check.ts", "spec/seccomp.ts", "sync.ts", "sys", "errors.ts", "json.ts"],
+  spec: ["sys/errno.ts", "sys/constants.ts", "errors.ts", "json.ts"],
   sys: [],
 };
 

@@ -2,7 +2,7 @@
 
 import { UsageError } from "../../errors.ts";
 import { DEFAULT_PATH } from "../default.ts";
-import type { Given, Host } from "../from-flags.ts";
+import type { Given, Host } from "./given.ts";
 
 /**
  * The container's variables: of the caller's environment only those that are named, and TERM on a terminal. HOME is the

@@ -2,8 +2,8 @@
 
 import { UsageError } from "../../errors.ts";
 import { RLIMITS } from "../../sys/constants.ts";
-import type { Given } from "../from-flags.ts";
 import type { Resources, Rlimit, Uint64 } from "../types.ts";
+import type { Given } from "./given.ts";
 import { parseCount, parseCpuList, parseCpus, parseSize } from "./values.ts";
 
 const CPU_PERIOD_MICROSECONDS = 100_000;

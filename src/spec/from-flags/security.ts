@@ -3,8 +3,8 @@
 import { nearest, UsageError } from "../../errors.ts";
 import { CAPABILITIES } from "../../sys/constants.ts";
 import { capabilitySets, DEFAULT_CAPABILITIES } from "../default.ts";
-import type { Given } from "../from-flags.ts";
 import type { Linux, Process } from "../types.ts";
+import type { Given } from "./given.ts";
 
 const ALL = "ALL";
 

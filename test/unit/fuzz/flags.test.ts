@@ -2,7 +2,6 @@
 // line, never with another error, and never for long. Each case is made from its seed, which a failure names.
 
 import { expect, test } from "bun:test";
-import { parseOptions } from "../../../src/child/mount-options.ts";
 import { parseFlags } from "../../../src/cli/argv.ts";
 import { RUN_FLAGS } from "../../../src/cli/run-flags.ts";
 import { RunError, UsageError } from "../../../src/errors.ts";
@@ -17,6 +16,7 @@ import {
   parseName,
   parseSize,
 } from "../../../src/spec/from-flags/values.ts";
+import { parseOptions } from "../../../src/spec/mount-options.ts";
 
 const CASES = 20_000;
 

@@ -1,8 +1,8 @@
 // The compiler against the reference interpreter, and the cases worth naming.
 
 import { describe, expect, test } from "bun:test";
+import { SpecError } from "../../../src/errors.ts";
 import type { Machine } from "../../../src/seccomp/abi.ts";
-import { ProfileError } from "../../../src/seccomp/check.ts";
 import { compile } from "../../../src/seccomp/compile.ts";
 import type { Seccomp, SeccompArg } from "../../../src/spec/types.ts";
 import { AUDIT, type Call, check, run } from "./support/bpf.ts";
@@ -214,7 +214,7 @@ describe("size", () => {
   test("more than the kernel takes is an error that says how much", () => {
     const compileTooMuch = () =>
       compile({ defaultAction: "SCMP_ACT_ALLOW", syscalls: rules(2000) }, "x86_64");
-    expect(compileTooMuch).toThrow(ProfileError);
+    expect(compileTooMuch).toThrow(SpecError);
     expect(compileTooMuch).toThrow(/needs \d{5} instructions, the kernel takes 4096/);
   });
 });

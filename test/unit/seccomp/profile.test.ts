@@ -1,18 +1,18 @@
 // Profiles as files have them: conditions resolved, malformed ones refused with the field's path.
 
 import { describe, expect, test } from "bun:test";
-import { ProfileError } from "../../../src/seccomp/check.ts";
+import { SpecError } from "../../../src/errors.ts";
 import { compile } from "../../../src/seccomp/compile.ts";
 import { isConditional, parseProfile, resolveProfile, type Target } from "../../../src/seccomp/profile.ts";
 import { pick, type Random, randomProfile, seeded } from "./support/random.ts";
 
 const target: Target = { caps: ["CAP_SYS_CHROOT", "CAP_KILL"], arch: "x86_64", kernel: "6.1.0-18-amd64" };
 
-function errorOf(act: () => unknown): ProfileError {
+function errorOf(act: () => unknown): SpecError {
   try {
     act();
   } catch (error) {
-    if (error instanceof ProfileError) return error;
+    if (error instanceof SpecError) return error;
     throw error;
   }
   throw new Error("nothing was thrown");
@@ -126,7 +126,7 @@ describe("errors name the field", () => {
     [arg({ value: -1 }), "syscalls[1].args[0].value: must be an integer from 0 to 2^64-1, not -1"],
     [
       arg({ value: 2 ** 60 }),
-      "syscalls[1].args[0].value: 1152921504606847000 is above 2^53 and must be given as a bigint",
+      "syscalls[1].args[0].value: 1152921504606847000 is above 2^53 and must be given in plain digits",
     ],
     [
       rule({ includes: { minKernel: "new" } }),
@@ -134,9 +134,9 @@ describe("errors name the field", () => {
     ],
   ];
   test.each(cases)("%#", (profile, message) => {
-    const { path, message: got } = errorOf(() => resolveProfile(profile, target));
+    const { field, message: got } = errorOf(() => resolveProfile(profile, target));
     expect(got).toBe(message);
-    expect(path === "" || message.startsWith(`${path}: `)).toBe(true);
+    expect(field === "" || message.startsWith(`${field}: `)).toBe(true);
   });
 });
 
@@ -157,7 +157,7 @@ describe("parseProfile", () => {
   });
 });
 
-describe("fuzz: nothing but ProfileError comes out", () => {
+describe("fuzz: nothing but SpecError comes out", () => {
   const ODD: unknown[] = [
     null,
     undefined,
@@ -225,7 +225,7 @@ describe("fuzz: nothing but ProfileError comes out", () => {
         try {
           act();
         } catch (error) {
-          if (!(error instanceof ProfileError)) throw new Error(`seed ${seed}`, { cause: error });
+          if (!(error instanceof SpecError)) throw new Error(`seed ${seed}`, { cause: error });
           refused++;
         }
       }
@@ -244,7 +244,7 @@ describe("fuzz: nothing but ProfileError comes out", () => {
       try {
         compile(resolveProfile(parseProfile(bytes.join("")), target), "x86_64");
       } catch (error) {
-        if (!(error instanceof ProfileError)) throw new Error(`seed ${seed}`, { cause: error });
+        if (!(error instanceof SpecError)) throw new Error(`seed ${seed}`, { cause: error });
       }
     }
   });

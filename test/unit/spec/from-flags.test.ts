@@ -3,8 +3,9 @@ import { parseFlags } from "../../../src/cli/argv.ts";
 import { RUN_FLAGS } from "../../../src/cli/run-flags.ts";
 import { UsageError } from "../../../src/errors.ts";
 import { DEFAULT_CAPABILITIES, DEFAULT_MOUNTS } from "../../../src/spec/default.ts";
+import type { Given, Host } from "../../../src/spec/from-flags/given.ts";
 import { parseUlimit } from "../../../src/spec/from-flags/resources.ts";
-import { type Given, type Host, specFromFlags } from "../../../src/spec/from-flags.ts";
+import { specFromFlags } from "../../../src/spec/from-flags.ts";
 import type { Spec } from "../../../src/spec/types.ts";
 
 const FILES: Record<string, string> = {};

@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from "bun:test";
 import { defaultSpec } from "../../../src/spec/default.ts";
-import type { Given } from "../../../src/spec/from-flags.ts";
+import type { Given } from "../../../src/spec/from-flags/given.ts";
 import type { Linux, Namespace, Spec, User } from "../../../src/spec/types.ts";
 import {
   parseUserNamespace,

@@ -1,16 +1,8 @@
-// Reads linux.seccomp into the compiler's own form, refusing what no runtime could honour.
+// Owns reading linux.seccomp: the compiler's form of it, or an error for what no runtime could honour.
 
+import { SpecError } from "../errors.ts";
 import { EPERM } from "../sys/errno.ts";
-import {
-  ProfileError,
-  readInteger,
-  readList,
-  readObject,
-  readString,
-  readStrings,
-  readUint64,
-  show,
-} from "./check.ts";
+import { readInteger, readList, readObject, readString, readStrings, readUint64, show } from "./check.ts";
 
 // linux/seccomp.h: the upper half of a verdict is the action, the lower 16 bits are its data.
 export const RET_KILL_PROCESS = 0x80000000;
@@ -66,11 +58,11 @@ export interface Policy {
 function readAction(value: unknown, errnoRet: unknown, path: string, errnoPath: string): number {
   const name = readString(value, path);
   const action = ACTIONS.get(name);
-  if (action === undefined) throw new ProfileError(path, `unknown action ${show(name)}`);
+  if (action === undefined) throw new SpecError(path, `unknown action ${show(name)}`);
   const takesErrno = name === "SCMP_ACT_ERRNO" || name === "SCMP_ACT_TRACE";
   const data = readInteger(errnoRet, errnoPath, name === "SCMP_ACT_TRACE" ? 0xffff : MAX_ERRNO);
   // "When the action doesn't support an errno, the runtime MUST print an error and fail."
-  if (data !== undefined && !takesErrno) throw new ProfileError(errnoPath, `${name} does not take an errno`);
+  if (data !== undefined && !takesErrno) throw new SpecError(errnoPath, `${name} does not take an errno`);
   return takesErrno ? action + (data ?? EPERM) : action;
 }
 
@@ -79,7 +71,7 @@ function readCondition(value: unknown, path: string): Condition {
   const index = readInteger(arg.index ?? 0, `${path}.index`, 5)!;
   const op = readString(arg.op, `${path}.op`);
   const operator = OPERATORS.find((known) => op === `SCMP_CMP_${known}`);
-  if (operator === undefined) throw new ProfileError(`${path}.op`, `unknown comparison ${show(op)}`);
+  if (operator === undefined) throw new SpecError(`${path}.op`, `unknown comparison ${show(op)}`);
   return {
     index,
     op: operator,
@@ -97,10 +89,11 @@ function alternatives(conditions: Condition[]): Condition[][] {
   return indexes.size < conditions.length ? conditions.map((condition) => [condition]) : [conditions];
 }
 
+/** Reads one entry of `syscalls`. @throws SpecError */
 export function readRule(value: unknown, path: string): Rule {
   const call = readObject(value, path);
   const names = readStrings(call.names, `${path}.names`);
-  if (names.length === 0) throw new ProfileError(`${path}.names`, "must name at least one system call");
+  if (names.length === 0) throw new SpecError(`${path}.names`, "must name at least one system call");
   const verdict = readAction(call.action, call.errnoRet, `${path}.action`, `${path}.errnoRet`);
   const conditions = readList(call.args, `${path}.args`).map((arg, i) =>
     readCondition(arg, `${path}.args[${i}]`),
@@ -108,52 +101,57 @@ export function readRule(value: unknown, path: string): Rule {
   return { names, verdict, alternatives: alternatives(conditions) };
 }
 
-function readFlags(value: unknown): number {
+function readFlags(value: unknown, path: string): number {
   let flags = 0;
-  for (const [i, name] of readStrings(value, "flags").entries()) {
+  for (const [i, name] of readStrings(value, path).entries()) {
     const flag = FLAGS.get(name);
-    if (flag === undefined) throw new ProfileError(`flags[${i}]`, `unknown flag ${show(name)}`);
+    if (flag === undefined) throw new SpecError(`${path}[${i}]`, `unknown flag ${show(name)}`);
     flags |= flag;
   }
   return flags;
 }
 
-function readArchitectures(value: unknown): string[] {
-  const names = readStrings(value, "architectures");
+function readArchitectures(value: unknown, path: string): string[] {
+  const names = readStrings(value, path);
   for (const [i, name] of names.entries()) {
     // Those of other machines never occur here, so that their names need no list.
     if (!/^SCMP_ARCH_[A-Z0-9_]+$/.test(name)) {
-      throw new ProfileError(`architectures[${i}]`, `unknown architecture ${show(name)}`);
+      throw new SpecError(`${path}[${i}]`, `unknown architecture ${show(name)}`);
     }
   }
   return names;
 }
 
-export function readPolicy(value: unknown): Policy {
-  const seccomp = readObject(value, "");
+/** Reads a profile of OCI's form; `path` is that of its field, "" for a file of its own. @throws SpecError */
+export function readPolicy(value: unknown, path = ""): Policy {
+  const field = (name: string): string => (path === "" ? name : `${path}.${name}`);
+  const seccomp = readObject(value, path);
   const notify = ACTIONS.get("SCMP_ACT_NOTIFY");
   const defaultVerdict = readAction(
     seccomp.defaultAction,
     seccomp.defaultErrnoRet,
-    "defaultAction",
-    "defaultErrnoRet",
+    field("defaultAction"),
+    field("defaultErrnoRet"),
   );
   // Every call would wait for an agent that cannot have been given its descriptor yet.
   if (defaultVerdict === notify)
-    throw new ProfileError("defaultAction", "SCMP_ACT_NOTIFY cannot be the default");
-  const rules = readList(seccomp.syscalls, "syscalls").map((call, i) => readRule(call, `syscalls[${i}]`));
+    throw new SpecError(field("defaultAction"), "SCMP_ACT_NOTIFY cannot be the default");
+  const rules = readList(seccomp.syscalls, field("syscalls")).map((call, i) =>
+    readRule(call, `${field("syscalls")}[${i}]`),
+  );
   const notifies = rules.some((rule) => rule.verdict === notify);
-  let flags = readFlags(seccomp.flags);
+  let flags = readFlags(seccomp.flags, field("flags"));
   if (typeof (seccomp.listenerMetadata ?? "") !== "string") {
-    throw new ProfileError("listenerMetadata", `must be a string, not ${show(seccomp.listenerMetadata)}`);
+    throw new SpecError(field("listenerMetadata"), `must be a string, not ${show(seccomp.listenerMetadata)}`);
   }
   const listenerPath = seccomp.listenerPath ?? undefined;
-  if (listenerPath !== undefined) readString(listenerPath, "listenerPath");
+  if (listenerPath !== undefined) readString(listenerPath, field("listenerPath"));
   if (notifies) {
     if (listenerPath === undefined) {
-      throw new ProfileError("listenerPath", "must be given, since a rule has SCMP_ACT_NOTIFY");
+      throw new SpecError(field("listenerPath"), "must be given, since a rule has SCMP_ACT_NOTIFY");
     }
     flags |= FLAG_NEW_LISTENER;
   }
-  return { defaultVerdict, architectures: readArchitectures(seccomp.architectures), rules, flags };
+  const architectures = readArchitectures(seccomp.architectures, field("architectures"));
+  return { defaultVerdict, architectures, rules, flags };
 }

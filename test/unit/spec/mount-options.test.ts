@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { parseOptions } from "../../../src/child/mount-options.ts";
+import { parseOptions } from "../../../src/spec/mount-options.ts";
 import { MOUNT_ATTR, MS } from "../../../src/sys/constants.ts";
 
 describe("mount options", () => {

@@ -1,15 +1,6 @@
-// ProfileError, and the checks of single values that the readers of profiles share.
+// Owns the checks of single values that come as JSON: each gives the value with its type, or names the field in an error.
 
-/** A profile that cannot be used; `path` names the field, as in `syscalls[3].args[0].op`. */
-export class ProfileError extends Error {
-  override readonly name = "ProfileError";
-  readonly path: string;
-
-  constructor(path: string, problem: string) {
-    super(path === "" ? problem : `${path}: ${problem}`);
-    this.path = path;
-  }
-}
+import { SpecError } from "../errors.ts";
 
 /** A value for a message: short, and safe for anything that JSON or a caller can hold. */
 export function show(value: unknown): string {
@@ -25,20 +16,20 @@ export function isObject(value: unknown): value is Record<string, unknown> {
 }
 
 export function readObject(value: unknown, path: string): Record<string, unknown> {
-  if (!isObject(value)) throw new ProfileError(path, `must be an object, not ${show(value)}`);
+  if (!isObject(value)) throw new SpecError(path, `must be an object, not ${show(value)}`);
   return value;
 }
 
 /** An absent list, or null as Go's encoder writes one, is empty. */
 export function readList(value: unknown, path: string): readonly unknown[] {
   if (value === undefined || value === null) return [];
-  if (!Array.isArray(value)) throw new ProfileError(path, `must be an array, not ${show(value)}`);
+  if (!Array.isArray(value)) throw new SpecError(path, `must be an array, not ${show(value)}`);
   return value;
 }
 
 export function readString(value: unknown, path: string): string {
-  if (typeof value !== "string") throw new ProfileError(path, `must be a string, not ${show(value)}`);
-  if (value === "") throw new ProfileError(path, "must not be empty");
+  if (typeof value !== "string") throw new SpecError(path, `must be a string, not ${show(value)}`);
+  if (value === "") throw new SpecError(path, "must not be empty");
   return value;
 }
 
@@ -56,7 +47,7 @@ export function readInteger(value: unknown, path: string, max: number): number |
   if (value === undefined || value === null) return undefined;
   const number = typeof value === "bigint" && value <= Number.MAX_SAFE_INTEGER ? Number(value) : value;
   if (typeof number !== "number" || !Number.isInteger(number) || number < 0 || number > max) {
-    throw new ProfileError(path, `must be an integer from 0 to ${max}, not ${show(value)}`);
+    throw new SpecError(path, `must be an integer from 0 to ${max}, not ${show(value)}`);
   }
   return number;
 }
@@ -67,7 +58,7 @@ export function readUint64(value: unknown, path: string): bigint {
   if (typeof value === "number" && Number.isSafeInteger(value) && value >= 0) return BigInt(value);
   if (typeof value === "bigint" && value >= 0n && value <= 0xffffffffffffffffn) return value;
   if (typeof value === "number" && Number.isInteger(value) && value > 0 && value <= 2 ** 64) {
-    throw new ProfileError(path, `${value} is above 2^53 and must be given as a bigint`);
+    throw new SpecError(path, `${value} is above 2^53 and must be given in plain digits`);
   }
-  throw new ProfileError(path, `must be an integer from 0 to 2^64-1, not ${show(value)}`);
+  throw new SpecError(path, `must be an integer from 0 to 2^64-1, not ${show(value)}`);
 }
