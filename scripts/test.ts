@@ -23,6 +23,8 @@ interface Outcome {
   file: string;
   passed: boolean;
   seconds: number;
+  /** CPU time of the file's process and of all that it waited for: unlike `seconds`, the same on a busy machine */
+  cpuSeconds: number;
   counts: { pass: number; fail: number; skip: number };
   output: string;
 }
@@ -75,6 +77,7 @@ async function runFile(file: string, flags: string[]): Promise<Outcome> {
   closeSync(output);
   const status = await child.exited;
   const seconds = (performance.now() - started) / 1000;
+  const cpuSeconds = Number(child.resourceUsage()?.cpuTime.total ?? 0) / 1e6;
   const text = readFileSync(log, "utf8");
   rmSync(log);
   // bun test ends with lines such as " 12 pass"
@@ -82,15 +85,16 @@ async function runFile(file: string, flags: string[]): Promise<Outcome> {
     Number([...text.matchAll(new RegExp(`^ (\\d+) ${what}$`, "gm"))].at(-1)?.[1] ?? 0);
   const counts = { pass: count("pass"), fail: count("fail"), skip: count("skip") + count("todo") };
   const stuck = child.signalCode ? `\n${file} was ended after ${Math.round(seconds)} s\n` : "";
-  return { file, passed: status === 0, seconds, counts, output: text.trim() + stuck };
+  return { file, passed: status === 0, seconds, cpuSeconds, counts, output: text.trim() + stuck };
 }
 
 const testsOf = ({ counts }: Outcome): number => counts.pass + counts.fail + counts.skip;
 
 function line(outcome: Outcome): string {
-  const { file, passed, seconds, counts } = outcome;
+  const { file, passed, seconds, cpuSeconds, counts } = outcome;
+  const times = `${seconds.toFixed(1).padStart(6)} s ${cpuSeconds.toFixed(1).padStart(6)} s of CPU`;
   const skips = counts.skip > 0 ? `, ${counts.skip} skipped` : "";
-  return `${passed ? "ok  " : "FAIL"} ${seconds.toFixed(1).padStart(6)} s ${String(testsOf(outcome)).padStart(4)} tests  ${file}${skips}`;
+  return `${passed ? "ok  " : "FAIL"} ${times} ${String(testsOf(outcome)).padStart(4)} tests  ${file}${skips}`;
 }
 
 /** Runs the files in so many lanes: each takes the next file when it has finished one. */

@@ -10,7 +10,7 @@ import { parseMount, parseTmpfs, parseVolume } from "./from-flags/mounts.ts";
 import { parseUlimit, resourcesFromFlags } from "./from-flags/resources.ts";
 import { securityFromFlags } from "./from-flags/security.ts";
 import { parseCgroupParent, parseChoice } from "./from-flags/values.ts";
-import type { Linux, Mount, Process, Seccomp, Spec } from "./types.ts";
+import type { Linux, Mount, Process, Spec } from "./types.ts";
 
 /** Makes the OCI object of `run` for the container `id`. @throws UsageError, and what the functions of `host` throw */
 export function specFromFlags(id: string, rootfs: string, args: string[], given: Given, host: Host): Spec {

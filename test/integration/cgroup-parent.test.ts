@@ -1,5 +1,5 @@
-// --cgroup-parent: where a container's cgroup is, whose limits hold it as well, and that it goes however the run ends; on
-// cgroup v1 and v2 alike.
+// --cgroup-parent: the container's cgroup is below the parent, the parent's limits hold too, and the container's cgroup is
+// removed however the run ends; on cgroup v1 and v2 alike.
 
 import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { existsSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";

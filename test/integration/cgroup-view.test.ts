@@ -1,4 +1,4 @@
-// What a container sees in its /sys/fs/cgroup: its own control groups alone, read-only, where programs look for their
+// A container's /sys/fs/cgroup shows its own control groups alone, read-only, in the places where programs look for their
 // limits; on cgroup v1, on v2 and where both are mounted.
 
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
@@ -82,7 +82,7 @@ describe.skipIf(skip !== "")(`in /sys/fs/cgroup on ${VERSION} [vm]`, () => {
     container.write("\n");
     expect((await container.ended).status).toBe(0);
     const [used, count] = container.stdout.split("\n");
-    // the shell and cat
+    // inside there were the shell and cat
     expect(count).toBe("2");
     expect(Number(used)).toBeGreaterThan(0);
     expect(outside[1]).toBe("1");
@@ -141,7 +141,7 @@ describe.skipIf(skip !== "")(`in /sys/fs/cgroup on ${VERSION} [vm]`, () => {
     const names = ["memory", "pids", "devices", "cpu", "cpuacct", "cpuset"].filter((name) => v1.has(name));
     const files = names.map((name) => `/sys/fs/cgroup/${name}/cgroup.procs`);
     const { stdout } = await run([busybox, "sh", "-c", `for f in ${files.join(" ")}; do cat $f; done`]);
-    // PID 1, and cat
+    // each file lists PID 1 and cat; the line "1" is PID 1
     expect(stdout.split("\n").filter((line) => line === "1")).toHaveLength(names.length);
   });
 
@@ -203,7 +203,7 @@ describe.skipIf(skip !== "")("an ordinary user [vm]", () => {
   });
 });
 
-/** What a language's runtime makes of `-m 256m --cpuset-cpus N`: the host's own programs, in a root of binds. */
+/** Runs one of the host's programs in a root that consists of binds of the host's directories; returns its stdout. */
 async function withHostsPrograms(flags: string[], words: string[]): Promise<string> {
   const root = scratchDirectory();
   for (const name of ["usr", "etc", "tmp"]) mkdirSync(join(root, name));

@@ -1,4 +1,5 @@
-// Which of 0, 1 and 2 are a terminal in the container, and whose the keys are, for each way of a command at a prompt.
+// Commands at a prompt, with pipes and redirections: which of 0, 1 and 2 are a terminal in the container, and which
+// program reads the keys.
 
 import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { readFileSync, rmSync } from "node:fs";
@@ -17,7 +18,7 @@ const minibox = `${typedMinibox()} run`;
 const scratch = scratchDirectory();
 afterAll(() => rmSync(scratch, { recursive: true }));
 
-/** Says of each descriptor what it is in there, on /dev/tty: "pts/0 pts/0 file". */
+/** Run in the container: prints on /dev/tty what its 0, 1 and 2 are, such as "pts/0 pts/0 file". */
 const LOOK = `sh -c 'for f in 0 1 2; do p=$(readlink /proc/$$/fd/$f); case $p in /dev/pts/0) w="$w pts";; /*pts*|/dev/tty*) w="$w host";; pipe*) w="$w pipe";; *) w="$w file";; esac; done; echo look:$w. >/dev/tty'`;
 
 describe.skipIf(skip !== "").each(["", "--init ", "--userns 100000:100000:65536 "])(

@@ -183,7 +183,7 @@ describe("without privileges", () => {
   });
 
   test("root without CAP_SYS_ADMIN is told what is missing where user namespaces are forbidden", async () => {
-    // a chroot forbids them as a container's seccomp filter does (user_namespaces(7))
+    // the kernel makes no user namespace for a process in a chroot (user_namespaces(7))
     const script = 'mount --rbind / "$0" && exec chroot "$0" "$@"';
     const { status, stderr } = await execute([
       ...["unshare", "-m", "sh", "-c", script, join(busybox, "mnt")],

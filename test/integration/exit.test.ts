@@ -1,4 +1,4 @@
-// Exit codes: the command's own, 128+N, and minibox's 125, 126, 127; and the end of everything with PID 1.
+// Exit codes: the command's own, 128+N, and minibox's 125, 126, 127. When PID 1 ends, all processes of the container end.
 
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { childrenOf, SLOWNESS, start } from "../support/container.ts";

@@ -1,4 +1,4 @@
-// Nothing stays: mounts, cgroups, processes and state are after a run what they were before, however it ended.
+// After a run mounts, cgroups, processes and state are what they were before it, however the run ended.
 
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import {
@@ -30,11 +30,11 @@ function environmentOf(pid: number | string): string {
     return ""; // it has just ended
   }
 }
-/** Processes of this container: those that have its name among their words, and what descends from them. */
+/** The processes that have a container's name in their environment, as minibox and all in that container do. */
 const processesOf = (name: string): string[] =>
   readdirSync("/proc").filter((pid) => /^\d+$/.test(pid) && environmentOf(pid).includes(name));
 
-/** Expects that nothing of the container with this name is left; everything of it has the name in its environment. */
+/** Expects that no state, cgroup, process or mount of the container with this name is left. */
 async function expectGone(name: string, before: string): Promise<void> {
   await until(
     `all of ${name} is gone`,
@@ -43,7 +43,7 @@ async function expectGone(name: string, before: string): Promise<void> {
   expect(changedMounts(before, mountTable())).toEqual([]);
 }
 
-/** A copy of the busybox rootfs to spoil. */
+/** A copy of the busybox rootfs, changed by `spoil`. */
 function spoiled(spoil: (root: string) => void): string {
   const root = join(directory, uniqueName());
   Bun.spawnSync(["cp", "-a", busybox, root]);
@@ -185,7 +185,7 @@ describe.skipIf(skip !== "")("kill -9 of the parent", () => {
     const script = "for i in 1 2 3; do (trap '' HUP TERM; sleep 600) & done; echo ready; wait";
     const container = start(["--name", name, "-e", `MARK=${name}`, busybox, "sh", "-c", script]);
     await container.says("ready");
-    // in the midst of execve a process has no environment
+    // a process shows no environment during its execve
     await until("all are there", () => processesOf(name).length >= 4);
     process.kill(container.pid, "SIGKILL");
     await until("all end", () => processesOf(name).length === 0);

@@ -1,4 +1,4 @@
-// Limits of memory, swap, cpu, cpuset and pids, as the kernel's own files tell them; on cgroup v1 and v2 alike.
+// Limits of memory, swap, cpu, cpuset and pids, read back from the kernel's files; on cgroup v1 and v2 alike.
 
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { availableParallelism } from "node:os";
@@ -114,7 +114,7 @@ describe.skipIf(skip !== "")(`limits on cgroup ${VERSION} [vm]`, () => {
     for (const controller of ["memory", "pids"])
       expect(cgroupFile(name, controller, "cgroup.procs", "cgroup.procs").split("\n")).toHaveLength(2);
     expect(Number(cgroupFile(name, "pids", "pids.current", "pids.current"))).toBe(2);
-    // Bun's own memory, tens of megabytes, is not the container's
+    // minibox itself, with the tens of megabytes of its JavaScript engine, is not charged to the container
     const used = Number(cgroupFile(name, "memory", "memory.usage_in_bytes", "memory.current"));
     expect(used).toBeLessThan(6 * MIB);
     container.signal(15);
@@ -151,7 +151,7 @@ describe.skipIf(skip !== "")(`limits on cgroup ${VERSION} [vm]`, () => {
 
   test("a fork bomb is held, ends, and leaves nothing", async () => {
     const name = uniqueName();
-    // after the first fork the shell only reads, which needs no process: it cannot fail for want of one
+    // after its first fork the shell only reads: a shell that had to fork would end when the limit is reached
     const bomb = "bomb() { bomb | bomb & }; bomb; read -r line; exit 6";
     const container = start(["--name", name, "--pids-limit", "20", busybox, "sh", "-c", bomb]);
     const refusals = () => statOf(cgroupFile(name, "pids", "pids.events", "pids.events"), "max");

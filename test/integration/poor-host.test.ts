@@ -1,5 +1,5 @@
-// Starting where there is little: limits of the caller's, no /proc, no working directory, no standard descriptors. What
-// can run runs; what cannot says so in one line of minibox's own, with exit code 125.
+// Starts under low limits of the caller's, without /proc, without a working directory, without standard descriptors: a
+// container runs, or minibox says in one line why it cannot, with exit code 125.
 
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { rmSync } from "node:fs";
@@ -91,7 +91,7 @@ describe.skipIf(skip !== "").each(SHAPES)("%s", (_, words) => {
     let runs = false;
     for (let value = from; value <= to; value += step) {
       const { status, stdout, stderr } = await inShell(`ulimit ${flag} ${value}`, [...shape(), ...COMMAND]);
-      // more is never worse
+      // once a limit is high enough, every higher one is too
       if (runs) expect([value, status]).toEqual([value, RAN.status]);
       runs ||= status === RAN.status;
       const said = status === RAN.status ? /^$/ : /^minibox: [^\n]+\n( {2}[^\n]+\n)?$/;
@@ -162,7 +162,7 @@ test.skipIf(skip !== "")("a source may be in a directory whose name only looks d
   expect(await execute(words)).toEqual(RAN);
 });
 
-/** prctl(2): PR_SET_MDWE, PR_MDWE_REFUSE_EXEC_GAIN */
+/** Forbids itself memory that is both written and executed (PR_SET_MDWE, prctl(2)), then executes its words; 99 if it cannot. */
 const REFUSE_CODE =
   "import ctypes, os, sys; refused = ctypes.CDLL(None).prctl(65, 1, 0, 0, 0) != 0; os.execv(sys.argv[1], sys.argv[1:]) if not refused else sys.exit(99)";
 const hasMdwe = !skip && Bun.spawnSync(["python3", "-c", REFUSE_CODE, "/bin/true"]).exitCode === 0;

@@ -1,5 +1,5 @@
-// What minibox takes of what is not a caller's own: processes that a cgroup or a user may have, room for the state, and
-// what the kernel ends for want of memory. What is lacking is told in minibox's own words, with exit code 125.
+// Starts where few processes are allowed, where there is no room for the state, and where the kernel kills the container's
+// first process for want of memory: minibox says what is lacking, with exit code 125.
 
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { mkdirSync, rmdirSync, writeFileSync } from "node:fs";
@@ -80,7 +80,7 @@ describe.skipIf(skip !== "")("where few processes are allowed", () => {
   });
 });
 
-/** A cgroup can go when its last process has been waited for, which may be the host's init's business. */
+/** Removes a cgroup: possible once its last process has been waited for, in some cases by the host's init. */
 async function removed(cgroup: { remove(): void }): Promise<void> {
   for (let tries = 0; ; tries++) {
     try {
@@ -131,7 +131,7 @@ describe.skipIf(skip !== "")("where the state cannot be recorded", () => {
 describe.skipIf(skip !== "")("where the kernel kills the first process", () => {
   test("before it is the command, it says with which signal, and what that may mean", async () => {
     let told: Result | undefined;
-    // a kill that comes late ends the command itself
+    // a kill that comes after execve hits the command, and the run ends with 137: then it is tried again
     for (let tries = 0; tries < 50 && told?.status !== 125; tries++) {
       const run = Bun.spawn([...RUN, busybox, "sleep", "60"], { stdout: "pipe", stderr: "pipe" });
       while (childrenOf(run.pid).length === 0 && run.exitCode === null);

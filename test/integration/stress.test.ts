@@ -1,4 +1,4 @@
-// Many runs, one after the other and several at a time, of which not one fails; and what a supervisor costs while it waits.
+// Many runs, one after the other and several at a time: not one fails. And the memory of a supervisor that waits.
 
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { existsSync } from "node:fs";
@@ -12,7 +12,7 @@ leavesNothing();
 const skip = skipReason();
 const busybox = skip ? "" : rootfs("busybox");
 
-/** One run whose output and code are its own; what went wrong, or undefined. */
+/** One run with an output and exit code that no other has. Returns what went wrong, or undefined. */
 async function once(i: number): Promise<string | undefined> {
   const name = uniqueName();
   const flags = i % 5 === 0 ? ["--init"] : i % 5 === 1 ? ["-m", "64m", "--pids-limit", "20"] : [];
@@ -32,7 +32,7 @@ async function once(i: number): Promise<string | undefined> {
 }
 
 describe.skipIf(skip !== "")("without one failure", () => {
-  // in a row they are as many as it takes to see that nothing adds up; what goes wrong now and then does so at once
+  // A hundred in a row would show what adds up from run to run; races show with several at a time.
   test.each([
     [100, 1],
     [200, 8],
@@ -51,7 +51,7 @@ describe.skipIf(skip !== "")("without one failure", () => {
   });
 });
 
-/** A line of /proc/PID/smaps_rollup or status, in KiB. */
+/** The value of a field in the text of /proc/PID/status, in KiB. */
 const kib = (text: string | undefined, field: string): number =>
   Number(new RegExp(`^${field}:\\s+(\\d+) kB$`, "m").exec(text ?? "")?.[1]);
 

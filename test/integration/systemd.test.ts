@@ -1,5 +1,5 @@
-// Limits and places of cgroups where systemd runs the host: its services, scopes and sessions, root's and a user's. In one
-// virtual machine.
+// Containers on a host with systemd, in its services, scopes and login sessions, root's and a user's: where their cgroups
+// are, and whether their limits hold. All of it in one virtual machine.
 
 import { beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
@@ -9,11 +9,11 @@ import { execute, rootfs } from "../support/minibox.ts";
 
 setDefaultTimeout(20 * 60_000);
 
-/** What every script in there begins with; D is the cgroup that it is in. */
+/** What every script in the machine begins with; D is the directory of the cgroup that the script is in. */
 const SETUP = `R=/mnt/facts/rootfs C=/sys/fs/cgroup PATH=$PATH:/minibox
 D=$C$(sed -n 's/^0:://p' /proc/self/cgroup)
 D=\${D%/}
-# where NAME FLAGS…: the cgroup of a container that waits meanwhile
+# where NAME FLAGS…: starts a container, prints the directory of its cgroup, and ends it
 where() {
   local name=$1 found
   shift
@@ -23,15 +23,15 @@ where() {
   kill $! 2>/dev/null
   wait $!
 }
-# what is left of minibox's in a cgroup
+# left CGROUP: the controllers that it hands down, and cgroups of minibox's below it
 left() { cat $1/cgroup.subtree_control; find $1 -name 'minibox*'; }
-# service [-p PROPERTY…] SCRIPT: in a service of its own
+# service [-p PROPERTY…] SCRIPT: runs a script in a service of its own
 service() { systemd-run -q --wait --pipe --setenv=SCRIPT="\${!#}" "\${@:1:$#-1}" bash /mnt/facts/job.sh; }
-# session SCRIPT: as the ordinary user, after a login
+# session SCRIPT: runs a script as the ordinary user, in a session
 session() { su -l user -c "SCRIPT='$1' bash /mnt/facts/job.sh"; }
 `;
 
-/** The unit of somebody who runs containers one after the other; for which user is filled in. */
+/** A unit whose commands run containers one after the other; the user's name is filled in. */
 const UNIT = `[Service]
 Type=oneshot
 User=
@@ -66,7 +66,7 @@ fact descendants service -p Delegate=yes --unit=bounds 'echo 0 >$D/cgroup.max.de
 fact depth service -p Delegate=yes --unit=depth 'echo 1 >$D/cgroup.max.depth; minibox run -m 32m $R true; echo max >$D/cgroup.max.depth; minibox run -m 32m $R echo followed'
 advice=$(unshare -m sh -c "mount -o remount,bind,ro $C; minibox run -m 32m $R true" 2>&1 | sed -n 's/.*: \\(mount -o .*\\)/\\1/p')
 fact read-only unshare -m sh -c "mount -o remount,bind,ro $C; minibox run -q $R echo ran; minibox run -m 32m $R true; $advice; minibox run -m 32m $R echo followed"
-# each start may find that another is just handing the controller down
+# several starts at once each find that another one is just handing the controller down
 fact first sh -c "for round in 1 2 3; do for controller in memory cpu pids cpuset; do echo -\\$controller >$C/minibox/cgroup.subtree_control; done; for i in 1 2 3 4 5 6 7 8; do minibox run -m 64m --cpus 1 --pids-limit 50 --cpuset-cpus 0 $R echo -n ok & done; wait; done"
 `;
 

@@ -227,7 +227,7 @@ describe.skipIf(skip !== "")("-t without a terminal", () => {
       stdin: "one\ntwo",
     });
     expect(status).toBe(4);
-    // what arrives before stty has run is echoed as well
+    // the terminal echoes what arrives before stty has run
     expect(stdout).toEndWith("/dev/pts/0\r\none\r\ntwo");
   });
 

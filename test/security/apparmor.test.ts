@@ -1,5 +1,5 @@
-// Owns: an AppArmor profile that is named and not in force. Where the kernel has AppArmor: Debian's own in the virtual
-// machine, which runs this file (cgroup-v2.test.ts).
+// Owns: a container that runs without the AppArmor profile that was named for it. The virtual machine's kernel has AppArmor
+// and runs these tests (cgroup-v2.test.ts); a host's kernel may have none.
 
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { SLOWNESS, tryText } from "../support/container.ts";
@@ -8,9 +8,9 @@ import { execute, RUN, rootfs, run, skipped, skipReason } from "../support/minib
 
 setDefaultTimeout(10_000 * SLOWNESS);
 
-/** It has more bytes than letters: what is written is counted in the former. */
+/** The name has more bytes than letters, so a write that counts letters would cut it off. */
 const PROFILE = "minibox-tést";
-/** All that a container does, but for one file and one capability. */
+/** Allows all that a container does, but for one file and one capability. */
 const RULES = `profile ${PROFILE} flags=(attach_disconnected,mediate_deleted) {
   file,
   network,
@@ -51,7 +51,7 @@ describe.skipIf(reason !== "")(`an AppArmor profile [vm]${reason && `: ${reason}
     expect([stdout, stderr]).toEqual([`${CONFINED.repeat(3)}NoNewPrivs:\t1\n`, ""]);
   });
 
-  // what is denied is not the container's by other means, and allowed without the profile
+  // without the profile the container may do what the profile denies
   const script = `cat ${LABEL}; head -c 4 /etc/passwd; chown 7 /tmp && echo chowned; echo unconfined >${LABEL}; cat ${LABEL}`;
 
   test("denies what it denies, and is not left again", async () => {

@@ -1,4 +1,4 @@
-// What was asked for is compared, line by line, with what the kernel says of the container: its posture as a whole.
+// The attestation, which is what the kernel says of a container, is compared line by line with what was asked for.
 
 import { expect, test } from "bun:test";
 import { existsSync, readFileSync, rmSync } from "node:fs";
@@ -72,7 +72,7 @@ test.skipIf(reason !== "")(`a default container has the posture of docker's [vm]
   expect(posture.maskedPaths).toEqual(
     expect.arrayContaining(["/proc/kcore", "/proc/keys", "/sys/firmware"].filter((path) => existsSync(path))),
   );
-  // on version 1 a tmpfs too, but not an empty one
+  // a masked directory is an empty tmpfs; the tmpfs with the hierarchies of cgroup v1 is none
   expect(posture.maskedPaths).not.toContain("/sys/fs/cgroup");
   const options = Object.fromEntries(posture.mounts.map((mount) => [mount.destination, mount.options]));
   expect(options["/proc"]).toEqual(expect.arrayContaining(["nosuid", "nodev", "noexec"]));

@@ -27,7 +27,7 @@ true`;
 test("root with its capabilities mounts control groups, and may name an agent [vm]", async () => {
   const { stdout } = await undefended(root.path, ["/bin/sh", "-c", ATTACK]);
   expect(stdout).toContain("mounted\n");
-  // where the host has cgroup v1: an agent is nothing that v2 knows
+  // only cgroup v1 has a release_agent
   if (existsSync("/sys/fs/cgroup/memory")) expect(stdout).toContain("agent\n");
 });
 
@@ -38,7 +38,7 @@ test("a container mounts none, and finds none that it can write [vm]", async () 
 test("nor does it get there by a user namespace of its own [vm]", async () => {
   const nested = ["/nest", "/bin/sh", "-c", `echo nested; ${ATTACK}`];
   expect((await run([root.path, ...nested])).stdout).toBe("Operation not permitted\n");
-  // the filter is what stands against the namespace; what is mounted in there is no more than it had
+  // without the filter it gets its user namespace, and can still write no file of a cgroup
   const free = await run(["--security-opt", "seccomp=unconfined", root.path, ...nested]);
   expect(free.stdout).toStartWith("nested\n");
   expect(free.stdout).not.toMatch(/agent|writable/);

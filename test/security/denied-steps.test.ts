@@ -1,5 +1,5 @@
-// A kernel, a container around us or a security module may refuse any one step of making a container. Then either
-// nothing runs and one line says why, or what runs is confined no less than ever: never a half-confined container.
+// A kernel, an outer container or a security module may refuse any one step of making a container. Then either nothing
+// runs and one line says why, or the container is confined as it would be otherwise.
 
 import { beforeAll, expect, test } from "bun:test";
 import { readFileSync, rmSync } from "node:fs";
@@ -31,12 +31,12 @@ const words = [
   "ran",
 ];
 
-/** What must be the same however it came about; the filter that denies is one more, and inodes differ. */
+/** The parts of an attestation that must not change. Inodes do change, and the filter that denies is counted as well. */
 function confinement(): unknown {
   const posture = JSON.parse(readFileSync(file, "utf8")) as Attestation;
   const own = Object.entries(posture.namespaces).map(([name, namespace]) => [name, namespace.own]);
   const { capabilities, noNewPrivileges, user, root, maskedPaths, readonlyPaths, cgroup } = posture;
-  // where mknod is refused, the host's own node is bound over an empty file: a mount more, no right more
+  // where mknod is refused, the host's own node is bound over an empty file: one more mount, and no more rights
   const isNode = (path: string) => /^\/dev\/(null|zero|full|random|urandom|tty)$/.test(path);
   const places = posture.mounts.filter(({ destination }) => !isNode(destination));
   const mounts = places.map(({ destination, options }) => [destination, options]);
@@ -62,14 +62,14 @@ beforeAll(async () => {
   whole = confinement();
 });
 
-/** What a container can do without, and so does start: its own keyring, a look at a file system's type, nodes made
- *  where the host's can be bound, and on cgroup v1 the program that lets devices through. */
+/** Refusals with which a container must still run: it can do without a keyring of its own, without the types of file
+ *  systems, with bound nodes in place of made ones, and on cgroup v1 without a BPF program. */
 const SPARED = ["keyctl EPERM", "keyctl ENOSYS", "statfs EPERM", "statfs ENOSYS", "mknodat EPERM"];
 if (VERSION === "v1") SPARED.push("bpf EPERM", "bpf ENOSYS");
 
 const count = { ran: 0, refused: 0 };
 
-// (prlimit64 is none of them: without it the runtime itself does not start)
+// prlimit64 is not among them: without it the JavaScript engine does not start.
 const steps = Object.keys(NUMBERS).flatMap((name) => [
   [name, "EPERM", EPERM] as const,
   [name, "ENOSYS", ENOSYS] as const,

@@ -14,7 +14,7 @@ const NODES = [
   ["control", "c", "10", "237"],
   ["fuse", "c", "10", "229"],
 ] as const;
-/** Opens each, and says so. */
+/** Tries to open each node, and prints a line for each success. */
 const OPEN = 'for n in disk control fuse; do (exec 3<"$D/$n") && echo open; done; true';
 const make = (directory: string): string =>
   `D=${directory}; ${NODES.map(([name, ...node]) => `rm -f $D/${name}; mknod -m 666 $D/${name} ${node.join(" ")}`).join("; ")}`;
@@ -51,7 +51,7 @@ test("a node that the image brings along is as closed [vm]", async () => {
 });
 
 test("where no cgroup can limit the devices, nodes cannot be made, and are none [vm]", async () => {
-  // the cgroups are there to be seen, and not to be written
+  // all cgroup mounts are made read-only
   const script = `for m in $(grep -o '/sys/fs/cgroup[^ ]*' /proc/mounts); do mount -o remount,ro,bind $m || mount --bind -o ro $m $m; done; exec "$0" "$@"`;
   const words = [
     ...RUN,

@@ -11,7 +11,7 @@ import { execute, run } from "../support/minibox.ts";
 
 leavesNothing();
 
-/** Exchanges two names until it is ended. */
+/** Exchanges two names again and again until it is killed. */
 const SWAP = `#define _GNU_SOURCE
 #include <fcntl.h>
 #include <stdio.h>
@@ -64,7 +64,7 @@ test("a volume's place is inside the root at every moment, or the start fails", 
     const { status, stdout } = await run([...words, `grep -c "${host}/volume /" /proc/self/mountinfo`]);
     if (stdout !== "") {
       started++;
-      // the table shows what can be reached from the root: a mount on the host's directory would not be in it
+      // mountinfo lists only mounts that can be reached from the root: one on the host's directory would be missing
       expect([status, stdout]).toEqual([0, "1\n"]);
     }
   }
@@ -75,7 +75,7 @@ test("a volume's place is inside the root at every moment, or the start fails", 
 
 test("/proc is the kernel's, or the start fails", async () => {
   startSwapping("proc", join(host, "target"));
-  // while the name is swapped for the link, which leads nowhere inside, there is nothing to be seen
+  // the link leads to a path that does not exist inside: a look fails while the name is the link, and is repeated
   const look = "until stat -f -c %T /proc/ 2>/dev/null; do :; done";
   let refused = 0;
   for (let i = 0; i < 40; i++) {

@@ -25,7 +25,7 @@ beforeAll(() => {
   directory = scratchDirectory();
   root = join(directory, "root");
   cpSync(rootfs("host"), root, { recursive: true, verbatimSymlinks: true });
-  // what minibox itself is linked with, so that it starts in there
+  // the libraries that minibox is linked with, so that it can start inside
   for (const [, library] of Bun.spawnSync(["ldd", MINIBOX])
     .stdout.toString()
     .matchAll(/(\/\S+\.so\S*) \(/g)) {
@@ -56,12 +56,12 @@ test("minibox started again by the image cannot be written through /proc/self/ex
   const copy = join(directory, "minibox");
   cpSync(MINIBOX, copy);
   const result = await execute([copy, ...RUN.slice(1), "-e", "LD_PRELOAD=/evil.so", root, "/again"]);
-  // truncating asks the mount first; opening asks whether it runs first, and that of the supervisor's does
+  // The kernel answers a truncating open with the mount's EROFS, and a plain one with ETXTBSY, as the file is running.
   expect(result.stdout).toBe("Read-only file system\nText file busy\n");
   expect(Bun.hash(readFileSync(copy))).toBe(Bun.hash(readFileSync(MINIBOX)));
 });
 
-/** Executes a program from memory, as a loader that leaves no file does: its mount is none that could be copied. */
+/** Executes a program from memory (memfd_create(2)): no path leads to its file. */
 const FROM_MEMORY = `import os, sys
 memory = os.memfd_create("program")
 with open(sys.argv[1], "rb") as file:

@@ -1,5 +1,5 @@
-// Owns running a program under a seccomp filter in which chosen system calls fail: what a kernel, a container or an
-// initramfs without them would answer.
+// Owns running a program under a seccomp filter that lets one system call fail, as a kernel without that call, an outer
+// container or an initramfs does.
 
 import { compile } from "./attack.ts";
 

@@ -21,7 +21,7 @@ int main(int n, char **v) {
   return 0;
 }`;
 
-/** root of namespaces of its own: user, mount, cgroup; then the words */
+/** Makes user, mount and cgroup namespaces, becomes root in them, and executes its words. */
 export const NEST = `#define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -123,7 +123,7 @@ int main(int n, char **v) {
   return 0;
 }`;
 
-/** Opens what a descriptor without rights leads to for writing, in both ways that there are. */
+/** Opens a path for writing, with O_TRUNC and without, and writes. */
 export const OVERWRITE = `#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -148,11 +148,11 @@ __attribute__((constructor)) static void evil(void) {
   execl("/overwrite", "overwrite", "/proc/self/fd/99", (char *)0);
 }`;
 
-/** A container runtime's last step, without any care. */
+/** The last step of a container runtime that does not protect its own executable: chroot and execv. */
 export const RUNTIME = `#include <unistd.h>
 int main(int n, char **v) { return chroot(v[1]) || chdir("/") || execv(v[2], v + 2); }`;
 
-/** How each of them is compiled where it is not a static program. */
+/** The compiler flags of the two that are not static programs. */
 export const EVIL_FLAGS = ["-shared", "-fPIC"];
 export const RUNTIME_FLAGS: string[] = [];
 

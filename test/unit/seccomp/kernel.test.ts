@@ -1,4 +1,4 @@
-// Compiled filters in the kernel: its verdicts on real calls against the reference's.
+// Compiled filters are loaded, and what the kernel does to real calls is compared with the reference's verdicts.
 
 import { afterAll, describe, expect, test } from "bun:test";
 import type { Machine } from "../../../src/seccomp/abi.ts";
@@ -15,7 +15,7 @@ const machine: Machine = process.arch === "arm64" ? "aarch64" : "x86_64";
 const native = machine === "x86_64" ? AUDIT.x86_64 : AUDIT.aarch64;
 const numbers = numbersOf(machine);
 
-// Calls without arguments, which do nothing whatever the registers hold.
+// These calls take no arguments and change nothing, whatever the registers hold.
 const HARMLESS = "getpid getppid getuid geteuid getgid getegid gettid".split(" ");
 
 const reason = reasonWithoutKernel();
@@ -46,13 +46,13 @@ function compare(profile: Seccomp, calls: Call[], detail: object): void {
     else expect({ ...detail, call, what }).toEqual({ ...detail, call, what: "returned" });
     if (typeof want === "number")
       expect({ ...detail, call, value }).toEqual({ ...detail, call, value: want });
-    // The errnos of the profiles here are none that these calls could give.
+    // The profiles here have errnos from 1000 on, which no call returns by itself.
     else if (want === undefined)
       expect({ ...detail, call, known: value >= -200 }).toEqual({ ...detail, call, known: true });
   }
 }
 
-/** A call that is harmless when let through: an ABI's harmless numbers, or numbers that no kernel has. */
+/** A call that changes nothing when the filter lets it through: a harmless one, or a number that no kernel has. */
 function harmlessCall(random: Random, profile: Seccomp): Call {
   const near = randomCall(random, profile, machine);
   const args = random(2) === 0 ? near.args : Array.from({ length: 6 }, () => randomValue(random));

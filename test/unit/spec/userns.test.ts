@@ -114,7 +114,7 @@ describe("withUserNamespace", () => {
   test("keeps the path of a namespace that is joined", () => {
     const user = { type: "user" as const, path: "/proc/1/ns/user" };
     const given = spec({ namespaces: [{ type: "mount" }, user] });
-    expect(withUserNamespace(given, maps).linux.namespaces).toEqual([user, { type: "mount" }]);
+    expect(withUserNamespace(given, maps).linux.namespaces).toEqual([{ type: "mount" }, user]);
   });
 
   test("binds the host's /sys where the network is the host's", () => {

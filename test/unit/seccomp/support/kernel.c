@@ -69,7 +69,7 @@ static long make(const struct call *c) {
 #endif
 }
 
-// Only this thread is filtered, so that the other lives to tell a killed thread from a killed process.
+// Only this thread is filtered: the other one survives if the filter kills the thread and not the process.
 static void *run(void *unused) {
   (void)unused;
   if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) != 0) _exit(3);
