@@ -10,7 +10,16 @@ export interface Positional {
   type: "positional";
   description: string;
   required: boolean;
+  /** it takes all the words that are left */
+  many?: boolean;
 }
+
+/** The word of a command that acts on a container. */
+export const CONTAINER: Positional = {
+  type: "positional",
+  description: "the container's name",
+  required: true,
+};
 
 /** What a command is for the help. */
 export interface Usage {
@@ -32,6 +41,13 @@ export interface Command extends Usage {
 
 export const COMMANDS: Readonly<Record<string, () => Promise<{ command: Usage | Command }>>> = {
   run: () => import("./run-usage.ts"),
+  create: () => import("./create.ts"),
+  start: () => import("./start.ts"),
+  state: () => import("./state.ts"),
+  kill: () => import("./kill.ts"),
+  pause: () => import("./pause.ts"),
+  resume: () => import("./resume.ts"),
+  delete: () => import("./delete.ts"),
   help: () => import("./help.ts"),
   version: () => import("./version.ts"),
 };
@@ -67,7 +83,8 @@ function checkPositionals({ meta, args }: Usage, words: readonly string[]): void
   const missing = all.slice(words.length).find(([, arg]) => "required" in arg && arg.required);
   if (missing) throw new UsageError(`${meta.name} needs a ${missing[0]}`);
   const beyond = words[all.length];
-  if (beyond === undefined) return;
+  const last = all[all.length - 1]?.[1];
+  if (beyond === undefined || (last?.type === "positional" && last.many)) return;
   const flagsFirst = beyond.startsWith("-") ? `: flags come before ${all[0]?.[0] ?? "other words"}` : "";
   throw new UsageError(`${meta.name} takes no further word, and was given "${beyond}"${flagsFirst}`);
 }

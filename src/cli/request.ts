@@ -16,7 +16,7 @@ import type { TerminalPlan } from "../supervise/terminal-plan.ts";
 import { tryReadFile } from "../sys/file.ts";
 import { step } from "../sys/libc.ts";
 import { windowSize } from "../sys/terminal.ts";
-import { type Flags, parseFlags } from "./argv.ts";
+import type { Parsed } from "./argv.ts";
 import { environmentVariable, workingDirectory } from "./caller.ts";
 import { profileName, seccompFor } from "./confinement.ts";
 import { readNamedFile } from "./named-files.ts";
@@ -33,15 +33,13 @@ export interface Wanted {
   given: Given;
 }
 
-/** Cuts the words of `minibox COMMAND`; undefined where help is asked for. @throws UsageError */
-export function wantedFrom(command: string, words: readonly string[], flags: Flags): Wanted | undefined {
-  const { given: values, rest } = parseFlags(words, flags);
+/** What the words of `minibox COMMAND` ask for. @throws UsageError */
+export function wantedFrom(command: string, { given: values, rest }: Parsed): Wanted {
   const given: Given = {
     one: (flag) => values.get(flag)?.[0],
     many: (flag) => values.get(flag) ?? [],
     is: (flag) => values.get(flag)?.[0] === "true",
   };
-  if (given.is("help")) return undefined;
   const [rootfs, ...args] = rest;
   if (rootfs === undefined)
     throw new UsageError(

@@ -29,6 +29,7 @@ export const command: Usage = {
       type: "positional",
       description: "program and its arguments; minibox reads none of them",
       required: true,
+      many: true,
     },
   },
   more: MORE,

@@ -1,14 +1,12 @@
 // Owns the `run` command: its words to a container that is run to its end, and the outcome to an exit code.
 
-import { abandon, begin, beginUserNamespace, type Starting } from "../container/begin.ts";
+import { abandon, type Starting } from "../container/begin.ts";
 import type { Request } from "../container/create.ts";
-import { UserNamespaceNeeded } from "../container/spawn.ts";
-import type { Compiler } from "../seccomp/default-filter.ts";
 import type { Given } from "../spec/from-flags/given.ts";
 import { type Caller, type RunOutcome, run } from "../supervise/run.ts";
 import { SIGNALS } from "../sys/constants.ts";
-import { geteuid } from "../sys/process.ts";
-import { loadCompiler } from "./confinement.ts";
+import { parseFlags } from "./argv.ts";
+import { begun, explain, extrasFor } from "./making.ts";
 import { type Asked, requestFrom, wantedFrom, warnFor } from "./request.ts";
 import { RUN_FLAGS } from "./run-flags.ts";
 
@@ -17,8 +15,9 @@ import { RUN_FLAGS } from "./run-flags.ts";
  * already. @throws UsageError, RunError, SysError
  */
 export async function runCommand(words: readonly string[], early: Starting | undefined): Promise<number> {
-  const wanted = wantedFrom("run", words, RUN_FLAGS);
-  if (!wanted) return (await import("./help.ts")).runHelp();
+  const parsed = parseFlags(words, RUN_FLAGS);
+  if (parsed.given.get("help")?.[0] === "true") return (await import("./help.ts")).printHelp("run");
+  const wanted = wantedFrom("run", parsed);
   const { given } = wanted;
   const extras = await extrasFor(given);
   const { starting, userns } = early
@@ -42,52 +41,6 @@ export async function runCommand(words: readonly string[], early: Starting | und
   await tell(outcome, asked.request, given, caller.warn);
   return outcome.status;
 }
-
-/** What only some runs need. */
-interface Extras {
-  compiler?: Compiler | undefined;
-  attest?: Caller["attest"];
-  userns?: Request["userns"];
-  trace?: Caller["trace"];
-}
-
-/** Whether src/userns is loaded, which says if there is to be a user namespace. */
-const mayHaveUserNamespace = (given: Given): boolean =>
-  given.one("userns") !== undefined ||
-  given.many("uidmap").length + given.many("gidmap").length > 0 ||
-  geteuid() !== 0;
-
-async function extrasFor(given: Given): Promise<Extras> {
-  const extras: Extras = {};
-  const loading = loadCompiler(given);
-  if (loading) extras.compiler = await loading;
-  const attestTo = given.one("attest");
-  if (attestTo !== undefined) extras.attest = (await import("./attest.ts")).attestTo(attestTo);
-  if (mayHaveUserNamespace(given)) extras.userns = (await import("./userns.ts")).userNamespaceFor(given);
-  if (given.is("trace")) {
-    const { traceChild, traceParent } = await import("./trace.ts");
-    traceParent();
-    extras.trace = traceChild;
-  }
-  return extras;
-}
-
-/** Spawns the first process. @throws SysError */
-async function begun(
-  given: Given,
-  { userns }: Extras,
-): Promise<{ starting: Starting; userns: Request["userns"] }> {
-  try {
-    return { starting: userns ? beginUserNamespace(given.is("trace")) : begin(), userns };
-  } catch (error) {
-    if (!(error instanceof UserNamespaceNeeded)) throw error;
-    const { userNamespaceFor } = await import("./userns.ts");
-    return { starting: beginUserNamespace(given.is("trace")), userns: userNamespaceFor(given) };
-  }
-}
-
-const explain: Caller["explain"] = async (error, pid, spec) =>
-  (await import("../explain/index.ts")).explainExec(error, pid, spec);
 
 /** Says what the exit code alone does not. */
 async function tell(

@@ -75,7 +75,7 @@ export function create(starting: Starting, asked: Request, making: Making): Cont
     const handshake = new Handshake(child, {
       warn: making.warn,
       trace: making.trace,
-      terminal: making.terminal,
+      ...(making.terminal && { terminal: making.terminal }),
       listener: (fd) => handListener(fd, { id, bundle, spec, pid: child.pid }),
       made: (path, inode) => noteMade(directory.path, [{ root: spec.root.path, path, inode }]),
     });

@@ -34,6 +34,14 @@ export function deleteContainer(directory: StateDirectory, warn: (message: strin
   close(directory.fd);
 }
 
+/** Ends a container whose supervisor is there, or has left it; returns once all of it is removed. @throws SysError */
+export function endSupervised(directory: StateDirectory): void {
+  endProcess(directory);
+  lock(directory.fd); // the supervisor lets the lock go when it has removed everything
+  if (readState(directory.fd)) deleteContainer(directory, () => {});
+  else close(directory.fd);
+}
+
 /** Kills the container's first process, where it is still that one. */
 export function endProcess({ state: { pid, startTime } }: StateDirectory): void {
   if (isRunning(pid, startTime)) kill(pid, SIGNALS.KILL);

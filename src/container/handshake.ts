@@ -2,6 +2,8 @@
 // failed. The process reports over a socket (sync.ts), which closes by itself when execve(2) succeeds.
 
 import { type FromChild, type Labels, read, readAtHand } from "../sync.ts";
+import { POLLIN } from "../sys/constants.ts";
+import { poll } from "../sys/poll.ts";
 import { type Child, hangUp } from "./spawn.ts";
 
 /** The last word of a child that could not do what it was asked. It waits until its socket closes. */
@@ -14,11 +16,11 @@ export interface Ears {
   /** a step or a call of the child's, when it is traced; and "started" */
   trace(message: FromChild): void;
   /** the master of the container's terminal */
-  terminal(master: number): void;
+  terminal?(master: number): void;
   /** the descriptor that notices of the container's seccomp filter are read from */
-  listener(fd: number): void;
+  listener?(fd: number): void;
   /** a file or directory that had to be made in the rootfs */
-  made(path: string, inode: number): void;
+  made?(path: string, inode: number): void;
 }
 
 export class Handshake {
@@ -33,13 +35,16 @@ export class Handshake {
   private spawning = false;
 
   constructor(
-    private readonly child: Child,
+    private readonly child: Pick<Child, "socket">,
     private readonly ears: Ears,
   ) {}
 
   /** Reads until the container is held, runs, or never will. @throws SysError */
   finish(): void {
-    while (!this.held && !this.failure && this.child.socket >= 0) this.receive();
+    while (!this.held && !this.failure && this.child.socket >= 0) {
+      poll([[this.child.socket, POLLIN]], Number.POSITIVE_INFINITY);
+      this.receive();
+    }
   }
 
   /** Takes in the next message, waiting for it where it is not there yet. @throws SysError */
@@ -63,11 +68,11 @@ export class Handshake {
     if (message.type === "ready") this.ready = true;
     else if (message.type === "spawning") this.spawning = true;
     else if (message.type === "held") this.held = message.labels;
-    else if (message.type === "terminal" && fd !== undefined) this.ears.terminal(fd);
-    else if (message.type === "listener" && fd !== undefined) this.ears.listener(fd);
+    else if (message.type === "terminal" && fd !== undefined) this.ears.terminal?.(fd);
+    else if (message.type === "listener" && fd !== undefined) this.ears.listener?.(fd);
     else if (message.type === "error" || message.type === "refused") this.failure = message;
     else if (message.type === "warning") this.ears.warn(message.message);
-    else if (message.type === "made") this.ears.made(message.path, message.inode);
+    else if (message.type === "made") this.ears.made?.(message.path, message.inode);
     else this.ears.trace(message);
   }
 

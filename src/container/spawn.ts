@@ -37,7 +37,7 @@ export function bury(child: Child): Exit {
 }
 
 /** Closes our end of the socket: a child that has not become the command yet ends. */
-export function hangUp(child: Child): void {
+export function hangUp(child: Pick<Child, "socket">): void {
   if (child.socket >= 0) close(child.socket);
   child.socket = -1;
 }

@@ -6,9 +6,11 @@ import { send } from "../sync.ts";
 import { SysError } from "../sys/errno.ts";
 import { fdPath } from "../sys/mount.ts";
 import { tryConnect } from "../sys/socket.ts";
+import { type Failure, Handshake } from "./handshake.ts";
+import { hangUp } from "./spawn.ts";
 import { START_SOCKET, type StateDirectory, writeState } from "./state.ts";
 
-/** Says "go" to the held process; returns the connection, over which its messages come. @throws RunError, SysError */
+/** Says "go" to the held process; returns the connection, over which its messages come. @throws SysError */
 export function letGo({ fd, path, state }: StateDirectory): number {
   const connection = tryConnect(`${fdPath(fd)}/${START_SOCKET}`);
   if (connection < 0)
@@ -22,12 +24,27 @@ export function letGo({ fd, path, state }: StateDirectory): number {
   return connection;
 }
 
+/** A container that was let go: it runs, or could not. */
+export interface Started {
+  /** the process waits, to be looked at, until hangUp() */
+  failure: Failure | undefined;
+  hangUp(): void;
+}
+
+/** Lets a held container go and waits until it runs its command, or says why it cannot. @throws RunError, SysError */
+export function startContainer(directory: StateDirectory, warn: (message: string) => void): Started {
+  const connection = { socket: letGo(directory) };
+  const handshake = new Handshake(connection, { warn, trace: () => {} });
+  handshake.finish();
+  const { failure } = handshake;
+  if (handshake.started) recordStarted(directory);
+  else if (!failure)
+    throw new RunError(`the container ${directory.state.id} ended before it could run its command`);
+  return { failure, hangUp: () => hangUp(connection) };
+}
+
 /** Records that the command runs. @throws SysError */
 export function recordStarted(directory: StateDirectory): void {
   directory.state.status = "running";
   writeState(directory);
 }
-
-/** What is left to say where a container ended before it ran its command. */
-export const endedEarly = (id: string): RunError =>
-  new RunError(`the container ${id} ended before it could run its command`);

@@ -76,11 +76,11 @@ export function readState(directory: number): State | undefined {
   }
 }
 
-/** Opens a container's directory, and locks it unless that is its supervisor's. @throws RunError where there is no such container */
-export function openState(id: string): StateDirectory {
+/** Opens a container's directory, and locks it unless that is its supervisor's; undefined where there is none. @throws SysError */
+export function tryOpenState(id: string): StateDirectory | undefined {
   const root = openRoot();
   close(root.fd);
-  const path = `${root.path}/${id}`;
+  const path = `${root.path}/${checkId(id)}`;
   const fd = tryOpenDirectory(path);
   if (fd < 0 && fd !== -ENOENT) throw new SysError("openat", [path], -fd, `open ${path}`);
   let state = fd < 0 ? undefined : readState(fd);
@@ -90,7 +90,22 @@ export function openState(id: string): StateDirectory {
   }
   if (state) return { path, fd, state };
   if (fd >= 0) close(fd);
-  throw new RunError(`the container ${id} does not exist`);
+  return undefined;
+}
+
+export const noSuchContainer = (id: string): RunError => new RunError(`the container ${id} does not exist`);
+
+/** Opens and locks like tryOpenState(). @throws RunError where there is no such container, SysError */
+export function openState(id: string): StateDirectory {
+  const directory = tryOpenState(id);
+  if (!directory) throw noSuchContainer(id);
+  return directory;
+}
+
+/** An id is the name of a directory, and must not lead to another place. @throws RunError */
+function checkId(id: string): string {
+  if (id === "" || id === "." || id === ".." || id.includes("/")) throw noSuchContainer(id);
+  return id;
 }
 
 /** The status of this moment. */
@@ -111,3 +126,10 @@ export const ociState = (
   bundle,
   annotations: spec.annotations ?? {},
 });
+
+/** Records that the container is made, and outlives the process that made it. @throws SysError */
+export function leaveToCaller(directory: StateDirectory): void {
+  directory.state.status = "created";
+  directory.state.owner = "caller";
+  writeState(directory);
+}

@@ -208,6 +208,9 @@ export const getegid = (): number => attempt("getegid");
 /** pidfd_open(2). @throws SysError */
 export const pidfdOpen = (pid: number): number => call("pidfd_open", pid, 0);
 
+/** pidfd_open(2): a descriptor, or -errno. */
+export const tryPidfdOpen = (pid: number): number => attempt("pidfd_open", pid, 0);
+
 /** int pidfd_send_signal(int pidfd, int sig, NULL, 0): 0, or -errno. Never reaches a stranger who has the pid by now. */
 export const tryPidfdSendSignal = (pidfd: number, signal: number): number =>
   attempt("pidfd_send_signal", pidfd, signal, null, 0);

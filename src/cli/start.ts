@@ -1,0 +1,25 @@
+// Owns `minibox start`.
+
+import { errorOf } from "../container/failure.ts";
+import { startContainer } from "../container/start.ts";
+import { openState, statusOf } from "../container/state.ts";
+import { checkStatus } from "../container/status.ts";
+import { CONTAINER, type Command } from "./commands.ts";
+import { explain } from "./making.ts";
+import { note } from "./report.ts";
+
+export const command: Command = {
+  meta: { name: "start", description: "Let a created container run its command" },
+  args: { CONTAINER },
+  async run({ rest: [id = ""] }) {
+    const directory = openState(id);
+    const { state } = directory;
+    checkStatus("start", id, statusOf(state));
+    const { failure, hangUp } = startContainer(directory, note);
+    if (!failure) return 0;
+    const isExec = failure.type === "error" && failure.call === "execve";
+    const error = isExec ? await explain(failure, state.pid, state.spec) : errorOf(failure);
+    hangUp();
+    throw error;
+  },
+};
