@@ -7,10 +7,9 @@ import { adviceFor } from "./advice.ts";
 import { type Parsed, parseFlags } from "./argv.ts";
 import { COMMANDS } from "./commands.ts";
 import { inFlags, nameOfField } from "./field-flags.ts";
-import type { Log } from "./globals.ts";
 import { hintFor } from "./hints.ts";
 import type { Line } from "./index.ts";
-import { note, print, visible } from "./report.ts";
+import { messagesTo } from "./messages.ts";
 import { rootfsAdvice } from "./rootfs-advice.ts";
 import { RUN_FLAGS } from "./run-flags.ts";
 
@@ -24,18 +23,18 @@ export function report(error: unknown, { command, words, log }: Line): number {
   const { meant, hint } = linesFor(error);
   const named = flags ? nameFlag(error, told, flags) : told;
   const message = meant === undefined ? named : `${named}, did you mean ${meant}?`;
-  note(message);
-  if (log) print(log.fd, logLine(message, log.format));
-  if (hint !== undefined) print(2, `  ${visible(flags ? inFlags(hint, flags) : hint)}\n`);
-  if (error instanceof UsageError || (error instanceof SpecError && flags)) print(2, seeHelp(command));
+  const messages = messagesTo(log);
+  messages.error(message);
+  if (hint !== undefined) messages.log(flags ? inFlags(hint, flags) : hint);
+  if (error instanceof UsageError || (error instanceof SpecError && flags)) messages.log(seeHelp(command));
   const expected = [UsageError, RunError, SpecError, SysError].some((type) => error instanceof type);
-  if (!expected) print(2, "  this is a fault of minibox itself, please report it\n");
+  if (!expected) messages.log("this is a fault of minibox itself, please report it");
   return error instanceof RunError ? error.status : 125;
 }
 
 /** Where the flags of a command that there is are listed, or all commands. */
 const seeHelp = (command: string | undefined): string =>
-  `  see minibox ${command !== undefined && Object.hasOwn(COMMANDS, command) ? `${command} ` : ""}--help\n`;
+  `see minibox ${command !== undefined && Object.hasOwn(COMMANDS, command) ? `${command} ` : ""}--help`;
 
 /** undefined where the words cannot even be cut: that is the error itself. */
 function typedFlags(words: string[]): Parsed["given"] | undefined {
@@ -50,13 +49,6 @@ function typedFlags(words: string[]): Parsed["given"] | undefined {
 function nameFlag(error: unknown, message: string, flags: Parsed["given"]): string {
   const field = error instanceof RunError || error instanceof SpecError ? error.field : undefined;
   return field === undefined ? message : `${nameOfField(field, flags)}${message.slice(field.length)}`;
-}
-
-/** Of one line, for those who parse the file: engines take the last line, or all of it, for one JSON object. */
-function logLine(msg: string, format: Log["format"]): string {
-  const entry = { level: "error", msg, time: new Date().toISOString() };
-  if (format === "json") return `${JSON.stringify(entry)}\n`;
-  return `time="${entry.time}" level=${entry.level} msg=${JSON.stringify(msg)}\n`;
 }
 
 function linesFor(error: unknown): { meant?: string | undefined; hint?: string | undefined } {

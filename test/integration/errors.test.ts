@@ -223,6 +223,33 @@ describe("where /proc is partly covered, as in many containers,", () => {
   });
 });
 
+describe("on a terminal", () => {
+  const onTerminal = async (env: Record<string, string>): Promise<string> => {
+    const words = [
+      "script",
+      "-qec",
+      `${MINIBOX} run --memroy 1 x y; ${MINIBOX} run /nonexistent x`,
+      "/dev/null",
+    ];
+    return (await execute(words, { env: { PATH: process.env.PATH!, ...env } })).stdout.replaceAll("\r", "");
+  };
+
+  test("an error has colours, and says the same", async () => {
+    const plain = await onTerminal({ TERM: "dumb" });
+    expect(plain).toStartWith(
+      "minibox: unknown flag --memroy, did you mean --memory?\n  see minibox run --help\nminibox: the rootfs",
+    );
+    const coloured = await onTerminal({ TERM: "xterm" });
+    expect(coloured).toStartWith("\x1b[31mminibox:\x1b[0m unknown flag --memroy");
+    expect(Bun.stripANSI(coloured)).toBe(plain);
+  });
+
+  test("has no colours where none are wanted", async () => {
+    expect(await onTerminal({ TERM: "xterm", NO_COLOR: "1" })).toBe(await onTerminal({ TERM: "dumb" }));
+    expect(await onTerminal({})).not.toContain("\x1b");
+  });
+});
+
 describe("a failure in the child", () => {
   test.each([
     ["a volume that is missing", ["-v", "/nonexistent:/x"], []],

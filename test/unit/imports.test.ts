@@ -161,7 +161,9 @@ describe("the child", () => {
 });
 
 test("what every run loads has no package and no node:*", () => {
-  const foreign = new Set([...closure("main.ts")].flatMap((file) => modules.get(file)!.foreign));
+  const foreign = new Set(
+    [...closure("cli/index.ts", closure("main.ts"))].flatMap((file) => modules.get(file)!.foreign),
+  );
   expect([...foreign]).toEqual(["bun:ffi"]);
 });
 

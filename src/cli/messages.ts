@@ -1,0 +1,44 @@
+// Owns what commands say beside their output: errors, notes and progress, through consola. `run` says its few notes by
+// cli/report.ts instead: that costs nothing to load, and the terminal may be the container's at that time.
+
+import { type ConsolaInstance, type ConsolaReporter, createConsola, type LogObject } from "consola/core";
+import { isTerminal } from "../sys/terminal.ts";
+import { environmentVariable } from "./caller.ts";
+import type { Log } from "./globals.ts";
+import { print, visible } from "./report.ts";
+
+/**
+ * What is said goes to stderr, and errors to the log too. `error`, `warn`, `info`, `start` and `success` make a line of
+ * their own, `log` one that belongs to the line above it. (consola/core prints nothing by itself and loads in 1 ms; the
+ * whole of consola, with its own reporters, in 16 ms.)
+ */
+export function messagesTo(log: Log | undefined): ConsolaInstance {
+  const hasColours = coloursAreWanted();
+  const reporters: ConsolaReporter[] = [{ log: (entry) => print(2, shown(entry, hasColours)) }];
+  if (log)
+    reporters.push({ log: (entry) => entry.type === "error" && print(log.fd, logged(entry, log.format)) });
+  return createConsola({ reporters });
+}
+
+/** Whether stderr is a terminal that shows colours, for somebody who has not asked for none (no-color.org). */
+function coloursAreWanted(): boolean {
+  const terminal = environmentVariable("TERM") ?? "dumb";
+  return isTerminal(2) && terminal !== "dumb" && !environmentVariable("NO_COLOR");
+}
+
+/** SGR parameters (console_codes(4)) of the program's name, and of the lines that belong to another. */
+const COLOURS: Readonly<Record<string, number>> = { error: 31, warn: 33, start: 36, success: 32, log: 2 };
+
+function shown({ type, args }: LogObject, hasColours: boolean): string {
+  const colour = hasColours ? COLOURS[type] : undefined;
+  const coloured = (text: string): string => (colour === undefined ? text : `\x1b[${colour}m${text}\x1b[0m`);
+  const text = visible(args.join(" "));
+  return type === "log" ? `  ${coloured(text)}\n` : `${coloured("minibox:")} ${text}\n`;
+}
+
+/** Of one line, for those who parse the file: engines take the last line, or all of it, for one JSON object. */
+function logged({ args, date }: LogObject, format: Log["format"]): string {
+  const entry = { level: "error", msg: args.join(" "), time: date.toISOString() };
+  if (format === "json") return `${JSON.stringify(entry)}\n`;
+  return `time="${entry.time}" level=${entry.level} msg=${JSON.stringify(entry.msg)}\n`;
+}
