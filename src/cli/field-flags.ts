@@ -45,20 +45,25 @@ export const inFlags = (text: string, typed: Typed): string =>
     flagOf(field, typed),
   );
 
+/** The typed flags of the field itself, or else of the nearest object that it is in: --memory sets a limit of swap too. */
 function flagOf(field: string, typed: Typed): string {
-  const flags = flagsFor(field.replace(/\[\d+\]/g, ""));
-  const given = flags.flatMap((flag) => asTyped(flag, typed));
-  if (given.length > 0) return given.join(" or ");
-  return flags.length === 1 ? `--${flags[0]}` : field;
+  const entries = entriesFor(field.replace(/\[\d+\]/g, ""));
+  for (const flags of entries) {
+    const given = flags.flatMap((flag) => asTyped(flag, typed));
+    if (given.length > 0) return given.join(" or ");
+  }
+  const [nearest] = entries;
+  return nearest?.length === 1 ? `--${nearest[0]}` : field;
 }
 
-/** Those of the field itself, or of the nearest object that it is in. */
-function flagsFor(field: string): readonly string[] {
+/** The table's entries for a field and for the objects that it is in, from the inside out. */
+function entriesFor(field: string): (readonly string[])[] {
+  const entries: (readonly string[])[] = [];
   for (let path = field; path !== ""; path = path.slice(0, Math.max(0, path.lastIndexOf(".")))) {
     const flags = FLAGS.get(path);
-    if (flags) return flags;
+    if (flags) entries.push(flags);
   }
-  return [];
+  return entries;
 }
 
 /** The flag where it was typed, with its value where the value says which option of the flag it is. */

@@ -11,6 +11,13 @@ describe("a field has the name of its flag:", () => {
   test.each([
     ["linux.resources.memory.limit", "-m 64m", "--memory"],
     ["linux.resources.memory.swap", "-m 64m --memory-swap 1g", "--memory-swap"],
+    ["linux.resources.memory.swap", "-m 64m", "--memory"],
+    ["linux.resources.memory.swap", "", "--memory-swap"],
+    [
+      "linux.resources.memory.limit, linux.resources.memory.swap, linux.cgroupsPath",
+      "-m 1g",
+      "--memory, --cgroup-parent",
+    ],
     ["linux.resources.cpu.quota", "--cpus 1", "--cpus"],
     ["linux.resources.cpu.cpus", "--cpuset-cpus 0", "--cpuset-cpus"],
     ["linux.resources.pids.limit", "", "--pids-limit"],
