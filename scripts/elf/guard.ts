@@ -52,16 +52,16 @@ const ROWS: readonly Row[] = [
   {
     resource: 3,
     shift: KIB,
-    need: 160n << 10n,
+    need: 256n << 10n,
     before: `minibox: the stack is too small ${OWN} -s says `,
-    after: ", and it takes 160: raise it, or limit the container alone with --ulimit stack=BYTES\n",
+    after: ", and it takes 256: raise it, or limit the container alone with --ulimit stack=BYTES\n",
   },
   {
     resource: 7,
     shift: 0,
     need: 5n,
     before: `minibox: too few files may be open ${OWN} -n says `,
-    after: ", and it takes 16: raise it, or limit the container alone with --ulimit nofile=NUMBER\n",
+    after: ", and it takes 24: raise it, or limit the container alone with --ulimit nofile=NUMBER\n",
   },
   {
     resource: 2,
