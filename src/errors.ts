@@ -48,14 +48,16 @@ export class NoRootfsError extends RunError {
 
 /**
  * A field of the OCI object has a value that it cannot have. Exit code 125, as for a wrong flag. The field's path
- * comes first (`mounts[2].destination: …`), or the flag that was typed for it (cli/failure.ts); "" is the whole.
+ * comes first (`mounts[2].destination: …`), or the flag that was typed for it (cli/failure.ts); "" is the whole object.
+ * A bundle's field has the file before it.
  */
 export class SpecError extends Error {
   constructor(
     readonly field: string,
-    problem: string,
+    readonly problem: string,
+    readonly file?: string,
   ) {
-    super(field === "" ? problem : `${field}: ${problem}`);
+    super([file, field, problem].filter(Boolean).join(": "));
   }
 }
 

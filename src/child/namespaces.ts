@@ -25,11 +25,13 @@ function isNew(spec: Spec, wanted: NamespaceType): boolean {
   return false;
 }
 
-/** True where the container is in a user namespace other than the host's. */
-export function hasUserNamespace(spec: Spec): boolean {
-  for (const { type } of namespaces(spec)) if (type === "user") return true;
+/** True where the container is in another namespace of this type than the host's, a new one or one with a path. */
+function has(spec: Spec, wanted: NamespaceType): boolean {
+  for (const { type } of namespaces(spec)) if (type === wanted) return true;
   return false;
 }
+
+export const hasUserNamespace = (spec: Spec): boolean => has(spec, "user");
 
 /** Opens the path of the namespace at this place of linux.namespaces. @throws Refusal, SysError */
 export function openPath(type: NamespaceType, path: string, place: number): number {
@@ -78,13 +80,13 @@ export function unshareCgroupNamespace(spec: Spec): void {
   unshare(CLONE.CLONE_NEWCGROUP);
 }
 
-/** Host name, domain name, and loopback, each in a namespace of its own only. */
+/** Host name and domain name, in a UTS namespace other than the host's, and loopback in a new network namespace. */
 export function nameHost(spec: Spec, network: number | undefined): void {
-  if (spec.hostname !== undefined && isNew(spec, "uts")) {
-    step(`set the host name ${spec.hostname}`, "seen in the new UTS namespace only");
+  if (spec.hostname !== undefined && has(spec, "uts")) {
+    step(`set the host name ${spec.hostname}`, "seen in this UTS namespace only");
     sethostname(spec.hostname);
   }
-  if (spec.domainname !== undefined && isNew(spec, "uts")) setdomainname(spec.domainname);
+  if (spec.domainname !== undefined && has(spec, "uts")) setdomainname(spec.domainname);
   if (network === undefined && isNew(spec, "network")) {
     step("bring up the loopback interface", "a new network namespace has nothing but lo, and that is down");
     loopbackUp();

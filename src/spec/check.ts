@@ -62,3 +62,19 @@ export function readUint64(value: unknown, path: string): bigint {
   }
   throw new SpecError(path, `must be an integer from 0 to 2^64-1, not ${show(value)}`);
 }
+
+/** True for null, "", 0, false, and what holds nothing else: encoders write them for what was not set. */
+export function asksForNothing(value: unknown): boolean {
+  if (typeof value === "object" && value !== null) return Object.values(value).every(asksForNothing);
+  return value === undefined || value === null || value === "" || value === false || value === 0;
+}
+
+/** A path without ".", ".." and needless slashes, as docker reads a destination: a text, no links looked up. */
+export function cleanPath(path: string): string {
+  const parts: string[] = [];
+  for (const part of path.split("/")) {
+    if (part === "..") parts.pop();
+    else if (part !== "" && part !== ".") parts.push(part);
+  }
+  return `/${parts.join("/")}`;
+}

@@ -117,7 +117,7 @@ export interface Resources {
     readonly cpus?: string;
     readonly mems?: string;
   };
-  readonly pids?: { readonly limit: number };
+  readonly pids?: { readonly limit?: number };
   readonly unified?: Readonly<Record<string, string>>;
 }
 

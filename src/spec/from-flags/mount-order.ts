@@ -3,16 +3,6 @@
 import { UsageError } from "../../errors.ts";
 import type { Mount } from "../types.ts";
 
-/** A path without ".", ".." and needless slashes, as docker reads a destination: a text, no links looked up. */
-export function cleanPath(path: string): string {
-  const parts: string[] = [];
-  for (const part of path.split("/")) {
-    if (part === "..") parts.pop();
-    else if (part !== "" && part !== ".") parts.push(part);
-  }
-  return `/${parts.join("/")}`;
-}
-
 /** True where `path` is `above`, or lies in it; both clean. */
 const isWithin = (path: string, above: string): boolean => path === above || path.startsWith(`${above}/`);
 

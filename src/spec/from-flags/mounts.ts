@@ -1,8 +1,8 @@
 // Owns --volume, --mount and --tmpfs: text to an OCI mount. Pure.
 
 import { UsageError } from "../../errors.ts";
+import { cleanPath } from "../check.ts";
 import type { Mount } from "../types.ts";
-import { cleanPath } from "./mount-order.ts";
 import { parseCount, parseSize } from "./values.ts";
 
 /** What a bind has to do with the host's mount that it shows (mount_namespaces(7)). */
