@@ -1,7 +1,7 @@
 // Owns a run with a user namespace as the command line wants it. Loaded for those runs only.
 
 import type { Given } from "../spec/from-flags/given.ts";
-import { parseUserNamespace } from "../spec/userns.ts";
+import { parseUserNamespace } from "../spec/from-flags/userns.ts";
 import { userNamespaceWork } from "../userns/parent.ts";
 import { planUserNamespace } from "../userns/plan.ts";
 import type { UserNamespaceWork } from "../userns/types.ts";

@@ -22,14 +22,14 @@ function checkSelinux(labels: readonly (string | undefined)[]): void {
     throw new RunError(
       "an SELinux label is asked for, but this host has no SELinux",
       125,
-      "leave --security-opt label=… away, or boot a kernel with SELinux enabled",
+      "leave process.selinuxLabel away, or boot a kernel with SELinux enabled",
     );
   // it would take any label for that of the kernel, and confine nothing
   if (tryReadFile("/proc/self/attr/current")?.replace("\0", "") === "kernel")
     throw new RunError(
       "an SELinux label is asked for, but no SELinux policy is loaded",
       125,
-      "leave --security-opt label=… away, or load a policy: load_policy, and a distribution's own at boot",
+      "leave process.selinuxLabel away, or load a policy: load_policy, and a distribution's own at boot",
     );
   for (const label of labels)
     if (label !== undefined && !isKnown(label))
@@ -52,7 +52,7 @@ function checkAppArmor(profile: string): void {
     throw new RunError(
       `the AppArmor profile ${profile} is asked for, but this host has no AppArmor`,
       125,
-      "leave --security-opt apparmor=… away, or boot a kernel with AppArmor enabled",
+      "leave process.apparmorProfile away, or boot a kernel with AppArmor enabled",
     );
   const profiles = tryReadFile("/sys/kernel/security/apparmor/profiles");
   if (profiles !== undefined && !`\n${profiles}`.includes(`\n${profile} (`))

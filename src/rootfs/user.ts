@@ -38,13 +38,10 @@ export function lookUp(passwd: string, group: string, text: string): ResolvedUse
     row = fields;
     return true;
   });
-  if (number === undefined && !row)
-    throw new RunError(`--user: no user "${userText}" in the rootfs's /etc/passwd`);
+  if (number === undefined && !row) throw wrongUser(`no user "${userText}" in the rootfs's /etc/passwd`);
   const uid = number ?? numericId(row?.[2]);
   if (uid === undefined)
-    throw new RunError(
-      `--user: the rootfs's /etc/passwd gives the user "${userText}" no valid id: "${row?.[2] ?? ""}"`,
-    );
+    throw wrongUser(`the rootfs's /etc/passwd gives the user "${userText}" no valid id: "${row?.[2] ?? ""}"`);
   const gid = groupText === "" ? (numericId(row?.[3]) ?? 0) : groupId(group, groupText);
   return {
     uid,
@@ -55,12 +52,13 @@ export function lookUp(passwd: string, group: string, text: string): ResolvedUse
   };
 }
 
+const wrongUser = (problem: string): RunError => new RunError(`: ${problem}`, 125, undefined, "process.user");
+
 /** An id that was asked for; undefined where it is a name. @throws RunError */
 function givenId(what: string, text: string): number | undefined {
   if (!isDigits(text)) return undefined;
   const id = numericId(text);
-  if (id === undefined)
-    throw new RunError(`--user: the ${what} id ${text} is above the largest, ${LARGEST_ID}`);
+  if (id === undefined) throw wrongUser(`the ${what} id ${text} is above the largest, ${LARGEST_ID}`);
   return id;
 }
 
@@ -87,11 +85,9 @@ function groupId(group: string, text: string): number {
     id = numericId(fields[2]);
     return true;
   });
-  if (!found) throw new RunError(`--user: no group "${text}" in the rootfs's /etc/group`);
+  if (!found) throw wrongUser(`no group "${text}" in the rootfs's /etc/group`);
   if (id === undefined)
-    throw new RunError(
-      `--user: the rootfs's /etc/group gives the group "${text}" no valid id: "${found[2] ?? ""}"`,
-    );
+    throw wrongUser(`the rootfs's /etc/group gives the group "${text}" no valid id: "${found[2] ?? ""}"`);
   return id;
 }
 
