@@ -65,7 +65,7 @@ describe("withUserNamespace", () => {
     expect(given).toEqual(before);
   });
 
-  test("keeps the path of a namespace that is joined", () => {
+  test("keeps the path of a namespace that is joined, and every namespace its place", () => {
     const user = { type: "user" as const, path: "/proc/1/ns/user" };
     const given = spec({ namespaces: [{ type: "mount" }, user] });
     expect(withUserNamespace(given, maps).linux.namespaces).toEqual([{ type: "mount" }, user]);
