@@ -3,7 +3,7 @@
 import { RunError } from "../errors.ts";
 import { AT_FDCWD, O, S_IFDIR, S_IFMT } from "../sys/constants.ts";
 import { tryMkdirat } from "../sys/directory.ts";
-import { EEXIST, ENOENT, SysError } from "../sys/errno.ts";
+import { EEXIST, ENOENT, isErrno, SysError } from "../sys/errno.ts";
 import { listDirectory, tryOpen, tryReadFile, tryStat, tryWrite, withFd } from "../sys/file.ts";
 
 /** How often a missing directory above is made again: another minibox that ends may remove it meanwhile. */
@@ -54,11 +54,21 @@ export function cgroupsBelow(directory: string): string[] {
   const fd = tryOpen(directory, O.O_DIRECTORY);
   if (fd < 0) return [];
   const found: string[] = [];
-  for (const name of withFd(fd, listDirectory)) {
+  for (const name of withFd(fd, namesIn)) {
     const path = `${directory}/${name}`;
     if (((tryStat(path, false)?.mode ?? 0) & S_IFMT) === S_IFDIR) found.push(path);
   }
   return found;
+}
+
+/** The names in an open cgroup; its minibox may remove it meanwhile. */
+function namesIn(fd: number): string[] {
+  try {
+    return listDirectory(fd);
+  } catch (error) {
+    if (isErrno(error, ENOENT)) return [];
+    throw error;
+  }
 }
 
 /** Writes a word to a file of a cgroup in one write(2). Returns 0, or -errno. */

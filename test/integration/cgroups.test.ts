@@ -18,10 +18,10 @@ import { openCgroup, planCgroup } from "../../src/cgroup/index.ts";
 import type { Cgroup, CgroupRecord, NewCgroup } from "../../src/cgroup/types.ts";
 import { RunError } from "../../src/errors.ts";
 import type { Resources } from "../../src/spec/types.ts";
-import { hasController, VERSION } from "../support/cgroups.ts";
-import { SLOWNESS, uniqueName, until } from "../support/container.ts";
+import { hasCgroup, hasController, VERSION } from "../support/cgroups.ts";
+import { SLOWNESS, start, uniqueName, until } from "../support/container.ts";
 import { leavesNothing } from "../support/leftovers.ts";
-import { skipReason } from "../support/minibox.ts";
+import { ROOT, rootfs, skipReason } from "../support/minibox.ts";
 
 setDefaultTimeout(30_000 * SLOWNESS);
 leavesNothing();
@@ -147,10 +147,10 @@ describe.skipIf(skip !== "")(`a cgroup on ${VERSION} [vm]`, () => {
     for (let i = 0; i < 5; i++) await Bun.spawn(["true"]).exited;
     expect(child.exitCode).toBe(null);
     expect(statSync(file).size).toBe(progress);
-    rmSync(dirname(file), { recursive: true });
     reopen(cgroup).thaw();
     expect(await child.exited).toBe(3);
     expect(reopen(cgroup).isFrozen()).toBe(false);
+    rmSync(dirname(file), { recursive: true });
   });
 
   test("one without processes can be frozen, and a process that joins it stops", async () => {
@@ -220,6 +220,30 @@ describe.skipIf(skip !== "")(`a cgroup on ${VERSION} [vm]`, () => {
     expect(() => second.create()).toThrow(`the cgroup ${path} is in use: process ${sleep.pid} is in it`);
     first.remove();
     await sleep.exited;
+  });
+});
+
+describe.skipIf(skip !== "")(`a container on cgroup ${VERSION} [vm]`, () => {
+  test("is paused and continued by whoever reads its state file", async () => {
+    const name = uniqueName();
+    const loop = "echo ready; while read -r line; do echo got $line; done";
+    const container = start(["--name", name, rootfs("busybox"), "sh", "-c", loop]);
+    await container.says("ready");
+    const state = JSON.parse(readFileSync(`${ROOT}/${name}/state.json`, "utf8"));
+    const cgroup = openCgroup(state.cgroup as CgroupRecord);
+    expect(cgroup.pids()).toHaveLength(1);
+    cgroup.freeze();
+    expect(cgroup.isFrozen()).toBe(true);
+    container.write("first\n");
+    for (let i = 0; i < 5; i++) await Bun.spawn(["true"]).exited;
+    expect(container.stdout).toBe("ready\n");
+    cgroup.thaw();
+    await container.says("got first\n");
+    // a paused one ends, too, and leaves nothing
+    cgroup.freeze();
+    expect(cgroup.kill()).toBe(true);
+    expect((await container.ended).status).toBe(137);
+    expect(hasCgroup(name)).toBe(false);
   });
 });
 

@@ -13,9 +13,11 @@ export const cgroupOf = (name: string, controller: string): string =>
 export const cgroupFile = (name: string, controller: string, v1: string, v2: string): string =>
   readFileSync(`${cgroupOf(name, controller)}/${VERSION === "v2" ? v2 : v1}`, "utf8").trim();
 
+const CONTROLLERS = ["memory", "cpu", "cpuacct", "cpuset", "pids", "devices", "freezer", "blkio"];
+
 /** True while a container has a cgroup of any controller. */
 export const hasCgroup = (name: string): boolean =>
-  ["memory", "cpu", "cpuset", "pids", "devices"].some((controller) => existsSync(cgroupOf(name, controller)));
+  CONTROLLERS.some((controller) => existsSync(cgroupOf(name, controller)));
 
 /** A number of a file of "name value" lines (cpu.stat). */
 export const statOf = (text: string, field: string): number =>
