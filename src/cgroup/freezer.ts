@@ -6,7 +6,7 @@ import { tryReadFile, writeFile } from "../sys/file.ts";
 import { pause } from "../sys/process.ts";
 import { tryWriteFile } from "./directory.ts";
 
-/** How one version stops a cgroup: a file that takes a word, and what tells that all are stopped. */
+/** How one version stops a cgroup: the file that takes the word, and how the kernel tells that all have stopped. */
 interface Freezer {
   file: string;
   frozen: string;
@@ -19,7 +19,7 @@ const FREEZERS: Record<1 | 2, Freezer> = {
     file: "freezer.state",
     frozen: "FROZEN",
     thawed: "THAWED",
-    // FREEZING while one is left that runs
+    // The file says FREEZING until the last process has stopped.
     isFrozen: (directory) => tryReadFile(`${directory}/freezer.state`)?.trim() === "FROZEN",
   },
   2: {
@@ -30,39 +30,40 @@ const FREEZERS: Record<1 | 2, Freezer> = {
   },
 };
 
-/** In milliseconds. A process that waits for a device in the kernel (state D) stops only after that. */
+/** How long freeze() waits, in milliseconds. A process that waits for a device in the kernel (state D) does not stop. */
 const PATIENCE = 5000;
 
 export const isFrozen = (version: 1 | 2, directory: string): boolean => FREEZERS[version].isFrozen(directory);
 
-/** Returns once every process is stopped; otherwise all go on. @throws SysError, RunError after `patience` milliseconds */
-export function freeze(version: 1 | 2, directory: string, patience = PATIENCE): void {
+/** Returns once every process has stopped. @throws SysError, RunError where one does not: then all go on */
+export function freeze(version: 1 | 2, directory: string): void {
   const { file, frozen, isFrozen } = FREEZERS[version];
-  for (let waited = 0; waited <= patience; waited++) {
+  for (let waited = 0; waited <= PATIENCE; waited++) {
     // On version 1 each write wakes those again that have not stopped yet.
     writeFile(`${directory}/${file}`, frozen);
     if (isFrozen(directory)) return;
     pause(1);
   }
   thaw(version, directory);
-  throw new RunError(`the processes in ${directory} did not stop within ${patience / 1000} s`);
+  throw new RunError(`the processes in ${directory} did not stop within ${PATIENCE / 1000} s`);
 }
 
-/** Lets all processes go on; on version 1 the kernel answers only when they do. @throws SysError */
+/** Lets all processes go on. @throws SysError */
 export function thaw(version: 1 | 2, directory: string): void {
   const { file, thawed } = FREEZERS[version];
   writeFile(`${directory}/${file}`, thawed);
 }
 
-/** For a signal to all: those that do not stop in this time, in milliseconds, get it while they run. */
+/** How long tryFreeze() waits, in milliseconds. */
 const MOMENT = 20;
 
-/** Stops the processes where that is quick. */
+/** Stops the processes as far as that is quick; those that do not stop in a moment still run when it returns. */
 export function tryFreeze(version: 1 | 2, directory: string): void {
   const { file, frozen, isFrozen } = FREEZERS[version];
   if (tryWriteFile(`${directory}/${file}`, frozen) < 0) return;
   for (let waited = 0; waited < MOMENT && !isFrozen(directory); waited++) pause(1);
 }
 
+/** Lets all processes go on. Returns 0, or -errno. */
 export const tryThaw = (version: 1 | 2, directory: string): number =>
   tryWriteFile(`${directory}/${FREEZERS[version].file}`, FREEZERS[version].thawed);

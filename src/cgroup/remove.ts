@@ -7,6 +7,7 @@ import { rmdir } from "../sys/file.ts";
 import { kill, pause } from "../sys/process.ts";
 import { cgroupsBelow, processesBelow } from "./directory.ts";
 import { tryFreeze, tryThaw } from "./freezer.ts";
+import type { CgroupRecord } from "./types.ts";
 
 /** Between two looks at what is left, in milliseconds. */
 const INTERVAL = 2;
@@ -14,7 +15,7 @@ const INTERVAL = 2;
 /** How long the end of processes is waited for, in milliseconds. */
 const PATIENCE = 2000;
 
-/** After so many milliseconds the processes fork faster than they are killed, and are stopped first. */
+/** Processes that are left after so many milliseconds fork faster than they are killed: they are stopped first. */
 const FORKING = 20;
 
 /** One attempt to kill all processes; `waited` is how long they are being killed by now, in milliseconds. */
@@ -25,7 +26,7 @@ function killProcesses(directories: readonly string[]): void {
   for (const directory of directories) for (const pid of processesBelow(directory)) kill(pid, SIGNALS.KILL);
 }
 
-/** Kills processes that may be frozen, or fork; a signal reaches a frozen process of version 1 once it goes on. */
+/** Kills processes that may be frozen, or fork. On version 1 a signal reaches a frozen process only once it goes on. */
 export function killStopped(
   version: 1 | 2,
   directories: readonly string[],
@@ -56,14 +57,13 @@ export function killUntilEmpty(
 }
 
 /**
- * Removes the directories with the cgroups below them, except those to be kept, and ends with `killAll` what is left in
- * any of them. Returns those that could not be removed, or emptied, within `patience` milliseconds.
+ * Removes the directories with the cgroups below them, except those to be kept, and runs `killAll` while processes are
+ * left in any of them. Returns those that could not be removed, or emptied, within `patience` milliseconds.
  */
 export function removeCgroups(
-  directories: readonly string[],
-  killAll: KillAll = () => killProcesses(directories),
+  { directories, kept = [] }: CgroupRecord,
+  killAll: KillAll,
   patience = PATIENCE,
-  kept: readonly string[] = [],
 ): string[] {
   const isInUse = (directory: string): boolean =>
     kept.includes(directory) ? processesBelow(directory).length > 0 : rmdir(directory) === -EBUSY;

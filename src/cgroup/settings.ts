@@ -14,7 +14,7 @@ export interface Setting {
   value: string;
   /** where the value comes from */
   field: string;
-  /** Nothing is missed where the file is: no limit was asked for, or this one comes with another. */
+  /** Where the file is missing, so is nothing else: it is no limit that was asked for, or one that comes with another. */
   optional?: boolean;
 }
 
@@ -64,7 +64,7 @@ export function settingsV1({ memory, cpu, pids, unified }: Resources): Setting[]
     const limit = memory?.limit;
     add("memory.limit", "memory", "memory.limit_in_bytes", limit);
     add("memory.swap", "memory", "memory.memsw.limit_in_bytes", memory?.swap);
-    // unasked, docker's rule: as much swap as memory; a host without swap accounting has none to limit
+    // Where no swap is asked for, docker's rule holds: as much as memory. A host without swap accounting has none.
     if (limit !== undefined && limit !== UNLIMITED && memory?.swap === undefined)
       add("memory.limit", "memory", "memory.memsw.limit_in_bytes", 2 * limit, true);
     add("memory.reservation", "memory", "memory.soft_limit_in_bytes", memory?.reservation);
@@ -82,7 +82,7 @@ export function settingsV2({ memory, cpu, pids, unified }: Resources): Setting[]
   const settings = collect((add) => {
     add("memory.limit", "memory", "memory.max", maximum(memory?.limit));
     add("memory.swap", "memory", "memory.swap.max", swapAlone(memory?.limit, memory?.swap));
-    // unasked, docker's rule: as much swap as memory
+    // docker's rule, as on version 1
     if (memory?.swap === undefined)
       add("memory.limit", "memory", "memory.swap.max", maximum(memory?.limit), true);
     add("memory.reservation", "memory", "memory.low", maximum(memory?.reservation));
@@ -100,7 +100,7 @@ export function settingsV2({ memory, cpu, pids, unified }: Resources): Setting[]
 const maximum = (value: number | undefined): number | string | undefined =>
   value === UNLIMITED ? "max" : value;
 
-/** OCI's swap is memory plus swap, the kernel's is swap alone. */
+/** OCI's swap is the sum of memory and swap, the kernel's is swap alone. @throws RunError where it cannot be told */
 function swapAlone(limit: number | undefined, swap: number | undefined): number | string | undefined {
   if (swap === undefined || swap === UNLIMITED) return maximum(swap);
   if (limit !== undefined && limit !== UNLIMITED && swap >= limit) return swap - limit;
@@ -109,7 +109,7 @@ function swapAlone(limit: number | undefined, swap: number | undefined): number 
   throw new RunError(`cannot be enforced: ${problem}`, 125, undefined, "linux.resources.memory.swap");
 }
 
-/** What the kernel has unasked, in microseconds. */
+/** The kernel's own period, in microseconds. */
 const PERIOD = 100_000;
 
 function quotaAndPeriod(quota: number | undefined, period: number | undefined): string | undefined {

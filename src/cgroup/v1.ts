@@ -168,8 +168,7 @@ export class V1Cgroup implements NewCgroup {
   }
 
   remove(patience?: number): string[] {
-    const { directories, kept = [] } = this.record;
-    return removeCgroups(directories, this.killAll, patience, kept);
+    return removeCgroups(this.record, this.killAll, patience);
   }
 }
 

@@ -18,8 +18,10 @@ import { type Setting, settingsV2, writeSetting } from "./settings.ts";
 import { statsV2 } from "./stats.ts";
 import type { CgroupStats, NewCgroup, OomKills, V2Record } from "./types.ts";
 
-/** The record of a new container's cgroup. */
-export function planV2(mount: string, { path, top, makesRoom }: Place, { cgroupsPath }: Linux): V2Record {
+/** The record of a new container's cgroup. @throws RunError for limits that have no meaning on version 2 */
+export function planV2(mount: string, place: Place, { resources = {}, cgroupsPath }: Linux): V2Record {
+  const { path, top, makesRoom } = place;
+  settingsV2(resources); // refuses now what could only be refused later
   const record: V2Record = { version: 2, directories: [path], mount, top, makesRoom };
   return cgroupsPath === undefined ? record : { ...record, kept: [] };
 }
@@ -139,9 +141,8 @@ export class V2Cgroup implements NewCgroup {
   }
 
   remove(patience?: number): string[] {
-    const { directories, kept, makesRoom, top } = this.record;
-    const left = removeCgroups(directories, this.killAll, patience, kept);
-    if (makesRoom) giveRoomBack(top);
+    const left = removeCgroups(this.record, this.killAll, patience);
+    if (this.record.makesRoom) giveRoomBack(this.record.top);
     return left;
   }
 }
