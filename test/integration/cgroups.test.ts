@@ -2,18 +2,8 @@
 // The processes are the host's, and the kernel's files say what became of them.
 
 import { afterAll, afterEach, describe, expect, setDefaultTimeout, test } from "bun:test";
-import {
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  rmdirSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from "node:fs";
-import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { existsSync, mkdirSync, readFileSync, rmdirSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { openCgroup, planCgroup } from "../../src/cgroup/index.ts";
 import type { Cgroup, CgroupRecord, NewCgroup } from "../../src/cgroup/types.ts";
 import { RunError } from "../../src/errors.ts";
@@ -21,7 +11,7 @@ import type { Resources } from "../../src/spec/types.ts";
 import { hasCgroup, hasController, VERSION } from "../support/cgroups.ts";
 import { SLOWNESS, start, uniqueName, until } from "../support/container.ts";
 import { leavesNothing } from "../support/leftovers.ts";
-import { ROOT, rootfs, skipReason } from "../support/minibox.ts";
+import { ROOT, rootfs, scratchDirectory, skipReason } from "../support/minibox.ts";
 
 setDefaultTimeout(30_000 * SLOWNESS);
 leavesNothing();
@@ -135,7 +125,7 @@ describe.skipIf(skip !== "")(`a cgroup on ${VERSION} [vm]`, () => {
 
   test("is frozen: a process answers no signal until it goes on", async () => {
     const cgroup = make();
-    const file = join(mkdtempSync(join(tmpdir(), "minibox-frozen-")), "progress");
+    const file = join(scratchDirectory(), "progress");
     const child = shellIn(cgroup, `trap 'exit 3' TERM; echo ready; while :; do echo >>${file}; done`);
     await says(child, "ready");
     await until("it makes progress", async () => existsSync(file) && statSync(file).size > 100);
@@ -150,7 +140,6 @@ describe.skipIf(skip !== "")(`a cgroup on ${VERSION} [vm]`, () => {
     reopen(cgroup).thaw();
     expect(await child.exited).toBe(3);
     expect(reopen(cgroup).isFrozen()).toBe(false);
-    rmSync(dirname(file), { recursive: true });
   });
 
   test("one without processes can be frozen, and a process that joins it stops", async () => {
