@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
-import { childrenOf, start, tryText, uniqueName, until } from "../support/container.ts";
+import { childrenOf, startMinibox, tryText, uniqueName, until } from "../support/container.ts";
 import { leavesNothing } from "../support/leftovers.ts";
 import { execute, minibox, rootfs, run, scratchDirectory } from "../support/minibox.ts";
 
@@ -245,7 +245,7 @@ describe("what docker's and podman's users type is answered with what there is:"
 
   test("nsenter joins a running container, whose directory is in /run/minibox", async () => {
     const name = uniqueName();
-    const container = start(["--name", name, busybox, "sh", "-c", "echo up; read x"]);
+    const container = startMinibox(["run", "--name", name, busybox, "sh", "-c", "echo up; read x"]);
     await container.says("up");
     expect(readdirSync("/run/minibox")).toContain(name);
     const [first] = childrenOf(container.pid);

@@ -1,8 +1,8 @@
 // Commands at a prompt, with pipes and redirections: which of 0, 1 and 2 are a terminal in the container, and which
 // program reads the keys.
 
-import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test";
-import { readFileSync, rmSync } from "node:fs";
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { SLOWNESS, uniqueName, until } from "../support/container.ts";
 import { leavesNothing } from "../support/leftovers.ts";
@@ -16,7 +16,6 @@ const host = skip ? "" : typed(rootfs("host"));
 const busybox = skip ? "" : typed(rootfs("busybox"));
 const minibox = `${typedMinibox()} run`;
 const scratch = scratchDirectory();
-afterAll(() => rmSync(scratch, { recursive: true }));
 
 /** Run in the container: prints on /dev/tty what its 0, 1 and 2 are, such as "pts/0 pts/0 file". */
 const LOOK = `sh -c 'for f in 0 1 2; do p=$(readlink /proc/$$/fd/$f); case $p in /dev/pts/0) w="$w pts";; /*pts*|/dev/tty*) w="$w host";; pipe*) w="$w pipe";; *) w="$w file";; esac; done; echo look:$w. >/dev/tty'`;

@@ -2,7 +2,7 @@
 // through a real terminal (tmux).
 
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { childrenOf, SLOWNESS, tryText, uniqueName, until } from "../support/container.ts";
 import { leavesNothing } from "../support/leftovers.ts";
 import { rootfs, skipReason } from "../support/minibox.ts";
@@ -147,7 +147,7 @@ describe.skipIf(skip !== "")("a job", () => {
     await terminal.shows(/^\[1\] \d+\n\$ $/m);
     const before = rawSettings(terminal);
     const used = ticksOf(pid);
-    await Bun.sleep(1500);
+    await Bun.sleep(1500); // no wait for anything: it is the time that is measured
     expect(ticksOf(pid) - used).toBeLessThan(5); // of 150
     expect(stateOf(pid)).toBe("S");
     expect(rawSettings(terminal)).toBe(before);
@@ -246,12 +246,14 @@ describe.skipIf(skip !== "")("a job", () => {
   ])("%s outlives the shell and its terminal", async (_, around) => {
     const name = uniqueName();
     let pid: number;
+    let device: string;
     {
       using terminal = new Tmux();
+      device = terminal.device;
       terminal.enter(around(`${minibox} run --name ${name} ${busybox} sleep 1000`));
       pid = await running(name, "sleep");
     }
-    await Bun.sleep(300);
+    await until("the terminal is gone", () => !existsSync(device));
     expect(stateOf(pid)).toBe("S");
     process.kill(pid, "SIGTERM");
     await gone(pid);

@@ -207,8 +207,9 @@ describe.skipIf(skip !== "")("kill -9 of the parent", () => {
       read -r line <&\${COPROC[0]}
       echo "it is $line"
       command=$(cat /proc/$COPROC_PID/task/$COPROC_PID/children)
-      kill -KILL $COPROC_PID
-      sleep 0.2
+      supervisor=$COPROC_PID
+      kill -KILL $supervisor
+      wait $supervisor
       tr '\\0' '\\n' </proc/$((command))/environ | grep MARK
       ls ${ROOT}
       $RUN ${busybox} echo next

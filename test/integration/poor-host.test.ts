@@ -2,7 +2,6 @@
 // container runs, or minibox says in one line why it cannot, with exit code 125.
 
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
-import { rmSync } from "node:fs";
 import { leavesNothing } from "../support/leftovers.ts";
 import { execute, RUN, rootfs, scratchDirectory, skipped, skipReason } from "../support/minibox.ts";
 import { COMMAND, inShell, RAN, SHAPES } from "../support/shapes.ts";
@@ -20,7 +19,6 @@ beforeAll(() => {
 });
 afterAll(() => {
   place?.remove();
-  rmSync(scratch, { recursive: true, force: true });
 });
 
 describe.skipIf(skip !== "").each(SHAPES)("%s", (_, words) => {

@@ -13,6 +13,7 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { VERSION } from "../support/cgroups.ts";
+import { until } from "../support/container.ts";
 import { leavesNothing } from "../support/leftovers.ts";
 import { execute, skipReason } from "../support/minibox.ts";
 import {
@@ -37,7 +38,7 @@ beforeAll(() => {
 afterAll(() => place?.remove());
 afterEach(async () => {
   if (reason) return;
-  for (let i = 0; i < 200 && leftBehind(place).processes.length > 0; i++) await Bun.sleep(50);
+  await until("its processes have ended", () => leftBehind(place).processes.length === 0);
   expect(leftBehind(place)).toEqual({ processes: [], states: [] });
 });
 
@@ -265,8 +266,7 @@ describe.skipIf(reason !== "")("an ordinary user", () => {
       child.kill("SIGKILL");
       await child.exited;
     }
-    for (let i = 0; i < 200 && (await processesOf(UID)).length > 0; i++) await Bun.sleep(50);
-    expect(await processesOf(UID)).toEqual([]);
+    await until("all have ended", async () => (await processesOf(UID)).length === 0);
     await runAsUser(place, [place.rootfs, "true"]);
   });
 
@@ -282,11 +282,11 @@ describe.skipIf(reason !== "")("an ordinary user", () => {
     await execute(["install", "-o", String(UID), "-m", "755", place.minibox, own]);
     const child = Bun.spawn(userWords([own, "run", "--init", place.rootfs, "sleep", "60"]), { cwd: "/" });
     let pid = "";
-    for (let i = 0; i < 200 && pid === ""; i++) {
-      await Bun.sleep(20);
+    await until("the command sleeps", async () => {
       const sleeping = (await execute(["pgrep", "-r", "S", "-u", String(UID), "-x", "sleep"])).stdout.trim();
       if (sleeping) pid = (await execute(["ps", "-o", "ppid=", "-p", sleeping])).stdout.trim();
-    }
+      return pid !== "";
+    });
     // PID 1 of the container is the executable still; what even the host's root may not, nobody inside may
     const words = [`/proc/${pid}/exe`, own].map((path) => `test -w ${path} && echo yes || echo no`);
     const { stdout } = await execute(["sh", "-c", words.join(";")]);
@@ -331,7 +331,7 @@ describe.skipIf(reason !== "")("an ordinary user", () => {
       cwd: "/",
     });
     const own = readlinkSync("/proc/self/ns/user");
-    while (readlinkSync(`/proc/${child.pid}/ns/user`) === own) await Bun.sleep(5);
+    await until("it has its namespace", () => readlinkSync(`/proc/${child.pid}/ns/user`) !== own);
     for (const kind of ["uid", "gid"]) writeFileSync(`/proc/${child.pid}/${kind}_map`, "0 0 65536");
     child.stdin.write("go\n");
     child.stdin.end();

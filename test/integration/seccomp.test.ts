@@ -1,7 +1,7 @@
 // Owns: seccomp as a run meets it: the default filter, profiles of one's own, a listener.
 
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { rmSync, writeFileSync } from "node:fs";
+import { beforeAll, describe, expect, test } from "bun:test";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { attackRootfs } from "../support/attack.ts";
 import { leavesNothing } from "../support/leftovers.ts";
@@ -26,10 +26,6 @@ let directory: string;
 beforeAll(() => {
   root = attackRootfs({ call: CALL });
   directory = scratchDirectory();
-});
-afterAll(() => {
-  root.remove();
-  rmSync(directory, { recursive: true });
 });
 
 const profile = (value: unknown): string => {

@@ -3,7 +3,7 @@
 
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { existsSync } from "node:fs";
-import { childrenOf, SLOWNESS, start, uniqueName, until } from "../support/container.ts";
+import { childrenOf, SLOWNESS, start, tryText, uniqueName, until } from "../support/container.ts";
 import { leavesNothing } from "../support/leftovers.ts";
 import { execute, RUN, rootfs, run, skipReason } from "../support/minibox.ts";
 import { Tmux, typed, typedMinibox } from "../support/tmux.ts";
@@ -15,12 +15,22 @@ const host = skip ? "" : typed(rootfs("host"));
 const busybox = skip ? "" : typed(rootfs("busybox"));
 const minibox = `${typedMinibox()} run`;
 
+const commandOf = (pid: number): string | undefined => tryText(`/proc/${pid}/comm`)?.trim();
 const stateOf = (pid: number): string =>
   Bun.spawnSync(["ps", "-o", "stat=", "-p", String(pid)])
     .stdout.toString()
     .trim();
 
-const isRunning = (line: string): boolean => Bun.spawnSync(["pgrep", "-fx", line]).success;
+/** A sleep that no other test runs: its seconds have the process's number behind the point. */
+const sleep = (seconds: number): string => `sleep ${seconds}.${process.pid}`;
+const pidOf = (line: string): number => Number(Bun.spawnSync(["pgrep", "-fx", line]).stdout.toString());
+const isRunning = (line: string): boolean => pidOf(line) > 0;
+
+/** Clears the screen and what has scrolled out of it. */
+async function clear(terminal: Tmux, before = ""): Promise<void> {
+  terminal.enter(`${before}clear; tmux clear-history 2>/dev/null`);
+  await until("the screen is clear", () => terminal.screen().trim() === "$");
+}
 
 describe.skipIf(skip !== "")("on a terminal", () => {
   test("the container has one of its own: tty, /dev/console, TERM, size", async () => {
@@ -35,15 +45,15 @@ describe.skipIf(skip !== "")("on a terminal", () => {
     using terminal = new Tmux();
     terminal.enter(`${minibox} ${flag}-e PS1='in# ' ${host} bash --norc --noprofile; echo outer $?`);
     await terminal.shows(/^in# $/m);
-    terminal.enter("sleep 1000 & jobs; sleep 2000");
-    await terminal.shows(/Running +sleep 1000/);
-    await until("it sleeps", () => isRunning("sleep 2000"));
+    const [first, second] = [sleep(1000), sleep(2000)];
+    terminal.enter(`${first} & jobs; ${second}`);
+    await terminal.shows(new RegExp(`Running +${first}`));
+    await until("it sleeps", () => isRunning(second));
     terminal.press("C-z");
-    await terminal.shows(/Stopped +sleep 2000/);
+    await terminal.shows(new RegExp(`Stopped +${second}`));
     terminal.enter("bg; jobs; fg %1");
-    await terminal.shows(/Running +sleep 2000/);
-    await terminal.shows(/^sleep 1000$/m);
-    await Bun.sleep(100);
+    await terminal.shows(new RegExp(`Running +${second}`));
+    await until("it is in the foreground", () => stateOf(pidOf(first)).includes("+"));
     terminal.press("C-c");
     terminal.enter("echo status $?");
     await terminal.shows(/^status 130$/m);
@@ -67,24 +77,19 @@ describe.skipIf(skip !== "")("on a terminal", () => {
         ["C-c", 130],
         ["C-\\", 131],
       ] as const) {
-        terminal.enter(`${minibox} ${flag}${busybox} sh -c 'echo is''ready; exec sleep 1000'; echo outer $?`);
-        await terminal.shows(/^isready$/m);
-        await Bun.sleep(150);
+        terminal.enter(`${minibox} ${flag}${busybox} sh -c 'exec ${sleep(1000)}'; echo outer $?`);
+        await until("it sleeps", () => isRunning(sleep(1000)));
         terminal.press(key);
         await terminal.shows(new RegExp(`outer ${status}$`, "m"));
-        terminal.enter("clear; tmux clear-history 2>/dev/null");
-        await Bun.sleep(100);
+        await clear(terminal);
       }
     },
   );
 
   test("^Z on such a command gives the shell back, and fg goes on", async () => {
     using terminal = new Tmux();
-    terminal.enter(
-      `${minibox} ${busybox} sh -c 'trap "echo usr" USR1; echo is''ready; exec sleep 4; exit 3'`,
-    );
-    await terminal.shows(/^isready$/m);
-    await Bun.sleep(150);
+    terminal.enter(`${minibox} ${busybox} sh -c 'trap "echo usr" USR1; exec ${sleep(4)}; exit 3'`);
+    await until("it sleeps", () => isRunning(sleep(4)));
     terminal.press("C-z");
     await terminal.shows(/Stopped/);
     const settings = await terminal.ask("stty -g", "stopped");
@@ -99,9 +104,11 @@ describe.skipIf(skip !== "")("on a terminal", () => {
     terminal.enter(`${minibox} -e PS1='in# ' ${host} bash --norc --noprofile`);
     await terminal.shows(/^in# $/m);
     terminal.resize(101, 31);
-    await Bun.sleep(100 * SLOWNESS);
-    terminal.enter("stty size");
-    await terminal.shows(/^31 101$/m);
+    let asked = 0;
+    await until("it has the size", async () => {
+      const size = await terminal.ask("stty size | tr ' ' x", `size${++asked}`);
+      return size === "31x101";
+    });
     terminal.enter("exit");
   });
 
@@ -174,8 +181,7 @@ describe.skipIf(skip !== "")("the host's terminal has its settings back after", 
   test.each(endings)("%s", async (_, line, during) => {
     using terminal = new Tmux();
     // settings that no program would choose by itself
-    terminal.enter("stty -ixon tostop erase '#' eof '^E'; clear");
-    await Bun.sleep(100);
+    await clear(terminal, "stty -ixon tostop erase '#' eof '^E'; ");
     const before = await terminal.ask("stty -g", "before");
     const name = uniqueName();
     terminal.enter(`${line.replace(" run ", ` run --name ${name} `)}; echo "ended"''".$?"`);
@@ -188,9 +194,8 @@ describe.skipIf(skip !== "")("the host's terminal has its settings back after", 
         );
       await until(
         "it runs",
-        () => supervisor() > 0 && childrenOf(supervisor()).some((pid) => stateOf(pid).includes("s+")),
+        () => supervisor() > 0 && childrenOf(supervisor()).some((pid) => commandOf(pid) === "sleep"),
       );
-      await Bun.sleep(100);
       during(supervisor());
     }
     await terminal.shows(/^ended\.\d+$/m);
@@ -214,7 +219,8 @@ describe.skipIf(skip !== "")("input that is pushed with TIOCSTI", () => {
     );
     await terminal.shows(/^has pushed$/m);
     await terminal.shows(/^outer 0$/m);
-    await Bun.sleep(300);
+    // the shell reads what was pushed, if anything was, before it reads this
+    expect(await terminal.ask("echo read", "after")).toBe("read");
     expect(existsSync(`/tmp/pushed-${name}`)).toBe(false);
     expect(terminal.screen()).not.toMatch(/^\$ touch/m);
     Bun.spawnSync(["rm", "-f", `/tmp/${name}.py`]);

@@ -3,6 +3,7 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { chmodSync, existsSync, mkdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { childrenOf, start } from "../support/container.ts";
 import { leavesNothing } from "../support/leftovers.ts";
 import { execute, run, skipReason } from "../support/minibox.ts";
 import { makePlace, type Place, processesOf } from "../support/user.ts";
@@ -44,21 +45,14 @@ describe.skipIf(reason !== "")("--userns UID:GID:SIZE", () => {
   });
 
   test("shows the host an ordinary user", async () => {
-    const child = Bun.spawn([...["./minibox", "run", RANGE], place.rootfs, "sleep", "7.321"], {
-      cwd: `${import.meta.dir}/../..`,
-    });
-    let found = "";
-    for (let i = 0; i < 200 && found === ""; i++) {
-      await Bun.sleep(20);
-      found = (await execute(["pgrep", "-u", String(FIRST_UID), "-f", "^sleep 7.321"])).stdout.trim();
-    }
-    expect(found).toMatch(/^\d+$/);
-    const status = await Bun.file(`/proc/${found}/status`).text();
+    const container = start([RANGE, place.rootfs, "sh", "-c", "echo up; read x"]);
+    await container.says("up");
+    const status = await Bun.file(`/proc/${childrenOf(container.pid)[0]}/status`).text();
     const four = (id: number): string => `${Array(4).fill(id).join("\t")}\n`;
     expect(status).toContain(`\nUid:\t${four(FIRST_UID)}`);
     expect(status).toContain(`\nGid:\t${four(FIRST_GID)}`);
-    child.kill("SIGKILL");
-    await child.exited;
+    container.closeInput();
+    await container.ended;
   });
 
   test("owns every namespace it is in", async () => {

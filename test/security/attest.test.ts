@@ -1,7 +1,7 @@
 // The attestation, which is what the kernel says of a container, is compared line by line with what was asked for.
 
 import { expect, test } from "bun:test";
-import { existsSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Attestation } from "../../src/attest/index.ts";
 import { expectNothingLeft, leavesNothing } from "../support/leftovers.ts";
@@ -30,16 +30,11 @@ const DOCKER_CAPABILITIES = [
 
 /** The attestation of a container with these flags, and what its command printed. */
 async function attested(flags: string[]): Promise<{ posture: Attestation; stdout: string }> {
-  const directory = scratchDirectory();
-  try {
-    const file = join(directory, "posture.json");
-    const { status, stdout, stderr } = await run(["--attest", file, ...flags, rootfs("busybox"), "true"]);
-    expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
-    return { posture: JSON.parse(readFileSync(file, "utf8")), stdout };
-  } finally {
-    rmSync(directory, { recursive: true });
-    await expectNothingLeft();
-  }
+  const file = join(scratchDirectory(), "posture.json");
+  const { status, stdout, stderr } = await run(["--attest", file, ...flags, rootfs("busybox"), "true"]);
+  expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
+  await expectNothingLeft();
+  return { posture: JSON.parse(readFileSync(file, "utf8")), stdout };
 }
 
 const isOwn = (posture: Attestation) =>

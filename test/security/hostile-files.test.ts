@@ -1,7 +1,7 @@
 // Owns: files of the image's that minibox might read or load while it still has the host's rights: libraries, name
 // services, passwd and group as FIFO, link or device, configuration of the runtime.
 
-import { afterAll, beforeAll, expect, test } from "bun:test";
+import { beforeAll, expect, test } from "bun:test";
 import { chmodSync, copyFileSync, existsSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { attackRootfs, compile } from "../support/attack.ts";
@@ -21,10 +21,6 @@ beforeAll(() => {
   root = attackRootfs();
   host = scratchDirectory();
   writeFileSync(join(host, "passwd"), "hosted:x:4242:4242::/:/bin/sh\n");
-});
-afterAll(() => {
-  root.remove();
-  rmSync(host, { recursive: true });
 });
 
 const NAMES =

@@ -1,7 +1,7 @@
 // Owns: what a process hands down to all that it starts without being asked: groups, umask, OOM score, personality,
 // terminal, and limits of what may be written to the host's log.
 
-import { afterAll, beforeAll, expect, test } from "bun:test";
+import { beforeAll, expect, test } from "bun:test";
 import { attackRootfs } from "../support/attack.ts";
 import { leavesNothing } from "../support/leftovers.ts";
 import { execute, RUN } from "../support/minibox.ts";
@@ -12,7 +12,6 @@ let root: ReturnType<typeof attackRootfs>;
 beforeAll(() => {
   root = attackRootfs();
 });
-afterAll(() => root.remove());
 
 const LOOK =
   "grep ^Groups /proc/self/status; umask; cat /proc/self/oom_score_adj; cat /proc/self/personality; env | grep -c SECRET; pwd";

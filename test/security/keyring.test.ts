@@ -1,6 +1,6 @@
 // Owns: keys of the host's, reached through the session keyring that a process inherits (keyrings(7)).
 
-import { afterAll, beforeAll, expect, test } from "bun:test";
+import { beforeAll, expect, test } from "bun:test";
 import { join } from "node:path";
 import { attackRootfs } from "../support/attack.ts";
 import { leavesNothing } from "../support/leftovers.ts";
@@ -31,7 +31,6 @@ let root: ReturnType<typeof attackRootfs>;
 beforeAll(() => {
   root = attackRootfs({ keys: KEYS });
 });
-afterAll(() => root.remove());
 
 const withKey = (...words: string[]) => execute([join(root.path, "keys"), "add", ...words]);
 

@@ -1,6 +1,6 @@
 // Owns: the host's disks, opened through a device node that the container makes or the image brings along (mknod(2)).
 
-import { afterAll, beforeAll, expect, test } from "bun:test";
+import { beforeAll, expect, test } from "bun:test";
 import { join } from "node:path";
 import { attackRootfs, undefended } from "../support/attack.ts";
 import { leavesNothing } from "../support/leftovers.ts";
@@ -23,7 +23,6 @@ let root: ReturnType<typeof attackRootfs>;
 beforeAll(() => {
   root = attackRootfs();
 });
-afterAll(() => root.remove());
 
 test("without device rules a node is as good as the device [vm]", async () => {
   const { stdout } = await undefended(root.path, ["/bin/sh", "-c", `${make("/tmp")}; ${OPEN}`]);

@@ -2,12 +2,11 @@
 // its owner) between the look and the mount (CVE-2021-30465).
 
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { existsSync, mkdirSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { attackRootfs, compile } from "../support/attack.ts";
 import { leavesNothing } from "../support/leftovers.ts";
-import { execute, run } from "../support/minibox.ts";
+import { execute, run, scratchDirectory } from "../support/minibox.ts";
 
 leavesNothing();
 
@@ -22,15 +21,13 @@ let host: string;
 let swapper: ReturnType<typeof Bun.spawn> | undefined;
 beforeAll(() => {
   root = attackRootfs();
-  host = mkdtempSync(join(tmpdir(), "minibox-host-"));
+  host = scratchDirectory();
   mkdirSync(join(host, "target"));
   mkdirSync(join(host, "volume"));
   writeFileSync(join(host, "volume/file"), "");
 });
 afterAll(() => {
   swapper?.kill(9);
-  root.remove();
-  rmSync(host, { recursive: true });
 });
 
 function startSwapping(name: string, target: string): void {

@@ -1,6 +1,6 @@
 // Owns: processes of the host's seen, signalled, traced or read from inside (pid_namespaces(7), ptrace(2)).
 
-import { afterAll, beforeAll, expect, test } from "bun:test";
+import { beforeAll, expect, test } from "bun:test";
 import { attackRootfs } from "../support/attack.ts";
 import { leavesNothing } from "../support/leftovers.ts";
 import { execute, run } from "../support/minibox.ts";
@@ -12,7 +12,6 @@ let root: ReturnType<typeof attackRootfs>;
 beforeAll(() => {
   root = attackRootfs({ look: LOOK, scan: SCAN });
 });
-afterAll(() => root.remove());
 
 test("without a pid namespace all of the host's are there", async () => {
   const script = 'mount -t proc proc "$0/proc" && exec chroot "$0" /look';

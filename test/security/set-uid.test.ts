@@ -1,6 +1,6 @@
 // Owns: a set-uid root program inside, which would make its caller root (execve(2), no_new_privs).
 
-import { afterAll, beforeAll, expect, test } from "bun:test";
+import { beforeAll, expect, test } from "bun:test";
 import { chmodSync, chownSync } from "node:fs";
 import { join } from "node:path";
 import { attackRootfs } from "../support/attack.ts";
@@ -19,7 +19,6 @@ beforeAll(() => {
   chownSync(join(root.path, "who"), 0, 0);
   chmodSync(join(root.path, "who"), 0o4755);
 });
-afterAll(() => root.remove());
 
 test("without no_new_privs a set-uid program makes its caller root", async () => {
   const result = await run(["--security-opt", "no-new-privileges=false", "-u", "1000", root.path, "/who"]);

@@ -1,7 +1,7 @@
 // Owns: input pushed into the terminal of the caller, to be read by the caller's shell afterwards (TIOCSTI, ioctl_tty(2),
 // CVE-2017-5226), and taking that terminal over (TIOCSCTTY).
 
-import { afterAll, beforeAll, expect, test } from "bun:test";
+import { beforeAll, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { attackRootfs } from "../support/attack.ts";
 import { leavesNothing } from "../support/leftovers.ts";
@@ -41,7 +41,6 @@ let root: ReturnType<typeof attackRootfs>;
 beforeAll(() => {
   root = attackRootfs({ push: PUSH });
 });
-afterAll(() => root.remove());
 
 const login = async (...words: string[]) => (await execute(["python3", "-c", LOGIN, ...words])).stdout;
 

@@ -20,13 +20,12 @@ export function compile(source: string, flags = ["-static"]): string {
   return path;
 }
 
-/** A root of busybox's with these programs as /NAME, its own to destroy; `remove` ends it. */
-export function attackRootfs(programs: Record<string, string> = {}): { path: string; remove(): void } {
-  const directory = scratchDirectory();
-  const path = join(directory, "root");
+/** A copy of the busybox rootfs with these programs as /NAME, for a test file to destroy. */
+export function attackRootfs(programs: Record<string, string> = {}): { path: string } {
+  const path = join(scratchDirectory(), "root");
   cpSync(rootfs("busybox"), path, { recursive: true, verbatimSymlinks: true, preserveTimestamps: true });
   for (const [name, source] of Object.entries(programs)) cpSync(compile(source), join(path, name));
-  return { path, remove: () => rmSync(directory, { recursive: true, force: true }) };
+  return { path };
 }
 
 /** Namespaces and a chroot, nothing else: all capabilities, no filter, no masks, a writable /proc and /sys. */

@@ -14,7 +14,7 @@ import {
   watch,
 } from "node:fs";
 import { join } from "node:path";
-import { tryText, until } from "./container.ts";
+import { SLOWNESS, tryText, until } from "./container.ts";
 import { ROOT, scratchDirectories, TOP } from "./minibox.ts";
 
 /** Every name that has ever been in the state directory: the ids of all containers that the file has run. */
@@ -41,7 +41,7 @@ export function leavesNothing(): void {
 /** Expects that no container of this file runs and nothing of one is left; what is just ending gets some seconds. */
 export async function expectNothingLeft(): Promise<void> {
   await allAreNoted();
-  await until("nothing is left", () => leftovers().length === 0, 5).catch(() => {});
+  await until("nothing is left", () => leftovers().length === 0, 5 * SLOWNESS).catch(() => {});
   expect(leftovers()).toEqual([]);
 }
 

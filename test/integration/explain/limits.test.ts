@@ -3,6 +3,7 @@
 import { describe, expect, test } from "bun:test";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { tryText, until } from "../../support/container.ts";
 import { makeRoot, reason, says } from "../../support/explain.ts";
 
 const { scratch, run } = makeRoot();
@@ -27,11 +28,12 @@ describe.skipIf(reason !== "")(`limits that keep a program from starting${reason
     );
   });
 
-  test("the user has too many processes", () => {
+  test("the user has too many processes", async () => {
     // the kernel counts those that are there before the container's own
     const other = Bun.spawn(["setpriv", "--reuid", "4242", "--clear-groups", "--", "sleep", "20"]);
     try {
-      Bun.sleepSync(200);
+      const owner = (): string => tryText(`/proc/${other.pid}/status`) ?? "";
+      await until("it is that user's", () => /^Uid:\t4242\t/m.test(owner()));
       expect(run(["/bin/true"], { flags: ["-u", "4242", "--ulimit", "nproc=0"] })).toEqual(
         says(
           126,
