@@ -10,7 +10,7 @@ leavesNothing();
 
 const shell = (script: string, cwd?: string) =>
   execute(["bash", "-c", script], {
-    env: { ...process.env, R: rootfs("busybox") },
+    env: { ...process.env, M: MINIBOX, R: rootfs("busybox") },
     ...(cwd === undefined ? {} : { cwd }),
   });
 
@@ -30,13 +30,13 @@ describe("signals are as after boot", () => {
 
   test("those that the caller has blocked are not", async () => {
     const { stdout } = await shell(
-      `exec python3 -c 'import os, signal; signal.pthread_sigmask(signal.SIG_BLOCK, range(1, 65)); os.execv(os.environ["M"], ["minibox", "run", os.environ["R"], "grep", "-E", "^Sig(Ign|Blk)", "/proc/self/status"])'`,
+      `exec python3 -c 'import os, signal; signal.pthread_sigmask(signal.SIG_BLOCK, range(1, 65)); run = os.environ["RUN"].split(); os.execv(run[0], [*run, os.environ["R"], "grep", "-E", "^Sig(Ign|Blk)", "/proc/self/status"])'`,
     );
     expect(stdout).toBe(CLEAN);
   });
 
   test("with --init too, but for the two that glibc's posix_spawn keeps for itself", async () => {
-    const { stdout } = await shell(`trap '' HUP USR1; exec ${MASKS.replace("run", "run --init")}`);
+    const { stdout } = await shell(`trap '' HUP USR1; exec ${MASKS.replace("$RUN", "$RUN --init")}`);
     expect(stdout.replace("0000000180000000", "0000000000000000")).toBe(CLEAN);
   });
 });
@@ -50,13 +50,13 @@ describe("the limit of open files is the caller's", () => {
   });
 
   test("with --init too", async () => {
-    expect((await shell(`(ulimit -Sn 512; exec ${LIMIT.replace("run", "run --init")})`)).stdout).toStartWith(
-      "512\n",
-    );
+    expect(
+      (await shell(`(ulimit -Sn 512; exec ${LIMIT.replace("$RUN", "$RUN --init")})`)).stdout,
+    ).toStartWith("512\n");
   });
 
   test("unless --ulimit says otherwise", async () => {
-    expect((await shell(`${LIMIT.replace("run", "run --ulimit nofile=77:88")}`)).stdout).toBe("77\n88\n");
+    expect((await shell(`${LIMIT.replace("$RUN", "$RUN --ulimit nofile=77:88")}`)).stdout).toBe("77\n88\n");
   });
 
   test("and the other limits pass as they are", async () => {
@@ -79,7 +79,7 @@ describe("descriptors", () => {
     expect((await shell(`exec 3</etc/passwd 4</etc/passwd 9>/dev/null 77</; exec ${OPEN}`)).stdout).toBe(
       ONLY_STANDARD,
     );
-    expect((await shell(`exec 3</etc/passwd 4</; exec ${OPEN.replace("run", "run --init")}`)).stdout).toBe(
+    expect((await shell(`exec 3</etc/passwd 4</; exec ${OPEN.replace("$RUN", "$RUN --init")}`)).stdout).toBe(
       ONLY_STANDARD,
     );
   });

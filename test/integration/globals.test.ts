@@ -14,7 +14,7 @@ import {
 import { join } from "node:path";
 import { startMinibox, uniqueName } from "../support/container.ts";
 import { leavesNothing } from "../support/leftovers.ts";
-import { execute, MINIBOX, minibox, rootfs, scratchDirectory } from "../support/minibox.ts";
+import { execute, MINIBOX, minibox, ROOT, rootfs, run, scratchDirectory } from "../support/minibox.ts";
 
 const busybox = rootfs("busybox");
 const directory = scratchDirectory();
@@ -76,7 +76,7 @@ describe("--root DIR", () => {
     await first.says("up");
     const again = await minibox(["--root", root, "run", "--name", name, busybox, "true"]);
     expect(again.stderr).toBe(`minibox: the name ${name} is in use by another container\n`);
-    expect((await minibox(["run", "--name", name, busybox, "true"])).status).toBe(0);
+    expect((await run(["--name", name, busybox, "true"])).status).toBe(0);
     first.closeInput();
     await first.ended;
   });
@@ -126,7 +126,7 @@ describe("--log FILE", () => {
 
   test("is made where nothing goes wrong, and left empty", async () => {
     const log = fresh();
-    expect(await minibox(["--log", log, "run", busybox, "true"])).toEqual({
+    expect(await minibox(["--root", ROOT, "--log", log, "run", busybox, "true"])).toEqual({
       status: 0,
       stdout: "",
       stderr: "",
@@ -162,7 +162,7 @@ describe("--log FILE", () => {
 
   test("gets the errors of wrong flags and commands, and of a command that cannot be executed", async () => {
     const log = fresh();
-    const logging = ["--log", log, "--log-format", "json"];
+    const logging = ["--root", ROOT, "--log", log, "--log-format", "json"];
     await minibox([...logging, "run", "--memroy", "1", busybox, "true"]);
     await minibox([...logging, "rnu"]);
     expect((await minibox([...logging, "run", busybox, "nonesuch"])).status).toBe(127);
@@ -177,13 +177,23 @@ describe("--log FILE", () => {
   });
 
   test("is no descriptor of the container's", async () => {
-    const { stdout } = await minibox(["--log", fresh(), "run", busybox, "sh", "-c", "echo /proc/self/fd/*"]);
+    const { stdout } = await minibox([
+      "--root",
+      ROOT,
+      "--log",
+      fresh(),
+      "run",
+      busybox,
+      "sh",
+      "-c",
+      "echo /proc/self/fd/*",
+    ]);
     expect(stdout).toBe("/proc/self/fd/0 /proc/self/fd/1 /proc/self/fd/2 /proc/self/fd/3\n"); // 3: the glob's own
   });
 
   test("that cannot be opened is refused, and so is an unknown format", async () => {
     const log = join(directory, "missing", "log");
-    expect((await minibox(["--log", log, "run", busybox, "true"])).stderr).toBe(
+    expect((await minibox(["--root", ROOT, "--log", log, "run", busybox, "true"])).stderr).toBe(
       `minibox: --log: ${log}: ENOENT: no such file or directory\n`,
     );
     expect((await minibox(["--log-format", "xml", "run", busybox, "true"])).stderr).toBe(
@@ -194,7 +204,17 @@ describe("--log FILE", () => {
 
 describe("the words before the command", () => {
   test("are minibox's, and the same words after the rootfs the container's", async () => {
-    const { stdout } = await minibox(["--debug", "run", busybox, "echo", "--root", "x", "--debug"]);
+    const { stdout } = await minibox([
+      "--root",
+      ROOT,
+      "--debug",
+      "run",
+      busybox,
+      "echo",
+      "--root",
+      "x",
+      "--debug",
+    ]);
     expect(stdout).toBe("--root x --debug\n");
   });
 

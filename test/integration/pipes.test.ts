@@ -7,7 +7,7 @@ import { execute, RUN, rootfs, run, scratchDirectory } from "../support/minibox.
 
 leavesNothing();
 
-/** A line of a shell on the host, $M being minibox and $R the rootfs. */
+/** A line of a shell on the host, $RUN being `minibox run` and $R the rootfs. */
 const shell = (script: string, root = rootfs("busybox")) =>
   execute(["bash", "-c", script], { env: { ...process.env, R: root } });
 

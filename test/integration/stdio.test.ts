@@ -11,7 +11,7 @@ leavesNothing();
 
 const directory = scratchDirectory();
 
-/** A line of a shell on the host, $M being minibox, $R the rootfs and $D a directory for files. */
+/** A line of a shell on the host, $RUN being `minibox run`, $R the rootfs and $D a directory for files. */
 const shell = (script: string, flags: string) =>
   execute(["bash", "-c", script], {
     env: { ...process.env, R: rootfs("busybox"), D: directory, F: flags },
