@@ -1,10 +1,10 @@
 // Owns the run of the tests: each file in a `bun test` of its own, a line for each, then failures whole, skips, and times.
 //   bun scripts/test.ts [--lanes=N] [PART-OF-A-PATH…] [flags of bun test, such as -t PATTERN]
-// Several files run at once with --lanes=N or MINIBOX_TEST_LANES=N. One is the default: tests that expect the host to be as
-// it was before them (leavesNothing) look at the whole host, and would see what other files' containers have there.
+// As many files run at once as there are CPUs, at most four, unless --lanes=N or MINIBOX_TEST_LANES=N says otherwise.
+// So a file may look only at what is its own on the host, as leavesNothing does, and at nothing that others change.
 
 import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { availableParallelism, tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 
 const TOP = resolve(import.meta.dir, "..");
@@ -36,7 +36,8 @@ interface Arguments {
 }
 
 function parseArguments(words: string[]): Arguments {
-  const result: Arguments = { lanes: Number(process.env.MINIBOX_TEST_LANES ?? 1), parts: [], flags: [] };
+  const lanes = Number(process.env.MINIBOX_TEST_LANES ?? Math.min(availableParallelism(), 4));
+  const result: Arguments = { lanes, parts: [], flags: [] };
   for (let i = 0; i < words.length; i++) {
     const word = words[i]!;
     if (word.startsWith("--lanes=")) result.lanes = Number(word.slice("--lanes=".length));
