@@ -15,7 +15,7 @@ import {
   changeDirectory,
   execute,
   leaveNothingOpen,
-  limitResources,
+  setRlimits,
   tryChangeDirectory,
 } from "./process.ts";
 import { fail } from "./report.ts";
@@ -30,7 +30,7 @@ export function becomeProcess(
   warn: (message: string) => void,
 ): never {
   const { spec, options, host } = request;
-  limitResources(spec.process, options.init);
+  setRlimits(spec.process, options.init);
   filterCallsEarly(socket, request);
   const labels = labelCommand(proc, request);
   limitBounding(spec.process, options.requiredCapabilities, warn); // before CAP_SETPCAP, which it takes, is given up

@@ -18,7 +18,7 @@ export const rlimitNumber = (type: string): number => RLIMITS.indexOf(type as (t
  * Applies rlimits (setrlimit(2)); what the spec does not name stays the caller's. An init only raises the hard ones
  * that the command is to have higher, while it may, and leaves the rest to the command's start. @throws SysError
  */
-export function limitResources(process: Process, init: boolean): void {
+export function setRlimits(process: Process, init: boolean): void {
   for (const { type, soft, hard } of process.rlimits ?? []) {
     step(`set ${type} to ${soft}:${hard}`);
     const resource = rlimitNumber(type);

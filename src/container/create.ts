@@ -1,7 +1,8 @@
 // Owns making a container: what the host keeps for it is recorded and made, and its first process gets the request that
 // says what to become. Whoever calls this decides what comes next: to supervise the process, or to leave it held.
 
-import { planCgroup } from "../cgroup/index.ts";
+import { callersView, planCgroup } from "../cgroup/index.ts";
+import type { NewCgroup } from "../cgroup/types.ts";
 import { makeNetwork } from "../network/namespace.ts";
 import { type ChildRequest, type Descriptors, type Host, send } from "../sync.ts";
 import { ECONNRESET, EPIPE, isErrno } from "../sys/errno.ts";
@@ -16,10 +17,10 @@ import { claim } from "./claim.ts";
 import { deleteContainer } from "./delete.ts";
 import { withoutDeviceNodes } from "./device-nodes.ts";
 import { type Ears, Handshake } from "./handshake.ts";
-import { type Limits, openLimits } from "./limits.ts";
 import { handListener } from "./listener.ts";
 import { noteMade } from "./made.ts";
 import type { Options } from "./options.ts";
+import { makeCgroup, type OwnCgroup } from "./own-cgroup.ts";
 import { prune } from "./prune.ts";
 import { ignoredSignals } from "./signals.ts";
 import type { Child } from "./spawn.ts";
@@ -54,7 +55,8 @@ export interface Container {
   handshake: Handshake;
   request: Request;
   directory: StateDirectory;
-  limits: Limits;
+  /** undefined where the container stays in its maker's */
+  cgroup: NewCgroup | undefined;
   /** takes everything back; committed, the container stays */
   undo: Undo;
 }
@@ -70,7 +72,7 @@ export function create(starting: Starting, asked: Request, making: Making): Cont
   try {
     const entered = asked.userns?.enter(child, asked.spec, { warn: making.warn, onTrace: making.trace });
     const request: Request = { ...asked, spec: entered?.spec ?? asked.spec };
-    const { directory, limits } = reserve(child, request, making.warn, undo);
+    const { directory, own } = reserve(child, request, making.warn, undo);
     const { spec, id, bundle } = request;
     const handshake = new Handshake(child, {
       warn: making.warn,
@@ -82,17 +84,17 @@ export function create(starting: Starting, asked: Request, making: Making): Cont
     undo.add(lendDescriptors(spec));
     const network = makeNetwork(spec);
     const descriptors =
-      request.userns?.openDescriptors(child.pid, spec, limits.joinFiles, making.warn) ??
+      request.userns?.openDescriptors(child.pid, spec, own.cgroup?.joinFiles ?? [], making.warn) ??
       new Map<string, number>();
     if (making.hold) descriptors.set("start", listenAt(`${fdPath(directory.fd)}/${START_SOCKET}`));
     give(
       child,
-      childRequest(request, directory, limits, making, entered?.keepGroups ?? false),
+      childRequest(request, directory, own, making, entered?.keepGroups ?? false),
       network,
       descriptors,
     );
-    limits.hasten();
-    return { child, handshake, request, directory, limits, undo };
+    own.cgroup?.hasten?.();
+    return { child, handshake, request, directory, cgroup: own.cgroup, undo };
   } catch (error) {
     undo.rollBack();
     throw error;
@@ -105,7 +107,7 @@ function reserve(
   { id, bundle, spec, options, userns }: Request,
   warn: (message: string) => void,
   undo: Undo,
-): Pick<Container, "directory" | "limits"> {
+): { directory: StateDirectory; own: OwnCgroup } {
   const cgroup = (userns?.planCgroup ?? planCgroup)(id, spec.linux);
   const directory = claim({
     id,
@@ -120,23 +122,23 @@ function reserve(
     options,
   });
   undo.add(() => deleteContainer(directory, warn));
-  const limits = openLimits(cgroup, spec.linux);
+  const own = makeCgroup(cgroup, spec.linux);
   if (cgroup && cgroup.record !== directory.state.cgroup) {
     directory.state.cgroup = cgroup.record; // some of its directories were there before: they must never be removed
     writeState(directory);
   }
   prune();
-  return { directory, limits };
+  return { directory, own };
 }
 
 function childRequest(
   { id, bundle, spec: asked, options, host }: Request,
   { path }: StateDirectory,
-  limits: Limits,
+  own: OwnCgroup,
   { hold, owner, warn }: Making,
   keepGroups: boolean,
 ): ChildRequest {
-  const limitsDevices = limits.devices || !isInitialUserNamespace();
+  const limitsDevices = own.limitsDevices || !isInitialUserNamespace();
   const spec = limitsDevices ? asked : withoutDeviceNodes(asked, options.requiredCapabilities, warn);
   const { seccomp: _, ...linux } = spec.linux; // the child needs the compiled form alone
   return {
@@ -148,10 +150,10 @@ function childRequest(
       ...host,
       stateDirectory: path,
       cgroup: {
-        files: limits.joinFiles,
-        required: limits.required,
+        files: own.cgroup?.joinFiles ?? [],
+        required: own.cgroup?.required ?? 0,
         limitsDevices,
-        view: limits.view,
+        view: own.cgroup ? own.cgroup.view : callersView(),
       },
       keepGroups,
       ignoredSignals: ignoredSignals(),

@@ -3,6 +3,7 @@
 
 import { RunError } from "../errors.ts";
 import { send } from "../sync.ts";
+import { tryUnlinkat } from "../sys/directory.ts";
 import { SysError } from "../sys/errno.ts";
 import { fdPath } from "../sys/mount.ts";
 import { tryConnect } from "../sys/socket.ts";
@@ -43,8 +44,9 @@ export function startContainer(directory: StateDirectory, warn: (message: string
   return { failure, hangUp: () => hangUp(connection) };
 }
 
-/** Records that the command runs. @throws SysError */
+/** Records that the command runs; it is not to be started again. @throws SysError */
 export function recordStarted(directory: StateDirectory): void {
+  tryUnlinkat(directory.fd, START_SOCKET, 0);
   directory.state.status = "running";
   writeState(directory);
 }

@@ -65,12 +65,13 @@ export function writeState({ fd, state }: StateDirectory): void {
   renameat(fd, next, fd, STATE_FILE);
 }
 
-/** What the file in an open directory says; undefined where there is none. */
+/** What the file in an open directory says; undefined where there is none, or none of this form. */
 export function readState(directory: number): State | undefined {
   const fd = tryOpenat(directory, STATE_FILE, O.O_NOFOLLOW);
   if (fd < 0) return undefined;
   try {
-    return parse(withFd(fd, (file) => decode(readAll(file)))) as State;
+    const state = parse(withFd(fd, (file) => decode(readAll(file)))) as Partial<State> | null;
+    return state?.spec && state.owner ? (state as State) : undefined;
   } catch {
     return undefined;
   }

@@ -101,7 +101,7 @@ export class Supervisor {
       if (message) this.receive();
       if (this.handshake.failure) return { status: 125, started: false, timedOut: false };
       // with a word of the child's still to be heard we may not know yet that the command runs
-      if (signal && !message) this.takeSignals();
+      if (signal && !message) this.readSignals();
       if (this.started && this.relay) this.carry(this.relay, stdin, master, stdout);
       // what it said last is heard before it is buried
       if (ended && this.child.socket < 0) return this.finish();
@@ -153,8 +153,8 @@ export class Supervisor {
     const keys = relay.carry(input, master, output);
     if (keys) this.press(keys);
     // as when a terminal is gone: what else would tell a container that writes for nobody
-    if (relay.hungUp) {
-      relay.hungUp = false;
+    if (relay.outputIsGone) {
+      relay.outputIsGone = false;
       this.send(SIGNALS.HUP);
     }
   }
@@ -169,7 +169,7 @@ export class Supervisor {
     }
   }
 
-  private takeSignals(): void {
+  private readSignals(): void {
     for (let info = tryReadSignal(this.signals); info; info = tryReadSignal(this.signals))
       this.take(info.signal, info.code === SI_KERNEL);
   }
@@ -270,7 +270,7 @@ export class Supervisor {
         ],
         Math.min(patience, Math.max(0, this.deadline - performance.now())),
       );
-      if (signal) this.takeSignals();
+      if (signal) this.readSignals();
       if (writable) relay.giveOutput();
       else if (!signal || this.hurried) return;
     }

@@ -46,18 +46,18 @@ export async function run(starting: Starting, request: Request, caller: Caller):
     trace,
     terminal: (master) => supervisor.connect(master),
   });
-  const { child, handshake, directory, limits, undo } = container;
+  const { child, handshake, directory, cgroup, undo } = container;
   const supervisor = new Supervisor(
     {
       child,
       handshake,
       init: options.init,
       everyone: () => {
-        const inside = limits.processes();
+        const inside = cgroup?.pids() ?? [];
         return inside.length > 0 ? inside : [child.pid, ...descendants(child.pid)];
       },
       onHeld: () => {
-        attest?.(child.pid, limits.directories, handshake.held ?? {});
+        attest?.(child.pid, cgroup?.record.directories ?? [], handshake.held ?? {});
         handshake.goOn(letGo(directory));
       },
       onStarted: () => recordStarted(directory),
@@ -88,9 +88,9 @@ function words(failure: Failure, { child, request }: Container, { explain }: Cal
 }
 
 /** Without a limit, and not killed, nobody was killed for want of memory. */
-function oomKillsOf({ limits, request }: Container, status: number): OomKills | undefined {
+function oomKillsOf({ cgroup, request }: Container, status: number): OomKills | undefined {
   if (request.spec.linux.resources?.memory?.limit === undefined && status !== 128 + SIGNALS.KILL)
     return undefined;
-  const kills = limits.oomKills();
-  return kills.count > 0 ? kills : undefined;
+  const kills = cgroup?.oomKills();
+  return kills && kills.count > 0 ? kills : undefined;
 }

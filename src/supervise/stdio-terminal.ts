@@ -55,7 +55,7 @@ export class Relay {
   private output = new Uint8Array(0);
   private outputEnded = false;
   /** nobody reads our output any more */
-  hungUp = false;
+  outputIsGone = false;
 
   /** held open: a container that has closed its terminal may open it again */
   private readonly slave: number;
@@ -262,7 +262,7 @@ export class Relay {
     if (n > 0) this.output = this.output.subarray(n);
     else if (n !== -EAGAIN && n !== -EINTR) {
       this.output = new Uint8Array(0);
-      this.hungUp = true;
+      this.outputIsGone = true;
     }
   }
 }
