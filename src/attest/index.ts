@@ -3,8 +3,9 @@
 
 import type { CapabilitySet, IdMapping } from "../spec/types.ts";
 import type { Labels } from "../sync.ts";
-import { CAPABILITIES } from "../sys/constants.ts";
-import { readFile, readlink, tryReadFile, tryStat } from "../sys/file.ts";
+import { readlink } from "../sys/directory.ts";
+import { readFile, tryReadFile, tryStat } from "../sys/file.ts";
+import { CAPABILITIES } from "../sys/names.ts";
 
 /** The posture of a container, in OCI's names where it has one. */
 export interface Attestation {

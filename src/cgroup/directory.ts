@@ -2,9 +2,9 @@
 
 import { RunError } from "../errors.ts";
 import { AT_FDCWD, O, S_IFDIR, S_IFMT } from "../sys/constants.ts";
-import { tryMkdirat } from "../sys/directory.ts";
+import { listDirectory, tryMkdirat } from "../sys/directory.ts";
 import { EEXIST, ENOENT, isErrno, SysError } from "../sys/errno.ts";
-import { listDirectory, tryOpen, tryReadFile, tryStat, tryWrite, withFd } from "../sys/file.ts";
+import { tryOpen, tryReadFile, tryStat, tryWrite, withFd } from "../sys/file.ts";
 
 /** How often a missing directory above is made again: another minibox that ends may remove it meanwhile. */
 const ATTEMPTS = 100;

@@ -3,7 +3,7 @@
 
 import { RunError } from "../errors.ts";
 import { tryReadFile, writeFile } from "../sys/file.ts";
-import { pause } from "../sys/process.ts";
+import { pause } from "../sys/poll.ts";
 import { tryWriteFile } from "./directory.ts";
 
 /** How one version stops a cgroup: the file that takes the word, and how the kernel tells that all have stopped. */

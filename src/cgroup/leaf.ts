@@ -4,8 +4,9 @@
 
 import { RunError } from "../errors.ts";
 import { O } from "../sys/constants.ts";
+import { rmdir } from "../sys/directory.ts";
 import { ENOENT, ESRCH, errnoText } from "../sys/errno.ts";
-import { open, rmdir, tryReadFile, tryStat, withFd } from "../sys/file.ts";
+import { open, tryReadFile, tryStat, withFd } from "../sys/file.ts";
 import { step } from "../sys/libc.ts";
 import { lock } from "../sys/lock.ts";
 import { makeCgroup, tryWriteFile } from "./directory.ts";

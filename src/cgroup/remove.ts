@@ -2,9 +2,10 @@
 // anyone can clean up after a minibox that was killed.
 
 import { SIGNALS } from "../sys/constants.ts";
+import { rmdir } from "../sys/directory.ts";
 import { EBUSY } from "../sys/errno.ts";
-import { rmdir } from "../sys/file.ts";
-import { kill, pause } from "../sys/process.ts";
+import { pause } from "../sys/poll.ts";
+import { kill } from "../sys/process.ts";
 import { cgroupsBelow, processesBelow } from "./directory.ts";
 import { tryFreeze, tryThaw } from "./freezer.ts";
 import type { CgroupRecord } from "./types.ts";

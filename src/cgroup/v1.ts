@@ -2,8 +2,9 @@
 
 import { RunError } from "../errors.ts";
 import type { Linux, Resources } from "../spec/types.ts";
+import { rmdir } from "../sys/directory.ts";
 import { SysError } from "../sys/errno.ts";
-import { readFile, rmdir, tryReadFile, tryStat, writeFile } from "../sys/file.ts";
+import { readFile, tryReadFile, tryStat, writeFile } from "../sys/file.ts";
 import { step } from "../sys/libc.ts";
 import { checkCpuset } from "./cpuset.ts";
 import { deviceList, limitDevicesV1 } from "./devices.ts";

@@ -13,8 +13,8 @@ import {
   raiseAmbient,
   setCapabilities,
 } from "../sys/capability.ts";
-import { CAPABILITIES } from "../sys/constants.ts";
 import { step } from "../sys/libc.ts";
+import { CAPABILITIES } from "../sys/names.ts";
 import { Refusal } from "./refusal.ts";
 
 /** More than any kernel has; the kernel says itself where its own end. */

@@ -2,11 +2,14 @@
 
 import type { Process } from "../spec/types.ts";
 import type { ChildRequest } from "../sync.ts";
-import { AT, F_SETFD, O, RESOLVE, RLIMITS, SIG_SETMASK } from "../sys/constants.ts";
+import { AT, F_SETFD, O, RESOLVE, SIG_SETMASK } from "../sys/constants.ts";
 import { EACCES, ENAMETOOLONG, ENOENT, ENOTDIR, EPERM, isErrno, SysError } from "../sys/errno.ts";
 import { close, open, tryOpenat2, tryReadFile, withFd } from "../sys/file.ts";
 import { attempt, call, step } from "../sys/libc.ts";
-import { defaultSignal, execve, getRlimit, setIdentity, setRlimit, THREAD_SIGNALS } from "../sys/process.ts";
+import { RLIMITS } from "../sys/names.ts";
+import { getRlimit, setIdentity, setRlimit } from "../sys/process.ts";
+import { defaultSignal, THREAD_SIGNALS } from "../sys/signal.ts";
+import { execve } from "../sys/spawn.ts";
 import { isPipe } from "../sys/statfs.ts";
 import { makePlace } from "./mount-points.ts";
 import { Refusal } from "./refusal.ts";

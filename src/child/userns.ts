@@ -17,11 +17,13 @@
 import type { Namespace } from "../spec/types.ts";
 import { CHILD_ENVIRONMENT, type EnterRequest, read, send, spawnedFrame, type ToChild } from "../sync.ts";
 import { AT_FDCWD, CLONE, MOUNT_ATTR, O, SIGNALS } from "../sys/constants.ts";
-import { open, readlink, setCloexec, statx, withFd } from "../sys/file.ts";
+import { readlink } from "../sys/directory.ts";
+import { open, setCloexec, statx, withFd } from "../sys/file.ts";
 import { step } from "../sys/libc.ts";
 import { fdPath, openTree, setMountAttributes } from "../sys/mount.ts";
 import { setns, unshare } from "../sys/namespace.ts";
-import { exit, setIdentity, setParentDeathSignal, spawnInPidNamespaceAndEnd } from "../sys/process.ts";
+import { exit, setIdentity, setParentDeathSignal } from "../sys/process.ts";
+import { spawnInPidNamespaceAndEnd } from "../sys/spawn.ts";
 import { openPath } from "./namespaces.ts";
 import { Refusal } from "./refusal.ts";
 import { fail, reportCalls } from "./report.ts";

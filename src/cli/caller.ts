@@ -2,8 +2,8 @@
 // byte that is not UTF-8 has become U+FFFD; where that shows, the kernel's own copy is read.
 
 import { splitNul } from "../sys/bytes.ts";
-import { tryGetcwd } from "../sys/directory.ts";
-import { readFileBytes, readlink } from "../sys/file.ts";
+import { readlink, tryGetcwd } from "../sys/directory.ts";
+import { readFileBytes } from "../sys/file.ts";
 
 const REPLACEMENT = "\ufffd";
 const NO_LIMIT = 1 << 30;

@@ -1,8 +1,8 @@
 // Owns the table of hints: which call failed with which errno, and what to look at then.
 
 import { stateRoot } from "../container/state-root.ts";
-import { RLIMITS } from "../sys/constants.ts";
 import type { SysError } from "../sys/errno.ts";
+import { RLIMITS } from "../sys/names.ts";
 import { geteuid, getRlimit } from "../sys/process.ts";
 import { readOnlyCgroups, tooManyCgroups } from "./cgroup-hints.ts";
 import {

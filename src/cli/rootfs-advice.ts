@@ -2,7 +2,8 @@
 
 import { nearest } from "../errors.ts";
 import { O, S_IFDIR, S_IFMT } from "../sys/constants.ts";
-import { listDirectory, readlink, tryOpen, tryStat, withFd } from "../sys/file.ts";
+import { listDirectory, readlink } from "../sys/directory.ts";
+import { tryOpen, tryStat, withFd } from "../sys/file.ts";
 import { geteuid } from "../sys/process.ts";
 import { environmentVariable, workingDirectory } from "./caller.ts";
 

@@ -2,8 +2,8 @@
 
 import { openCgroup } from "../cgroup/index.ts";
 import { O, SIGNALS } from "../sys/constants.ts";
-import { tryUnlinkat } from "../sys/directory.ts";
-import { close, listDirectory, open, rmdir, tryStat, withFd } from "../sys/file.ts";
+import { listDirectory, rmdir, tryUnlinkat } from "../sys/directory.ts";
+import { close, open, tryStat, withFd } from "../sys/file.ts";
 import { lock } from "../sys/lock.ts";
 import { isRunning, kill } from "../sys/process.ts";
 import { isSame, settleMade } from "./made.ts";

@@ -3,18 +3,8 @@
 
 import { encode } from "../sys/bytes.ts";
 import { AT, AT_FDCWD, O, RESOLVE, S_IFDIR, S_IFMT, S_IFREG } from "../sys/constants.ts";
-import {
-  listDirectory,
-  open,
-  type Stat,
-  statx,
-  tryOpenat2,
-  tryReadFile,
-  tryStat,
-  unlink,
-  withFd,
-  writeAll,
-} from "../sys/file.ts";
+import { listDirectory, unlink } from "../sys/directory.ts";
+import { open, type Stat, statx, tryOpenat2, tryReadFile, tryStat, withFd, writeAll } from "../sys/file.ts";
 import { attempt } from "../sys/libc.ts";
 
 export interface Made {

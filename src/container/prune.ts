@@ -1,6 +1,7 @@
 // Owns cleaning up after supervisors that ended without doing so themselves. A caller's container is never touched.
 
-import { listDirectory, rmdir, withFd } from "../sys/file.ts";
+import { listDirectory, rmdir } from "../sys/directory.ts";
+import { withFd } from "../sys/file.ts";
 import { lock, unlock } from "../sys/lock.ts";
 import { endProcess, removeCgroup, removeDirectory, removeFiles } from "./delete.ts";
 import { isLocked, readState, tryOpenDirectory } from "./state.ts";

@@ -3,7 +3,8 @@
 import { SFD_CLOEXEC, SFD_NONBLOCK, SIGNALS } from "../sys/constants.ts";
 import { errnoName } from "../sys/errno.ts";
 import { step, untraced } from "../sys/libc.ts";
-import { defaultSignal, getpid, procStatus, setSignalMask } from "../sys/process.ts";
+import { getpid, procStatus } from "../sys/process.ts";
+import { defaultSignal, setSignalMask } from "../sys/signal.ts";
 import { redirectSignals } from "../sys/signal-threads.ts";
 import { signalfd } from "../sys/signalfd.ts";
 

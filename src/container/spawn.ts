@@ -9,15 +9,9 @@ import { close, open, setCloexec } from "../sys/file.ts";
 import { step } from "../sys/libc.ts";
 import { fdPath } from "../sys/mount.ts";
 import { openNamespace, trySetns } from "../sys/namespace.ts";
-import {
-  becomeSubreaper,
-  type Exit,
-  pidfdOpen,
-  spawnInPidNamespace,
-  trySpawn,
-  wait,
-} from "../sys/process.ts";
+import { becomeSubreaper, type Exit, pidfdOpen, wait } from "../sys/process.ts";
 import { socketpair } from "../sys/socket.ts";
+import { spawnInPidNamespace, trySpawn } from "../sys/spawn.ts";
 import { cloneExecutable, openExecutable } from "./executable.ts";
 
 export interface Child {

@@ -8,7 +8,7 @@
 import { RunError } from "../errors.ts";
 import type { Process, Spec } from "../spec/types.ts";
 import type { FromChild } from "../sync.ts";
-import { O, RLIMITS } from "../sys/constants.ts";
+import { O } from "../sys/constants.ts";
 import {
   E2BIG,
   EACCES,
@@ -24,6 +24,7 @@ import {
 } from "../sys/errno.ts";
 import { open, readFile, readFileBytes, tryReadFile, withFd } from "../sys/file.ts";
 import { untraced } from "../sys/libc.ts";
+import { RLIMITS } from "../sys/names.ts";
 import { getRlimit } from "../sys/process.ts";
 import { hasFileCapabilities } from "../sys/statfs.ts";
 import { noMemory, tooBig, tooManyProcesses } from "./limits.ts";

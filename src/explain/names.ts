@@ -3,8 +3,9 @@
 import { mostSlips, nearest } from "../errors.ts";
 import { DEFAULT_PATH } from "../spec/default.ts";
 import { O } from "../sys/constants.ts";
+import { listDirectory } from "../sys/directory.ts";
 import { SysError } from "../sys/errno.ts";
-import { listDirectory, openInRoot, tryStat, withFd } from "../sys/file.ts";
+import { openInRoot, tryStat, withFd } from "../sys/file.ts";
 import { type Place, quoted, shown } from "./place.ts";
 import { isDirectory, isRegular, walk } from "./walk.ts";
 

@@ -4,9 +4,9 @@
 import { NoRootfsError, RunError } from "../errors.ts";
 import { tryFaccessat } from "../sys/access.ts";
 import { O, RESOLVE, S_IFDIR, S_IFMT, S_IFREG, W_OK } from "../sys/constants.ts";
-import { tryGetcwd } from "../sys/directory.ts";
+import { listDirectory, pathOf, tryGetcwd } from "../sys/directory.ts";
 import { EMFILE, ENOENT, errnoText, SysError } from "../sys/errno.ts";
-import { listDirectory, open, pathOf, statx, tryOpen, tryOpenat2, tryStat, withFd } from "../sys/file.ts";
+import { open, statx, tryOpen, tryOpenat2, tryStat, withFd } from "../sys/file.ts";
 
 /** Returns the absolute path of a directory that can be a root. @throws RunError */
 export function checkRootfs(path: string): string {

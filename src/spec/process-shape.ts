@@ -1,7 +1,7 @@
 // Owns what each field of the OCI object's `process` can be (runtime specification, config.md, "Process").
 
 import { nearest, SpecError } from "../errors.ts";
-import { CAPABILITIES, RLIMITS } from "../sys/constants.ts";
+import { CAPABILITIES, RLIMITS } from "../sys/names.ts";
 import { readUint64, show } from "./check.ts";
 import { absolutePath, bool, integer, list, object, optionalWord, type Reader, text, word } from "./shape.ts";
 import type { Capabilities, Process, Rlimit, Uint64, User } from "./types.ts";

@@ -1,7 +1,8 @@
 // Owns the caller's terminal: whether we may use it now (job control, credentials(7)), its mode while we do, its size.
 
+import { listDirectory } from "../sys/directory.ts";
 import { EIO, ENOTTY } from "../sys/errno.ts";
-import { listDirectory, open, statx, tryReadFile, withFd } from "../sys/file.ts";
+import { open, statx, tryReadFile, withFd } from "../sys/file.ts";
 import { getpgrp } from "../sys/process.ts";
 import {
   foregroundGroup,

@@ -1,6 +1,7 @@
 // Owns the question whether a process waits for input of the container's terminal, which no call answers from outside.
 
-import { listDirectory, open, type Stat, statx, tryReadFile, tryStat, withFd } from "../sys/file.ts";
+import { listDirectory } from "../sys/directory.ts";
+import { open, type Stat, statx, tryReadFile, tryStat, withFd } from "../sys/file.ts";
 
 /** System call numbers of read, readv (asm/unistd_64.h, asm-generic/unistd.h). */
 const READING = process.arch === "arm64" ? [63, 65] : [0, 19];

@@ -5,17 +5,8 @@ import { signalsIn } from "../container/signals.ts";
 import type { Child } from "../container/spawn.ts";
 import { SIGNALS } from "../sys/constants.ts";
 import { tryReadFile } from "../sys/file.ts";
-import {
-  blockSignals,
-  defaultSignal,
-  getpid,
-  kill,
-  procStatus,
-  setSignalAction,
-  signalAction,
-  tryPidfdSendSignal,
-  unblockSignals,
-} from "../sys/process.ts";
+import { getpid, kill, procStatus, tryPidfdSendSignal } from "../sys/process.ts";
+import { blockSignals, defaultSignal, setSignalAction, signalAction, unblockSignals } from "../sys/signal.ts";
 
 /** Default action: nothing, or go on (signal(7)). */
 export const HARMLESS: ReadonlySet<number> = new Set([SIGNALS.CONT, SIGNALS.URG, SIGNALS.WINCH]);

@@ -3,7 +3,7 @@
 import { MADV_DONTDUMP, MADV_DONTNEED } from "../sys/constants.ts";
 import { readFile } from "../sys/file.ts";
 import { untraced } from "../sys/libc.ts";
-import { tryMadvise } from "../sys/process.ts";
+import { tryMadvise } from "../sys/memory.ts";
 
 const NO_LIMIT = 1 << 30;
 const CHUNK = 512 * 1024;

@@ -1,8 +1,9 @@
 // Owns capabilities: their names and numbers, and the calls that read and set a thread's sets (capabilities(7)).
 
-import { CAPABILITIES, PR } from "./constants.ts";
+import { PR } from "./constants.ts";
 import { EINVAL } from "./errno.ts";
 import { attempt, call } from "./libc.ts";
+import { CAPABILITIES } from "./names.ts";
 
 /** A set as two words of 32 bits, as capset(2) takes it. */
 export interface CapabilityMask {

@@ -1,4 +1,4 @@
-// Owns descriptors themselves, whatever they are of: their flags, numbers and copies, and files that are memory alone.
+// Owns descriptors themselves, whatever they are of: their flags, numbers and copies.
 
 import { F_GETFL, F_SETFL, O } from "./constants.ts";
 import { attempt, call } from "./libc.ts";
@@ -23,9 +23,6 @@ export const LAST_DESCRIPTOR = 0xffffffff;
 /** int close_range(unsigned first, unsigned last, int flags): both ends included. @throws SysError */
 export const closeRange = (first: number, last: number, flags: number): number =>
   call("close_range", first, last, flags);
-
-/** int memfd_create(const char *name, unsigned flags): the name is for /proc alone. @throws SysError */
-export const memfdCreate = (name: string, flags: number): number => call("memfd_create", name, flags);
 
 /** ssize_t sendfile(int out, int in, off_t *offset, size_t count), from where `from` stands. @throws SysError */
 export const sendfile = (to: number, from: number, count: number): number =>

@@ -1,6 +1,7 @@
-// Owns directories: the entries made and removed in them, and the one that this process works in.
+// Owns directories: the entries made, listed and removed in them, symlinks, and the directory that this process works in.
 
 import { decode } from "./bytes.ts";
+import { AT, AT_FDCWD } from "./constants.ts";
 import { attempt, call } from "./libc.ts";
 
 /** int mkdirat(int dirfd, const char *path, mode_t mode). @throws SysError */
@@ -26,6 +27,50 @@ export const tryUnlinkat = (dirfd: number, path: string, flags: number): number 
 /** int renameat(int olddirfd, const char *oldpath, int newdirfd, const char *newpath). @throws SysError */
 export const renameat = (from: number, oldPath: string, to: number, newPath: string): number =>
   call("renameat2", from, oldPath, to, newPath, 0);
+
+/** Names in a directory, without . and ..; from `most` on no more are asked for (getdents64(2)). @throws SysError */
+export function listDirectory(fd: number, most = Number.POSITIVE_INFINITY): string[] {
+  const names: string[] = [];
+  const buffer = new Uint8Array(32768);
+  while (names.length < most) {
+    const n = call("getdents64", fd, buffer, buffer.length);
+    if (n === 0) break;
+    // struct linux_dirent64 { u64 ino; s64 off; u16 reclen; u8 type; char name[]; }
+    for (let at = 0; at < n; at += buffer[at + 16]! | (buffer[at + 17]! << 8)) {
+      const end = buffer.indexOf(0, at + 19);
+      const name = decode(buffer.subarray(at + 19, end));
+      if (name !== "." && name !== "..") names.push(name);
+    }
+  }
+  return names;
+}
+
+/** ssize_t readlink(const char *path, …): the text of a symlink. @throws SysError */
+export const readlink = (path: string): string => readlinkat(AT_FDCWD, path);
+
+/**
+ * ssize_t readlinkat(int dirfd, const char *path, char *buf, size_t size): the text of a symlink, which "" says is the
+ * one that `dirfd` is open on (O_PATH|O_NOFOLLOW). @throws SysError
+ */
+export function readlinkat(dirfd: number, path: string): string {
+  const bytes = new Uint8Array(4096);
+  return decode(bytes.subarray(0, call("readlinkat", dirfd, path, bytes, bytes.length)));
+}
+
+/** readlinkat(2): the text of a symlink, or -errno; EINVAL for what is none. */
+export function tryReadlinkat(dirfd: number, path: string): string | number {
+  const bytes = new Uint8Array(4096);
+  const length = attempt("readlinkat", dirfd, path, bytes, bytes.length);
+  return length < 0 ? length : decode(bytes.subarray(0, length));
+}
+
+/** The path that an open descriptor has now. @throws SysError */
+export const pathOf = (fd: number): string => readlink(`/proc/self/fd/${fd}`);
+
+/** unlink(2). Returns -errno on failure. */
+export const unlink = (path: string): number => attempt("unlinkat", AT_FDCWD, path, 0);
+/** rmdir(2). Returns -errno on failure. */
+export const rmdir = (path: string): number => attempt("unlinkat", AT_FDCWD, path, AT.AT_REMOVEDIR);
 
 /** int chdir(const char *path). @throws SysError */
 export const chdir = (path: string): number => call("chdir", path);

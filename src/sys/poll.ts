@@ -1,7 +1,7 @@
-// Owns waiting for descriptors (poll(2)).
+// Owns waiting: for descriptors, or for time to pass (ppoll(2)).
 
+import { putLong } from "./bytes.ts";
 import { attempt, untraced } from "./libc.ts";
-import { timespec } from "./process.ts";
 
 /** ppoll(2): what was found for each [descriptor, events], 0 for nothing. Waits without end for Infinity. */
 export function poll(interest: readonly [number, number][], milliseconds: number): number[] {
@@ -18,3 +18,18 @@ export function poll(interest: readonly [number, number][], milliseconds: number
   for (let i = 0; i < interest.length; i++) found.push(halves[4 * i + 3]!);
   return found;
 }
+
+/** struct timespec of a duration. */
+export function timespec(milliseconds: number): Uint8Array {
+  // no BigInt: its first use costs 0.1 ms, and every run waits with one of these
+  const rest = Math.max(milliseconds, 0);
+  const words = new Uint32Array(new ArrayBuffer(16));
+  const seconds = rest / 1000;
+  putLong(words, 0, seconds);
+  putLong(words, 2, (rest - (words[0]! + words[1]! * 2 ** 32) * 1000) * 1e6);
+  return new Uint8Array(words.buffer);
+}
+
+/** Sleeps; only where there is nothing to wait for. */
+export const pause = (milliseconds: number): number =>
+  attempt("ppoll", null, 0, timespec(milliseconds), null, 8);

@@ -1,175 +1,7 @@
-// Owns processes, signals and identity: the calls of signal(7), credentials(7), prctl(2), wait4(2), execve(2).
-
-import { cstring, putLong } from "./bytes.ts";
-import { CLONE, PR, SIG_BLOCK, SIG_SETMASK, SIG_UNBLOCK, SIGNALS, WNOHANG } from "./constants.ts";
-import { EINTR, ESRCH } from "./errno.ts";
+import { PR, SIGNALS, WNOHANG } from "./constants.ts";
+import { EINTR } from "./errno.ts";
 import { tryReadFile } from "./file.ts";
-import {
-  addressOf,
-  attempt,
-  call,
-  type SpawnWords,
-  spawnInNamespace,
-  spawnInNamespaceAndEnd,
-} from "./libc.ts";
-
-/** A C vector (argv, envp): the strings one after the other, and the table of pointers to them, NULL at the end. */
-export function vector(words: readonly string[]): { table: Uint8Array; keep: Uint8Array } {
-  const encoded: Uint8Array[] = [];
-  let length = 1;
-  for (const word of words) {
-    const bytes = cstring(word);
-    encoded.push(bytes);
-    length += bytes.length;
-  }
-  const keep = new Uint8Array(length);
-  const base = addressOf(keep);
-  // pointers in halves: a BigInt for each would cost more than the call
-  const table = new Uint32Array((words.length + 1) * 2);
-  let at = 0;
-  for (let i = 0; i < encoded.length; i++) {
-    keep.set(encoded[i]!, at);
-    putLong(table, 2 * i, base + at);
-    at += encoded[i]!.length;
-  }
-  return { table: new Uint8Array(table.buffer), keep };
-}
-
-/** execve(2): returns only on failure, with -errno. */
-export function execve(path: string, argv: readonly string[], envp: readonly string[]): number {
-  const args = vector(argv);
-  const env = vector(envp);
-  const result = attempt("execve", path, args.table, env.table);
-  keepAlive(args.keep, env.keep);
-  return result;
-}
-
-/** glibc's own, below SIGRTMIN: its posix_spawn leaves them ignored where nobody asks for the default (nptl(7)). */
-export const THREAD_SIGNALS: readonly number[] = [32, 33];
-
-/**
- * posix_spawn(3) with no signal blocked, nor left ignored by libc; descriptors and namespaces are inherited as they are. Returns the pid, or
- * -errno also where the program could not be executed.
- */
-export function trySpawn(path: string, argv: readonly string[], envp: readonly string[]): number {
-  const pid = new Int32Array(1);
-  const args = vector(argv);
-  const env = vector(envp);
-  // posix_spawnattr_t of glibc and musl alike: short flags, pid_t pgroup, sigset_t default, sigset_t mask (empty), …
-  const attributes = new Uint8Array(336);
-  const POSIX_SPAWN_SETSIGDEF = 4;
-  const POSIX_SPAWN_SETSIGMASK = 8;
-  attributes[0] = POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK;
-  attributes.set(signalSet(THREAD_SIGNALS), 8);
-  const result = attempt(
-    "posix_spawn",
-    new Uint8Array(pid.buffer),
-    path,
-    null,
-    attributes,
-    args.table,
-    env.table,
-  );
-  keepAlive(args.keep, env.keep);
-  return result < 0 ? result : pid[0]!;
-}
-
-/** posix_spawn(3)'s arguments; the pid goes to the address `pid`. */
-function spawnWords(
-  pid: number,
-  path: string,
-  argv: readonly string[],
-  envp: readonly string[],
-): { words: SpawnWords; keep: Uint8Array[] } {
-  const pathBytes = cstring(path);
-  const args = vector(argv);
-  const env = vector(envp);
-  return {
-    words: {
-      pid,
-      path: addressOf(pathBytes),
-      argv: addressOf(args.table),
-      envp: addressOf(env.table),
-      shown: [path, argv.join(" ")],
-    },
-    keep: [pathBytes, args.keep, env.keep, args.table, env.table],
-  };
-}
-
-/**
- * Spawns a program in another pid namespace, and leaves this process in its own, whose descriptor is `own`: in the one
- * whose descriptor is `joined`, or for -1 as the first process of a new one. setns(2) to `own` must be possible. The
- * program inherits the signal mask. Returns the pid, or -errno of posix_spawn. @throws SysError from unshare or setns
- */
-export function spawnInPidNamespace(
-  joined: number,
-  own: number,
-  path: string,
-  argv: readonly string[],
-  envp: readonly string[],
-): number {
-  const pid = new Int32Array(1);
-  const pidBytes = new Uint8Array(pid.buffer);
-  const { words, keep } = spawnWords(addressOf(pidBytes), path, argv, envp);
-  const result = spawnInNamespace({ flag: CLONE.CLONE_NEWPID, joined }, own, words);
-  keepAlive(pidBytes, ...keep);
-  return result < 0 ? result : pid[0]!;
-}
-
-/**
- * The same by a process that ends with it, after it wrote `message` to the socket, whose last four bytes posix_spawn
- * fills with the pid. With "own" the program starts in the pid namespace of this process. The process's exit status is
- * posix_spawn's error number. @throws SysError from unshare or setns
- */
-export function spawnInPidNamespaceAndEnd(
-  joined: number | "own",
-  path: string,
-  argv: readonly string[],
-  envp: readonly string[],
-  socket: number,
-  message: Uint8Array,
-): never {
-  const address = addressOf(message);
-  const { words } = spawnWords(address + message.length - 4, path, argv, envp);
-  const namespace = joined === "own" ? { flag: 0, joined: -1 } : { flag: CLONE.CLONE_NEWPID, joined };
-  return spawnInNamespaceAndEnd(namespace, words, socket, { address, length: message.length });
-}
-
-/** Names what must not be collected before this point: the kernel was given its address. */
-function keepAlive(..._values: Uint8Array[]): void {}
-
-/** A kernel signal set of these signals; all 64 without an argument. */
-export function signalSet(signals?: readonly number[]): Uint8Array {
-  if (!signals) return new Uint8Array(8).fill(0xff);
-  const set = new Uint8Array(8);
-  for (const signal of signals) set[(signal - 1) >> 3]! |= 1 << ((signal - 1) & 7);
-  return set;
-}
-
-/** Replaces the signal mask of this thread. @throws SysError */
-export const setSignalMask = (set: Uint8Array): number => call("rt_sigprocmask", SIG_SETMASK, set, null, 8);
-
-/** Takes signals out of this thread's mask. @throws SysError */
-export const unblockSignals = (signals: readonly number[]): number =>
-  call("rt_sigprocmask", SIG_UNBLOCK, signalSet(signals), null, 8);
-
-/** Puts signals into this thread's mask. @throws SysError */
-export const blockSignals = (signals: readonly number[]): number =>
-  call("rt_sigprocmask", SIG_BLOCK, signalSet(signals), null, 8);
-
-/** What a signal does: the kernel's struct sigaction as bytes, to be given back whole (sigaction(2)). */
-export function signalAction(signal: number): Uint8Array {
-  const action = new Uint8Array(32);
-  attempt("rt_sigaction", signal, null, action, 8);
-  return action;
-}
-
-/** int sigaction(int signal, const struct sigaction *action, NULL): 0, or -errno. */
-export const setSignalAction = (signal: number, action: Uint8Array): number =>
-  attempt("rt_sigaction", signal, action, null, 8);
-
-/** Puts a signal's disposition back to the default: that is a struct sigaction of zeros. */
-export const defaultSignal = (signal: number): number => setSignalAction(signal, new Uint8Array(32));
+import { attempt, call } from "./libc.ts";
 
 /** kill(2). Returns -errno on failure. */
 export const kill = (pid: number, signal: number): number => attempt("kill", pid, signal);
@@ -252,10 +84,6 @@ export function setRlimit(resource: number, soft: bigint, hard: bigint): void {
   call("prlimit64", 0, resource, new Uint8Array(limits.buffer), null);
 }
 
-/** int madvise(void *start, size_t length, int advice), of memory by its address: 0, or -errno. */
-export const tryMadvise = (start: number, length: number, advice: number): number =>
-  attempt("madvise", start, length, advice);
-
 /** Sets real, effective and saved ids and the supplementary groups, groups first while we may. @throws SysError */
 export function setIdentity(uid: number, gid: number, groups: readonly number[] | undefined): void {
   if (groups) {
@@ -293,27 +121,9 @@ export function descendants(pid: number): number[] {
   return found;
 }
 
-/** True while a process exists, zombie or not. */
-export const exists = (pid: number): boolean => kill(pid, 0) !== -ESRCH;
-
 /** SIGTERM for "TERM", "SIGTERM", "term" or "15"; undefined for what is no signal. */
 export function signalNumber(name: string): number | undefined {
   const upper = name.toUpperCase().replace(/^SIG/, "");
   if (/^\d+$/.test(upper)) return Number(upper) >= 1 && Number(upper) <= 64 ? Number(upper) : undefined;
   return (SIGNALS as Record<string, number>)[upper];
 }
-
-/** struct timespec of a duration. */
-export function timespec(milliseconds: number): Uint8Array {
-  // no BigInt: its first use costs 0.1 ms, and every run waits with one of these
-  const rest = Math.max(milliseconds, 0);
-  const words = new Uint32Array(new ArrayBuffer(16));
-  const seconds = rest / 1000;
-  putLong(words, 0, seconds);
-  putLong(words, 2, (rest - (words[0]! + words[1]! * 2 ** 32) * 1000) * 1e6);
-  return new Uint8Array(words.buffer);
-}
-
-/** Sleeps; only where there is nothing to wait for. */
-export const pause = (milliseconds: number): number =>
-  attempt("ppoll", null, 0, timespec(milliseconds), null, 8);

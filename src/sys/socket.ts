@@ -8,15 +8,6 @@ import { addressOf, attempt, call } from "./libc.ts";
 export const socket = (domain: number, type: number, protocol = 0): number =>
   call("socket", domain, type, protocol);
 
-/** int connect(int fd, const struct sockaddr_un *address, …): to the Unix socket at a path. @throws SysError */
-export function connectUnix(fd: number, path: string): void {
-  // struct sockaddr_un { sa_family_t sun_family; char sun_path[108]; }, a NUL at its end
-  const address = new Uint8Array(110);
-  address[0] = AF_UNIX;
-  address.set(encode(path).subarray(0, 107), 2);
-  call("connect", fd, address, address.length);
-}
-
 /** A connected pair of close-on-exec stream sockets. @throws SysError */
 export function socketpair(): [number, number] {
   const fds = new Int32Array(2);
@@ -36,25 +27,25 @@ function addressAt(path: string): Uint8Array {
 
 /** A close-on-exec stream socket that waits for connections at a path; path resolution as in bind(2). @throws SysError */
 export function listenAt(path: string): number {
-  const socket = call("socket", AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  const fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC);
   const address = addressAt(path);
-  call("bind", socket, address, address.length);
-  call("listen", socket, 8);
-  return socket;
+  call("bind", fd, address, address.length);
+  call("listen", fd, 8);
+  return fd;
 }
 
 /** A close-on-exec stream socket that is connected to a path, or -errno. */
 export function tryConnect(path: string): number {
-  const socket = call("socket", AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  const fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC);
   const address = addressAt(path);
-  const connected = attempt("connect", socket, address, address.length);
-  if (connected === 0) return socket;
-  attempt("close", socket);
+  const connected = attempt("connect", fd, address, address.length);
+  if (connected === 0) return fd;
+  attempt("close", fd);
   return connected;
 }
 
 /** accept4(2): waits for a connection, and returns its close-on-exec socket. @throws SysError */
-export const accept = (socket: number): number => call("accept4", socket, null, null, SOCK_CLOEXEC);
+export const accept = (fd: number): number => call("accept4", fd, null, null, SOCK_CLOEXEC);
 
 /**
  * struct msghdr with one iovec and room for one descriptor, in 32-bit halves; the same layout on x86-64 and arm64.

@@ -9,7 +9,6 @@ import {
   O,
   PR,
   RESOLVE,
-  RLIMITS,
   S_IFBLK,
   S_IFCHR,
   S_IFIFO,
@@ -18,6 +17,7 @@ import {
   UMOUNT,
 } from "./constants.ts";
 import { type Arg, errnoText } from "./errno.ts";
+import { RLIMITS } from "./names.ts";
 
 type Decode = (arg: Arg) => string;
 

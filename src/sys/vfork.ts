@@ -10,8 +10,9 @@ import { SIG_SETMASK, SIGNALS } from "./constants.ts";
 import { SysError } from "./errno.ts";
 import { addressOf, callable, traced } from "./libc.ts";
 import { NUMBERS } from "./numbers.ts";
-import { vector, wait } from "./process.ts";
+import { wait } from "./process.ts";
 import { mapCode } from "./signal-threads.ts";
+import { vector } from "./spawn.ts";
 
 /** long start(struct { long failure; struct { long number, a, b, c, d, e; } calls[]; } *table): the pid, or -errno */
 // biome-ignore format: one instruction a line

@@ -4,7 +4,8 @@
 import type { IdMapping } from "../spec/types.ts";
 import { readFile, tryReadFile, writeFile } from "../sys/file.ts";
 import { step } from "../sys/libc.ts";
-import { trySpawn, wait } from "../sys/process.ts";
+import { wait } from "../sys/process.ts";
+import { trySpawn } from "../sys/spawn.ts";
 import type { UserNamespacePlan } from "./types.ts";
 
 /** The mappings in force in a user namespace. */

@@ -1,7 +1,7 @@
 // Owns --memory, --memory-swap, --cpus, --cpuset-cpus, --pids-limit and --ulimit: text to the OCI object's limits. Pure.
 
 import { UsageError } from "../../errors.ts";
-import { RLIMITS } from "../../sys/constants.ts";
+import { RLIMITS } from "../../sys/names.ts";
 import type { Resources, Rlimit, Uint64 } from "../types.ts";
 import type { Given } from "./given.ts";
 import { parseCount, parseCpuList, parseCpus, parseSize } from "./values.ts";

@@ -1,7 +1,7 @@
 // Owns --cap-add, --cap-drop and --security-opt: text to the OCI object's fields. Pure.
 
 import { nearest, UsageError } from "../../errors.ts";
-import { CAPABILITIES } from "../../sys/constants.ts";
+import { CAPABILITIES } from "../../sys/names.ts";
 import { capabilitySets, DEFAULT_CAPABILITIES } from "../default.ts";
 import type { Linux, Process } from "../types.ts";
 import type { Given } from "./given.ts";

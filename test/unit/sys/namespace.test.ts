@@ -4,7 +4,8 @@ import { afterAll, expect, test } from "bun:test";
 import { mkdtempSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { CLONE } from "../../../src/sys/constants.ts";
-import { close, readlink } from "../../../src/sys/file.ts";
+import { readlink } from "../../../src/sys/directory.ts";
+import { close } from "../../../src/sys/file.ts";
 import { fdPath } from "../../../src/sys/mount.ts";
 import { isInitialUserNamespace, NAMESPACE_FLAGS, openNamespace } from "../../../src/sys/namespace.ts";
 

@@ -6,9 +6,10 @@ import { execute, TOP } from "../../support/minibox.ts";
 /** A program with threads that have no signal blocked, whose first thread blocks SIGUSR1 and reads it from a signalfd. */
 const PROGRAM = (redirect: string): string => `
 import { readdirSync, readFileSync } from "node:fs";
+import { defaultSignal, setSignalMask, signalSet } from "${TOP}/src/sys/signal.ts";
 import { SIGNALS } from "${TOP}/src/sys/constants.ts";
 import { attempt, call } from "${TOP}/src/sys/libc.ts";
-import { defaultSignal, getpid, kill, setSignalMask, signalSet } from "${TOP}/src/sys/process.ts";
+import { getpid, kill } from "${TOP}/src/sys/process.ts";
 import { redirectSignals } from "${TOP}/src/sys/signal-threads.ts";
 
 const worker = new Worker("data:text/javascript,postMessage('up'); setInterval(() => {}, 1000)");

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { putLong } from "../../../src/sys/bytes.ts";
-import { timespec } from "../../../src/sys/process.ts";
+import { timespec } from "../../../src/sys/poll.ts";
 
 const longs = (bytes: Uint8Array): bigint[] => [...new BigUint64Array(bytes.buffer)];
 

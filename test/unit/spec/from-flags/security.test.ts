@@ -4,7 +4,7 @@ import { describe, expect, test } from "bun:test";
 import { DEFAULT_CAPABILITIES } from "../../../../src/spec/default.ts";
 import { securityOptions, wantedCapabilities } from "../../../../src/spec/from-flags/security.ts";
 import { capabilityMask, hasCapability } from "../../../../src/sys/capability.ts";
-import { CAPABILITIES } from "../../../../src/sys/constants.ts";
+import { CAPABILITIES } from "../../../../src/sys/names.ts";
 
 describe("capabilities", () => {
   test("the default set is docker's fourteen", () => {
