@@ -3,13 +3,16 @@
 
 import type { Process } from "../spec/types.ts";
 import { send } from "../sync.ts";
-import { AT_FDCWD, PR, SIGNALS } from "../sys/constants.ts";
+import { tryFaccessat } from "../sys/access.ts";
+import { AT_FDCWD, SFD_CLOEXEC, SI_KERNEL, SIGNALS, X_OK } from "../sys/constants.ts";
+import { closeRange, LAST_DESCRIPTOR } from "../sys/descriptor.ts";
 import { EACCES, ENOENT, EPERM, SysError } from "../sys/errno.ts";
 import { close } from "../sys/file.ts";
-import { attempt, call, setTracer, step } from "../sys/libc.ts";
-import { exit, kill, wait } from "../sys/process.ts";
-import { setSignalMask, signalSet } from "../sys/signal.ts";
+import { setTracer, step } from "../sys/libc.ts";
+import { exit, kill, setDumpable, setName, wait } from "../sys/process.ts";
+import { setSignalMask, signalSet, THREAD_SIGNALS } from "../sys/signal.ts";
 import { redirectSignals } from "../sys/signal-threads.ts";
+import { readSignal, signalfd } from "../sys/signalfd.ts";
 import { type Limit, prepareSpawn, type Spawn } from "../sys/vfork.ts";
 import { candidates, rlimitNumber, TRY_NEXT } from "./process.ts";
 
@@ -27,30 +30,26 @@ export interface Init {
 export function prepareInit(): Init {
   setSignalMask(signalSet());
   redirectSignals(PASSED_ON);
-  const SFD_CLOEXEC = 0o2000000;
-  return { signals: call("signalfd4", -1, signalSet(), 8, SFD_CLOEXEC), spawn: prepareSpawn() };
+  return { signals: signalfd(signalSet(), SFD_CLOEXEC), spawn: prepareSpawn() };
 }
 
 /** Runs the command as a child of PID 1 and serves it until it ends; then ends with its status. @throws SysError */
-export function runAsInit(socket: number, { signals, spawn }: Init, process: Process): never {
-  call("prctl", PR.PR_SET_NAME, "minibox"); // it was a descriptor's number
+export function runAsInit(socket: number, { signals, spawn }: Init, program: Process): never {
+  setName("minibox"); // it was a descriptor's number
   leaveOpen(socket, signals);
   // Programs log to /proc/1/fd/1. The kernel shows that only of a process that can also be traced, so from its first
   // instruction on the command may do with PID 1 as it likes.
-  call("prctl", PR.PR_SET_DUMPABLE, 1, 0, 0, 0);
+  setDumpable();
   send(socket, { type: "spawning" });
-  const main = start(process, spawn);
+  const main = start(program, spawn);
   setTracer(undefined); // a trace goes over the socket
   close(socket);
   reap(main);
-  const info = new Uint8Array(128);
-  const view = new DataView(info.buffer);
   for (;;) {
-    call("read", signals, info, info.length);
-    const signal = info[0]!;
+    const { signal, code } = readSignal(signals);
     if (signal === SIGNALS.CHLD) reap(main);
     // what the terminal sends (^C) went to the command's whole process group already
-    else if (view.getInt32(8, true) !== SI_KERNEL) kill(main, signal);
+    else if (code !== SI_KERNEL) kill(main, signal);
   }
 }
 
@@ -58,37 +57,32 @@ export function runAsInit(socket: number, { signals, spawn }: Init, process: Pro
 function leaveOpen(...descriptors: number[]): void {
   let next = 3;
   for (const fd of descriptors.sort((a, b) => a - b)) {
-    if (fd > next) call("close_range", next, fd - 1, 0);
+    if (fd > next) closeRange(next, fd - 1, 0);
     next = fd + 1;
   }
-  call("close_range", next, 0xffffffff, 0);
+  closeRange(next, LAST_DESCRIPTOR, 0);
 }
 
-/** All but those that cannot be handled, SIGCHLD, and 32 and 33, which are libc's own. */
+/** All but those that cannot be handled, SIGCHLD, and libc's own. */
 const PASSED_ON: number[] = [];
 for (let signal = 1; signal <= 64; signal++)
   if (
-    signal !== 32 &&
-    signal !== 33 &&
+    !THREAD_SIGNALS.includes(signal) &&
     signal !== SIGNALS.KILL &&
     signal !== SIGNALS.STOP &&
     signal !== SIGNALS.CHLD
   )
     PASSED_ON.push(signal);
 
-/** siginfo's si_code for signals of the kernel's own (asm-generic/siginfo.h) */
-const SI_KERNEL = 0x80;
-
 /** The command gets pid 2: what is not there is not tried, for each try takes a pid. */
-function start(process: Process, spawn: Spawn): number {
-  const command = process.args[0]!;
-  const env = process.env ?? [];
+function start({ args, env = [], rlimits = [] }: Process, spawn: Spawn): number {
+  const command = args[0]!;
   const files = candidates(command, env);
   let worst = ENOENT;
   for (const path of files) {
-    const found = files.length === 1 ? 0 : attempt("faccessat", AT_FDCWD, path, X_OK);
+    const found = files.length === 1 ? 0 : tryFaccessat(AT_FDCWD, path, X_OK);
     step(`spawn ${path}`, "PID 1 stays minibox: it passes signals on and reaps orphans");
-    const result = found < 0 ? found : spawn(path, process.args, env, limitsOf(process));
+    const result = found < 0 ? found : spawn(path, args, env, limitsOf(rlimits));
     if (result > 0) return result;
     if (!TRY_NEXT.has(-result) || files.length === 1)
       throw new SysError("execve", [path], -result, `spawn ${path}`);
@@ -98,15 +92,12 @@ function start(process: Process, spawn: Spawn): number {
 }
 
 /** The spec's limits are the command's: under them PID 1 could not always work. */
-function limitsOf({ rlimits }: Process): Limit[] {
+function limitsOf(rlimits: NonNullable<Process["rlimits"]>): Limit[] {
   const limits: Limit[] = [];
-  for (const { type, soft, hard } of rlimits ?? [])
+  for (const { type, soft, hard } of rlimits)
     limits.push({ resource: rlimitNumber(type), soft: BigInt(soft), hard: BigInt(hard) });
   return limits;
 }
-
-/** faccessat(2) */
-const X_OK = 1;
 
 /** Collects every child that has ended; with the command itself, the container ends. */
 function reap(main: number): void {

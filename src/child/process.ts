@@ -2,13 +2,16 @@
 
 import type { Process } from "../spec/types.ts";
 import type { ChildRequest } from "../sync.ts";
-import { AT, F_SETFD, O, RESOLVE, SIG_SETMASK } from "../sys/constants.ts";
+import { tryFchown, umask } from "../sys/access.ts";
+import { CLOSE_RANGE_CLOEXEC, F_SETFD, O, RESOLVE } from "../sys/constants.ts";
+import { closeRange, dup3, LAST_DESCRIPTOR, tryFcntl } from "../sys/descriptor.ts";
+import { tryChdir, tryGetcwd } from "../sys/directory.ts";
 import { EACCES, ENAMETOOLONG, ENOENT, ENOTDIR, EPERM, isErrno, SysError } from "../sys/errno.ts";
 import { close, open, tryOpenat2, tryReadFile, withFd } from "../sys/file.ts";
-import { attempt, call, step } from "../sys/libc.ts";
+import { step } from "../sys/libc.ts";
 import { RLIMITS } from "../sys/names.ts";
 import { getRlimit, setIdentity, setRlimit } from "../sys/process.ts";
-import { defaultSignal, THREAD_SIGNALS } from "../sys/signal.ts";
+import { defaultSignal, setSignalMask, signalSet, THREAD_SIGNALS } from "../sys/signal.ts";
 import { execve } from "../sys/spawn.ts";
 import { isPipe } from "../sys/statfs.ts";
 import { makePlace } from "./mount-points.ts";
@@ -21,8 +24,8 @@ export const rlimitNumber = (type: string): number => RLIMITS.indexOf(type as (t
  * Applies rlimits (setrlimit(2)); what the spec does not name stays the caller's. An init only raises the hard ones
  * that the command is to have higher, while it may, and leaves the rest to the command's start. @throws SysError
  */
-export function setRlimits(process: Process, init: boolean): void {
-  for (const { type, soft, hard } of process.rlimits ?? []) {
+export function setRlimits({ rlimits }: Process, init: boolean): void {
+  for (const { type, soft, hard } of rlimits ?? []) {
     step(`set ${type} to ${soft}:${hard}`);
     const resource = rlimitNumber(type);
     const now = init ? getRlimit(0, resource) : undefined;
@@ -32,43 +35,42 @@ export function setRlimits(process: Process, init: boolean): void {
 }
 
 /** Makes the working directory where it is missing, while the root can still be written. @throws SysError, Refusal */
-export function makeDirectory(root: number, { cwd }: Process): void {
+export function makeDirectory(root: number, { cwd }: Pick<Process, "cwd">): void {
   const fd = tryOpenat2(root, cwd, O.O_PATH, RESOLVE.RESOLVE_IN_ROOT);
   if (fd >= 0) close(fd);
   else if (fd === -ENOENT) makePlace(root, cwd, "directory", false, `the working directory ${cwd}`);
 }
 
 /** chdir(2) to the working directory, made first where it is missing; false where root may not. @throws SysError, Refusal */
-export function tryChangeDirectory(process: Process): boolean {
-  step(`change to the directory ${process.cwd}`);
-  let result = attempt("chdir", process.cwd);
+export function tryChangeDirectory({ cwd }: Process): boolean {
+  step(`change to the directory ${cwd}`);
+  let result = tryChdir(cwd);
   if (result === -ENOENT) {
-    withFd(open("/", O.O_PATH | O.O_DIRECTORY), (root) => makeDirectory(root, process));
-    result = attempt("chdir", process.cwd);
+    withFd(open("/", O.O_PATH | O.O_DIRECTORY), (root) => makeDirectory(root, { cwd }));
+    result = tryChdir(cwd);
   }
-  if (result >= 0) checkInside(process.cwd);
+  if (result >= 0) checkInside(cwd);
   return result >= 0;
 }
 
 /** The second try, with the user's own rights, decides. @throws SysError, Refusal */
 export function changeDirectory({ cwd }: Process): void {
-  const result = attempt("chdir", cwd);
+  const result = tryChdir(cwd);
   if (result < 0) throw new SysError("chdir", [cwd], -result, `change to the directory ${cwd}`);
   checkInside(cwd);
 }
 
 /** A directory outside the root, got at through a descriptor, has no path that starts with "/" (CVE-2024-21626). */
 function checkInside(cwd: string): void {
-  const path = new Uint8Array(4096);
-  const length = attempt("getcwd", path, path.length);
-  if (length > 0 && path[0] !== 0x2f)
+  const path = tryGetcwd();
+  if (typeof path === "string" && !path.startsWith("/"))
     throw new Refusal(`the working directory ${cwd} is outside of the container's root`);
 }
 
 /** Takes on the user's ids, umask and, unless the kernel keeps them as they are, groups. @throws SysError */
-export function becomeUser(process: Process, keepGroups: boolean): void {
-  const { uid, gid, additionalGids, umask } = process.user;
-  if (umask !== undefined) attempt("umask", umask); // else the parent's, which is the default
+export function becomeUser({ user }: Process, keepGroups: boolean): void {
+  const { uid, gid, additionalGids } = user;
+  if (user.umask !== undefined) umask(user.umask); // else the parent's, which is the default
   step(`become user ${uid}, group ${gid}`, "with the supplementary groups of the container's own /etc/group");
   if (uid !== 0) ownPipes(uid);
   const groups = additionalGids ?? [];
@@ -91,7 +93,7 @@ export function becomeUser(process: Process, keepGroups: boolean): void {
  * user needs for its logs. Where the pipe is none of this user namespace's ids, the parent has seen to it.
  */
 function ownPipes(uid: number): void {
-  for (const fd of [0, 1, 2]) if (isPipe(fd)) attempt("fchownat", fd, "", uid, -1, AT.AT_EMPTY_PATH);
+  for (const fd of [0, 1, 2]) if (isPipe(fd)) tryFchown(fd, uid, -1);
 }
 
 /** Puts right what Bun and the caller did to descriptors and signals; what remains open is 0, 1, 2. */
@@ -101,26 +103,24 @@ export function leaveNothingOpen(
 ): void {
   step("leave nothing of the host's behind", "only stdin, stdout and stderr pass; signals are as after boot");
   for (const fd of [0, 1, 2])
-    if (terminal !== undefined && terminalDescriptors.includes(fd)) call("dup3", terminal, fd, 0);
+    if (terminal !== undefined && terminalDescriptors.includes(fd)) dup3(terminal, fd, 0);
     // a standard descriptor that the caller had closed is Bun's own, close-on-exec
-    else attempt("fcntl", fd, F_SETFD, 0);
-  const CLOSE_RANGE_CLOEXEC = 4;
-  call("close_range", 3, 0xffffffff, CLOSE_RANGE_CLOEXEC);
+    else tryFcntl(fd, F_SETFD, 0);
+  closeRange(3, LAST_DESCRIPTOR, CLOSE_RANGE_CLOEXEC);
   // an ignored signal stays so over execve
   for (const signal of ignoredSignals) defaultSignal(signal);
   for (const signal of THREAD_SIGNALS) defaultSignal(signal);
   // an init keeps all blocked, as they are, and gives the command an empty mask
-  if (!options.init) call("rt_sigprocmask", SIG_SETMASK, new Uint8Array(8), null, 8);
+  if (!options.init) setSignalMask(signalSet([]));
 }
 
 /** execve(2), along the PATH of the container for a name without a slash. @throws SysError; never returns */
-export function execute(process: Process): never {
-  const command = process.args[0]!;
-  const env = process.env ?? [];
+export function execute({ args, env = [] }: Process): never {
+  const command = args[0]!;
   let worst = ENOENT;
   for (const path of candidates(command, env)) {
     step(`execute ${path}`, "minibox ends here: PID 1 is the program itself");
-    const errno = -execve(path, process.args, env);
+    const errno = -execve(path, args, env);
     if (!TRY_NEXT.has(errno)) throw new SysError("execve", [path], errno, `execute ${path}`);
     // a file that is there and may not be run says more than the directories where there is none
     if (errno === EACCES || errno === EPERM) worst = errno;
