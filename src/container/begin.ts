@@ -1,7 +1,7 @@
 // Owns the very beginning of a container: its first process is spawned before anything else is even looked at, for its
 // runtime takes some 4 ms to start, in which the parent has time to load the rest of itself and to prepare.
 
-import { call } from "../sys/libc.ts";
+import { umask } from "../sys/access.ts";
 import { geteuid } from "../sys/process.ts";
 import { takeSignals } from "./signals.ts";
 import { bury, type Child, hangUp, NEW_PID, spawnChild, spawnUserNamespace } from "./spawn.ts";
@@ -19,7 +19,7 @@ export const callerUmask = (): number => ownUmask;
 
 /** What is made for a container, on the host or inside, has the modes of its own, whatever the caller's umask cuts. */
 function setUmask(): void {
-  ownUmask = call("umask", 0o022);
+  ownUmask = umask(0o022);
 }
 
 /** Takes the signals and spawns the child; `namespaces` are the spec's. @throws UserNamespaceNeeded, RunError, SysError */

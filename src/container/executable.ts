@@ -3,10 +3,21 @@
 // Whoever is in a container may get to see the link /proc/PID/exe of a minibox process that enters it (an interpreter
 // line `#!/proc/self/exe` is enough), and opens it for writing when that has ended (CVE-2019-5736).
 
-import { AT_FDCWD, F_ADD_SEALS, MOUNT_ATTR } from "../sys/constants.ts";
+import { tryFaccessat } from "../sys/access.ts";
+import {
+  AT_FDCWD,
+  F_ADD_SEALS,
+  F_SEAL_ALL,
+  MFD_ALLOW_SEALING,
+  MFD_CLOEXEC,
+  MOUNT_ATTR,
+  W_OK,
+} from "../sys/constants.ts";
+import { fcntl, sendfile } from "../sys/descriptor.ts";
 import { EINVAL, ENOSYS, EPERM, SysError } from "../sys/errno.ts";
 import { close, open, statx } from "../sys/file.ts";
-import { attempt, call, step } from "../sys/libc.ts";
+import { step } from "../sys/libc.ts";
+import { memfdCreate } from "../sys/memory.ts";
 import { setMountAttributes, tryOpenTree } from "../sys/mount.ts";
 import { geteuid } from "../sys/process.ts";
 
@@ -32,7 +43,7 @@ export function openExecutable(): number {
     throw new SysError("open_tree", [AT_FDCWD, SELF, 0], -tree, "clone the mount of our own executable");
   const file = open(SELF, 0);
   // what is not the caller's to write is not the container's either: without root, its root is the caller
-  if (statx(file).uid !== geteuid() && attempt("faccessat", AT_FDCWD, SELF, 2) < 0) return file;
+  if (statx(file).uid !== geteuid() && tryFaccessat(AT_FDCWD, SELF, W_OK) < 0) return file;
   const copy = sealedCopy(file);
   close(file);
   return copy;
@@ -44,11 +55,8 @@ function sealedCopy(file: number): number {
     "copy our own executable into sealed memory",
     "the caller owns the file, so the container could write it",
   );
-  const MFD_CLOEXEC = 1;
-  const MFD_ALLOW_SEALING = 2;
-  const copy = call("memfd_create", "minibox", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-  while (call("sendfile", copy, file, null, 1 << 30) > 0);
-  const F_SEAL_ALL = 0xf;
-  call("fcntl", copy, F_ADD_SEALS, F_SEAL_ALL);
+  const copy = memfdCreate("minibox", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+  while (sendfile(copy, file, 1 << 30) > 0);
+  fcntl(copy, F_ADD_SEALS, F_SEAL_ALL);
   return copy;
 }

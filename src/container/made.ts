@@ -2,10 +2,19 @@
 // directory of the container that made it, and removed with that, unless somebody uses it.
 
 import { encode } from "../sys/bytes.ts";
-import { AT, AT_FDCWD, O, RESOLVE, S_IFDIR, S_IFMT, S_IFREG } from "../sys/constants.ts";
-import { listDirectory, unlink } from "../sys/directory.ts";
-import { open, type Stat, statx, tryOpenat2, tryReadFile, tryStat, withFd, writeAll } from "../sys/file.ts";
-import { attempt } from "../sys/libc.ts";
+import { AT, O, RESOLVE, S_IFDIR, S_IFMT, S_IFREG } from "../sys/constants.ts";
+import { listDirectory, tryUnlinkat, unlink } from "../sys/directory.ts";
+import {
+  open,
+  type Stat,
+  statx,
+  tryOpen,
+  tryOpenat2,
+  tryReadFile,
+  tryStat,
+  withFd,
+  writeAll,
+} from "../sys/file.ts";
 
 export interface Made {
   /** the rootfs */
@@ -51,7 +60,7 @@ function parse(text: string): Made[] {
 const depth = ({ path }: Made): number => path.split("/").length;
 
 function removeAll(rootfs: string, made: readonly Made[]): void {
-  const root = attempt("openat", AT_FDCWD, rootfs, O.O_PATH | O.O_DIRECTORY | O.O_CLOEXEC, 0);
+  const root = tryOpen(rootfs, O.O_PATH | O.O_DIRECTORY);
   if (root < 0) return;
   withFd(root, () => {
     if (isRootOfAnybody(statx(root))) return;
@@ -82,7 +91,7 @@ function remove(root: number, { path, inode }: Made): void {
     const type = stat.mode & S_IFMT;
     if (stat.inode !== inode) return;
     // a directory that has something in it stays by itself
-    if (type === S_IFDIR) attempt("unlinkat", parent, name, AT.AT_REMOVEDIR);
-    else if (type === S_IFREG && stat.size === 0) attempt("unlinkat", parent, name, 0);
+    if (type === S_IFDIR) tryUnlinkat(parent, name, AT.AT_REMOVEDIR);
+    else if (type === S_IFREG && stat.size === 0) tryUnlinkat(parent, name, 0);
   });
 }

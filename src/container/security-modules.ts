@@ -3,10 +3,9 @@
 import { RunError } from "../errors.ts";
 import type { Spec } from "../spec/types.ts";
 import { encode } from "../sys/bytes.ts";
-import { AT_FDCWD, O } from "../sys/constants.ts";
+import { O } from "../sys/constants.ts";
 import { EINVAL } from "../sys/errno.ts";
-import { tryReadFile, tryStat, withFd } from "../sys/file.ts";
-import { attempt } from "../sys/libc.ts";
+import { tryOpen, tryReadFile, tryStat, tryWrite, withFd } from "../sys/file.ts";
 
 /** @throws RunError where a profile or label is named that nothing here would enforce */
 export function checkSecurityModules({ process, linux }: Spec): void {
@@ -42,9 +41,9 @@ function checkSelinux(labels: readonly (string | undefined)[]): void {
 
 /** What hinders us from asking is no answer: the label is set all the same, and then it counts. */
 function isKnown(label: string): boolean {
-  const fd = attempt("openat", AT_FDCWD, `${SELINUX}/context`, O.O_RDWR | O.O_CLOEXEC, 0);
+  const fd = tryOpen(`${SELINUX}/context`, O.O_RDWR);
   const bytes = encode(label);
-  return fd < 0 || withFd(fd, () => attempt("write", fd, bytes, bytes.length) !== -EINVAL);
+  return fd < 0 || withFd(fd, () => tryWrite(fd, bytes) !== -EINVAL);
 }
 
 function checkAppArmor(profile: string): void {

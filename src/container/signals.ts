@@ -4,7 +4,7 @@ import { SFD_CLOEXEC, SFD_NONBLOCK, SIGNALS } from "../sys/constants.ts";
 import { errnoName } from "../sys/errno.ts";
 import { step, untraced } from "../sys/libc.ts";
 import { getpid, procStatus } from "../sys/process.ts";
-import { defaultSignal, setSignalMask } from "../sys/signal.ts";
+import { defaultSignal, setSignalMask, THREAD_SIGNALS } from "../sys/signal.ts";
 import { redirectSignals } from "../sys/signal-threads.ts";
 import { signalfd } from "../sys/signalfd.ts";
 
@@ -35,8 +35,7 @@ export function gatherSignals(ignored: readonly number[]): void {
     step("go on without handlers that pass signals on", `no memory for them: ${errnoName(-result)}`);
 }
 
-/** 32 and 33 are libc's own. */
-const NOT_GATHERED: ReadonlySet<number> = new Set([...NOT_TAKEN, SIGNALS.CHLD, 32, 33]);
+const NOT_GATHERED: ReadonlySet<number> = new Set([...NOT_TAKEN, SIGNALS.CHLD, ...THREAD_SIGNALS]);
 
 /** The signals of a mask in /proc/PID/status (SigCgt, SigIgn, SigBlk: proc_pid_status(5)). */
 export function signalsIn(status: string, field: string): number[] {
