@@ -6,10 +6,10 @@ import type { Options } from "./container/options.ts";
 import { parse, stringify } from "./json.ts";
 import type { Namespace, Spec } from "./spec/types.ts";
 import { decode, encode } from "./sys/bytes.ts";
-import { F_SETFL, O } from "./sys/constants.ts";
+import { setNonblocking } from "./sys/descriptor.ts";
 import { type Arg, EAGAIN, ECONNRESET, isErrno } from "./sys/errno.ts";
-import { close } from "./sys/file.ts";
-import { attempt, call, untraced } from "./sys/libc.ts";
+import { close, read as readBytes, tryRead, write } from "./sys/file.ts";
+import { untraced } from "./sys/libc.ts";
 import { receive, sendFd } from "./sys/socket.ts";
 
 /**
@@ -189,7 +189,7 @@ function sendFrame(socket: number, message: ToChild | FromChild, fd?: number): v
     sendFd(socket, frame.subarray(0, 1), fd);
     sent = 1;
   }
-  while (sent < frame.length) sent += call("write", socket, frame.subarray(sent), frame.length - sent);
+  while (sent < frame.length) sent += write(socket, frame.subarray(sent));
 }
 
 /** A received message, and the descriptor that came with it. */
@@ -222,9 +222,9 @@ const LAST_WORDS = 65_536;
  */
 export function readAtHand<T extends FromChild>(socket: number): T[] | undefined {
   return untraced(() => {
-    call("fcntl", socket, F_SETFL, O.O_NONBLOCK);
+    setNonblocking(socket);
     const bytes = new Uint8Array(LAST_WORDS);
-    const n = attempt("read", socket, bytes, bytes.length);
+    const n = tryRead(socket, bytes);
     if (n === -EAGAIN) return [];
     try {
       return n > 0 ? framesIn<T>(bytes.subarray(0, n)) : undefined;
@@ -260,7 +260,7 @@ function readFrame<T>(socket: number): Received<T> | undefined {
 /** Fills the rest of a buffer; false at the end of the stream. */
 function readOn(socket: number, bytes: Uint8Array, from: number): boolean {
   for (let got = from; got < bytes.length; ) {
-    const n = call("read", socket, got === 0 ? bytes : bytes.subarray(got), bytes.length - got);
+    const n = readBytes(socket, got === 0 ? bytes : bytes.subarray(got));
     if (n === 0) return false;
     got += n;
   }

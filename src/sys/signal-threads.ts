@@ -6,6 +6,7 @@
 // one that the kernel or the engine raised goes to the handler that was there before (sigaction(2), si_code of siginfo).
 
 import { putLong } from "./bytes.ts";
+import { MFD_CLOEXEC } from "./constants.ts";
 import { EIO } from "./errno.ts";
 import { close } from "./file.ts";
 import { attempt } from "./libc.ts";
@@ -141,7 +142,6 @@ function fill(page: Uint8Array, at: number, template: Code, old: number): void {
  * page is ever both writable and executable, and the kernel makes arm64's instruction cache see the code.
  */
 export function mapCode(page: Uint8Array): number {
-  const MFD_CLOEXEC = 1;
   const PROT_READ_EXEC = 5;
   const MAP_PRIVATE = 2;
   const fd = attempt("memfd_create", "signals", MFD_CLOEXEC);

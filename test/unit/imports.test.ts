@@ -99,18 +99,6 @@ function reach(file: string, seen = new Set<string>()): Set<string> {
   return seen;
 }
 
-/** What is left of raw calls outside of sys/, and of constants beside the others; nothing is added here. */
-const STILL_RAW = [
-  "child/init.ts",
-  "child/process.ts",
-  "container/begin.ts",
-  "container/executable.ts",
-  "container/made.ts",
-  "container/security-modules.ts",
-  "sync.ts",
-  "sys/signal-threads.ts",
-];
-
 test("the walk sees the sources", () => {
   expect(files.length).toBeGreaterThan(40);
   expect(modules.get("main.ts")?.ours.sort()).toEqual([
@@ -177,7 +165,7 @@ describe("the kernel is called", () => {
       (file) =>
         room(file) !== "sys" && /\b(?:call|attempt|callable|addressOf)\(/.test(modules.get(file)!.code),
     );
-    expect(raw.filter((file) => !STILL_RAW.includes(file))).toEqual([]);
+    expect(raw).toEqual([]);
   });
 
   test("with constants that are written down once", async () => {
@@ -187,7 +175,7 @@ describe("the kernel is called", () => {
     };
     const names = Object.keys(known).filter((name) => typeof known[name as keyof typeof known] === "number");
     const written = new RegExp(`\\bconst (?:${names.join("|")}) =`);
-    const places = files.filter((file) => written.test(sources.get(file)!) && !STILL_RAW.includes(file));
+    const places = files.filter((file) => written.test(sources.get(file)!));
     expect(places.sort()).toEqual(["sys/constants.ts", "sys/errno.ts"]);
   });
 });
