@@ -19,7 +19,7 @@ import { RUN_FLAGS } from "./run-flags.ts";
  */
 export function report(error: unknown, { command, words, log }: Line): number {
   const told = error instanceof Error ? error.message : String(error);
-  const flags = command === "run" ? typedFlags(words) : undefined;
+  const flags = command === "run" || command === "create" ? typedFlags(words) : undefined;
   const { meant, hint } = linesFor(error);
   const named = flags ? nameFlag(error, told, flags) : told;
   const message = meant === undefined ? named : `${named}, did you mean ${meant}?`;

@@ -2,12 +2,13 @@
 
 import { describe, expect, test } from "bun:test";
 import { adviceFor } from "../../../src/cli/advice.ts";
+import { COMMANDS } from "../../../src/cli/commands.ts";
 import { COMMANDS_ELSEWHERE, FLAGS_ELSEWHERE } from "../../../src/cli/elsewhere.ts";
 import { RUN_FLAGS } from "../../../src/cli/run-flags.ts";
 
 const FLAGS = Object.keys(RUN_FLAGS).map((name) => `--${name}`);
 const flag = (word: string) => adviceFor({ kind: "flag", word, known: FLAGS });
-const command = (word: string) => adviceFor({ kind: "command", word, known: ["run", "help", "version"] });
+const command = (word: string) => adviceFor({ kind: "command", word, known: Object.keys(COMMANDS) });
 
 describe("what was meant is", () => {
   test.each([
@@ -30,7 +31,9 @@ describe("what was meant is", () => {
     expect(command("rnu").meant).toBe('"run"');
     expect(command("runn").meant).toBe('"run"');
     expect(command("vers").meant).toBe('"version"');
-    expect(command("frobnicate")).toEqual({ hint: "the commands are run, help, version" });
+    expect(command("frobnicate")).toEqual({
+      hint: expect.stringMatching(/^the commands are run, .*, version$/),
+    });
   });
 });
 
@@ -41,14 +44,12 @@ describe("docker's and podman's words", () => {
       ...Object.values(RUN_FLAGS).flatMap((entry) => ("alias" in entry ? [`-${entry.alias}`] : [])),
     ]);
     expect([...FLAGS_ELSEWHERE.keys()].filter((word) => own.has(word))).toEqual([]);
-    expect(
-      [...COMMANDS_ELSEWHERE.keys()].filter((word) => ["run", "help", "version"].includes(word)),
-    ).toEqual([]);
+    expect([...COMMANDS_ELSEWHERE.keys()].filter((word) => word in COMMANDS)).toEqual([]);
   });
 
   test("come before the nearest word of minibox's", () => {
     expect(flag("--device")).toEqual({ hint: expect.stringContaining("/dev") });
-    expect(command("rm")).toEqual({ hint: expect.stringContaining("minibox run") });
+    expect(command("rm")).toEqual({ hint: expect.stringContaining("minibox delete") });
   });
 
   test("lead to flags that minibox has", () => {
