@@ -1,13 +1,14 @@
 #!/usr/bin/env bash
 # Builds a root file system in a directory, from whatever this machine has to make one of.
 #
-# Theory of operation. The root is built in DIR.tmp.PID.RANDOM/rootfs, beside DIR so that the last step is one
-# rename(2). That workshop also holds `lock` (flocked for as long as anybody works in it), `container` (the name of
-# a container that must be removed) and, for an instant, `old` (the DIR that --force replaces): all that a later run
-# needs to know to clear away after a kill -9. The building itself happens in a background process group, the
-# worker, because bash runs no trap while it waits for a foreground command; the script only waits and cleans up.
+# Theory of operation. The root is built in DIR.tmp.PID.RANDOM/rootfs. DIR.tmp.PID.RANDOM, the workshop, is beside DIR,
+# so that one rename(2) puts the finished root in place. The workshop also holds `lock` (locked by flock for as long as
+# anybody works in it), `container` (the name of a container that must be removed) and, for an instant, `old` (the DIR
+# that --force replaces). After a kill -9 a later run can clear everything away with these. The building itself happens
+# in a background process group, the worker, because bash runs no trap while it waits for a foreground command; the
+# script only waits and cleans up.
 set -Eeuo pipefail
-trap 'say "line $LINENO: failed with status $?: $BASH_COMMAND"' ERR # set -e alone ends without a word
+trap 'say "line $LINENO: failed with status $?: $BASH_COMMAND"' ERR # set -e alone ends without a message
 
 readonly SELF=${0##*/}
 readonly SYSTEM_PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
@@ -129,8 +130,8 @@ refuse_non_empty() {
   [[ -z $(ls -A -- "$target") ]] || die "$target is not empty (--force replaces it)"
 }
 
-# A dead run's workshop is one that nobody holds the lock of. Its owner must be us: in /tmp anybody can make a
-# directory of that name.
+# Removes the workshops of runs that were killed: the lock of such a workshop is free. Only our own user's are touched,
+# because in /tmp anybody can make a directory of that name.
 sweep_stale() {
   local stale fd
   for stale in "$target".tmp.*.??????; do
@@ -146,7 +147,7 @@ sweep_stale() {
   done
 }
 
-# The name is noted before the directory exists, so that no signal finds one without the other.
+# The variable is set before the directory exists: a signal's trap between the two still finds what to remove.
 make_workshop() {
   printf -v workshop '%s.tmp.%d.%06d' "$target" $$ $((RANDOM * RANDOM % 1000000))
   mkdir -m 700 -- "$workshop" || { workshop=''; die "could not make a directory beside $target"; }
@@ -155,7 +156,7 @@ make_workshop() {
   root=$workshop/rootfs
 }
 
-# clear_workshop DIR: undo all that DIR stands for, whatever point was reached.
+# clear_workshop DIR: undo everything that a run with the workshop DIR has done, wherever that run ended.
 clear_workshop() {
   local mount try
   if [[ -d $1/old && ! -e $target ]]; then
@@ -165,20 +166,20 @@ clear_workshop() {
   while read -r mount; do
     umount -l -- "$mount" || true
   done < <(mounts_in "$1")
-  for try in {1..20}; do # a killed program may write a last file yet
-    if remove_tree "$1"; then return 0; fi # 0 said: in a trap a bare return means the status before it
+  for try in {1..20}; do # a program that was killed may still write its last file
+    if remove_tree "$1"; then return 0; fi # with 0: in a trap, a return without a number returns the status before the trap
     sleep 0.1
   done
   say "could not remove $1"
 }
 
-# Not across file systems: what is still mounted there is not ours to delete.
+# rm does not cross into other file systems: what is still mounted there must not be deleted.
 remove_tree() {
   is_root || chmod -R u+rwX -- "$1" 2>/dev/null || true # a read-only directory in an image
   rm -rf --one-file-system -- "$1" 2>/dev/null
 }
 
-# Both renames are on one file system, so DIR is missing for an instant only; signals wait that long.
+# Both renames are on one file system, so DIR is missing only for an instant. Signals are ignored during it.
 put_in_place() {
   trap '' INT TERM HUP
   if [[ $force && -d $target ]]; then
@@ -193,7 +194,7 @@ put_in_place() {
 catch_signals() {
   local name
   for name in INT TERM HUP; do
-    # shellcheck disable=SC2064 # the name of now is meant
+    # shellcheck disable=SC2064 # $name is to be expanded now
     trap "interrupted $name" "$name"
   done
   trap clean_up EXIT
@@ -204,7 +205,7 @@ interrupted() {
   say 'interrupted, cleaning up'
   clean_up
   trap - EXIT "$1"
-  kill -s "$1" $$ # so that the caller sees what ended us
+  kill -s "$1" $$ # so that the caller sees which signal ended the script
 }
 
 clean_up() {
@@ -214,8 +215,8 @@ clean_up() {
   workshop=''
 }
 
-# TERM first, for podman's sake, whose storage has locks; debootstrap as PID 1 of its namespace only heeds KILL.
-# The dead count for as long as nobody has reaped them, hence the short wait.
+# TERM comes first because podman must release the locks of its storage. KILL follows because debootstrap, as PID 1 of its
+# namespace, ignores TERM. kill -0 also finds dead processes that nobody has reaped yet, so the wait has an end.
 stop_worker() {
   local worker try
   worker=$(jobs -rp)
@@ -229,8 +230,8 @@ stop_worker() {
   wait "$worker" 2>/dev/null || true
 }
 
-# work FUNCTION: run it in a process group of its own, wait, and leave its end in `status`. Never call this where
-# its own status is looked at, in an `if` or before `||`: bash switches `set -e` off in all that runs below.
+# work FUNCTION: run it in a process group of its own, wait for it, and leave its exit status in `status`. Never call `work`
+# in an `if` or before `||`: bash then ignores `set -e` in everything that FUNCTION runs.
 work() {
   status=0
   set -m
@@ -273,8 +274,8 @@ build_docker() {
     tar+=(--no-same-owner)
   fi
   say "exporting image $image through ${engine[0]}"
-  echo "$name" >"$workshop/container" # before it exists, so that no moment is without a record
-  # The command is never run, but an image without one is refused.
+  echo "$name" >"$workshop/container" # before the container exists, so that it can always be removed
+  # /bin/sh never runs, but the engine refuses to create a container of an image without a command.
   "${engine[@]}" create --name "$name" "$image" /bin/sh >/dev/null
   "${engine[@]}" export "$name" | "${tar[@]}"
   remove_container "$workshop"
@@ -311,16 +312,17 @@ build_debootstrap() {
   [[ $mirror ]] || mirror=$(apt_mirror "$suite")
   adopt_apt_proxy
   require_keyring "$suite"
-  # In namespaces of its own its mounts never show on the host and its processes end with it, however it ends.
+  # In namespaces of its own, debootstrap's mounts never show on the host, and its processes end when it does.
   local cage=(unshare --mount --pid --fork --kill-child)
   "${cage[@]}" true 2>/dev/null || cage=()
   ((${#cage[@]} == 0)) || ! setpriv --pdeathsig KILL true 2>/dev/null || cage=(setpriv --pdeathsig KILL "${cage[@]}")
   say "debootstrap of $suite from ${mirror:-its usual archive}, a minute or two"
-  # exec: the parent whose death it shall not survive is the script itself
+  # exec: --pdeathsig is about the parent process, and that must be this script
   exec "${cage[@]}" debootstrap --force-check-gpg --variant=minbase "$suite" "$root" ${mirror:+"$mirror"}
 }
 
-# The host's own suite. A host that debootstrap does not know gets Ubuntu where its archive answers, else Debian.
+# Prints the host's own suite. Where debootstrap does not know it: a suite of Ubuntu if the archive has it, else Debian's
+# stable.
 default_suite() {
   local codename candidate known=/usr/share/debootstrap/scripts
   codename=$(. /etc/os-release 2>/dev/null && echo "${VERSION_CODENAME:-}")
@@ -338,7 +340,7 @@ default_suite() {
   echo stable
 }
 
-# Without the keyring debootstrap would go on unchecked, or look for the suite in another archive.
+# Without the keyring debootstrap would not check signatures, or look for the suite in another archive.
 require_keyring() {
   local keyring recipe=/usr/share/debootstrap/scripts/$1
   [[ -e $recipe ]] || die "debootstrap here does not know the suite $1: see ${recipe%/*}"
@@ -347,7 +349,8 @@ require_keyring() {
     die "$keyring is not here to check $1 with: apt-get install debian-archive-keyring ubuntu-keyring"
 }
 
-# apt_mirror SUITE: where apt on this machine gets SUITE, if it does. apt itself reads its many files and formats.
+# apt_mirror SUITE: prints the archive that apt on this machine gets SUITE from, or nothing. apt is asked, because its own
+# settings are spread over many files in several formats.
 apt_mirror() {
   apt-get update --print-uris 2>/dev/null | sed -n "s|^'\(https\?://[^']*\)/dists/$1/InRelease'.*|\1|p" | head -n 1 || true
 }
@@ -379,7 +382,7 @@ check_busybox() {
 
 is_elf() { [[ $(head -c 4 -- "$1" | tr -d '\0') == $'\x7fELF' ]]; }
 
-# ldd fails on a static program, and says so of a static PIE.
+# ldd fails on a static program, and succeeds on a static PIE but calls it statically linked.
 is_dynamic() { local libraries; libraries=$(ldd "$1" 2>/dev/null) && [[ $libraries != *'statically linked'* ]]; }
 
 build_busybox() {
@@ -406,7 +409,7 @@ build_busybox() {
 
 # ---- host
 
-# What a person expects at a prompt. Those that the host lacks are left out.
+# The programs that a person expects at a prompt. Those that the host does not have are left out.
 programs() {
   cat <<'END'
 bash sh dash
@@ -440,8 +443,8 @@ check_host() {
   return 1
 }
 
-declare -A wanted=() # every path to copy as the file that it leads to, its directory canonical
-declare -A kept=()   # every path to copy as it is, links as links
+declare -A wanted=() # paths to copy with links followed; the links in their directories are resolved already
+declare -A kept=()   # paths to copy as they are: a link stays a link
 libraries=()
 
 build_host() {
@@ -450,8 +453,8 @@ build_host() {
   choose_programs
   choose_libraries
   choose_data
-  # One cp for all: -L puts the real file under the name asked for (/etc/alternatives), and with --preserve=links
-  # names of one file become hard links (multi-call programs). From /, for --parents fails on absolute names.
+  # One cp copies all. -L puts the real file under the name of the link (/etc/alternatives). With --preserve=links several
+  # names of one file become hard links (multi-call programs). cp runs in / because --parents fails on absolute names.
   (cd / && cp -L --parents --preserve=mode,timestamps,links -t "$root" -- "${!wanted[@]}")
   copy_kept
   [[ ! $editor || $editor == /usr/bin/vi ]] || ln -f -- "$root$editor" "$root/usr/bin/vi"
@@ -464,7 +467,7 @@ build_host() {
   make_loader_cache
 }
 
-# The host's own arrangement of /bin, /lib and so on, merged into /usr or not: loader and #! lines depend on it.
+# Arranges /bin, /lib and so on as the host has them, merged into /usr or not: paths of loaders and #! lines depend on it.
 mirror_directory_links() {
   local dir
   mkdir -p "$root"/{etc,usr/bin}
@@ -479,7 +482,8 @@ mirror_directory_links() {
   done
 }
 
-# find_program NAME: its path in REPLY. The system's own directories first: a wrapper in ~/bin is of no use inside.
+# find_program NAME: leaves its path in REPLY. The system's directories are searched before those of PATH, because a
+# wrapper in ~/bin is of no use inside.
 find_program() {
   local dir dirs
   if [[ $1 == /* ]]; then
@@ -495,7 +499,7 @@ find_program() {
   return 1
 }
 
-# canonical PATH: in REPLY the same name with the links in its directory resolved, /bin/ls as /usr/bin/ls.
+# canonical PATH: leaves the path in REPLY, with the links in its directory resolved: /bin/ls becomes /usr/bin/ls.
 declare -A canonical_dirs=()
 
 canonical() {
@@ -504,7 +508,7 @@ canonical() {
   REPLY=${canonical_dirs[$dir]%/}/${1##*/}
 }
 
-# want PATH: note it for the copy, without the leading slash; its canonical form in REPLY.
+# want PATH: note it for the copy, without the leading slash. Leaves its canonical form in REPLY.
 want() {
   canonical "$1"
   wanted[${REPLY#/}]=yes
@@ -530,7 +534,7 @@ choose_programs() {
   done
 }
 
-# A script brings its interpreter along.
+# add_program PATH: note it for the copy and, where it is a script, its interpreter.
 add_program() {
   local first interpreter
   want "$1"
@@ -542,10 +546,10 @@ add_program() {
 
 # ---- --bin: a program with all that it reads
 
-declare -A packages=() # Debian's, whose files the programs of --bin need
+declare -A packages=() # the Debian packages that the programs of --bin belong to
 
-# add_whole NAME: what the program of that name, or path, is part of. A link is kept as one: gcc and java look for
-# their files beside the file that it leads to.
+# add_whole NAME: note the package or the installation that a program belongs to, given by name or path. A link stays a
+# link: gcc and java look for their files beside the file that the link leads to.
 add_whole() {
   local path found first words word
   find_program "$1" || return 0
@@ -554,7 +558,7 @@ add_whole() {
   while [[ -L $path ]]; do
     keep "$path"
     path=$(readlink -- "$path")
-    [[ $path == /* ]] || path=${REPLY%/*}/$path # keep has left the link's own canonical path
+    [[ $path == /* ]] || path=${REPLY%/*}/$path # REPLY is the link's canonical path, from keep
     path=$(realpath -s -- "$path")
     found+=" $(owner_of '' "$path")"
   done
@@ -570,25 +574,26 @@ add_whole() {
   fi
 }
 
-# keep PATH: note it for the copy as it is; its canonical form in REPLY.
+# keep PATH: note it for the copy as it is. Leaves its canonical form in REPLY.
 keep() {
   canonical "$1"
   kept[${REPLY#/}]=yes
 }
 
-# owner_of NAME PATH: the Debian package of a path, and the one of that name: python3 needs more than what has the file.
+# owner_of NAME PATH: prints the Debian package that owns PATH, and the one called NAME: the package python3 has more than
+# the package that owns /usr/bin/python3.
 owner_of() {
   type -P dpkg-query >/dev/null || return 0
   canonical "$2"
   {
-    # a package from before the merge of /bin into /usr lists the former
+    # a package from before /bin was merged into /usr lists its files in /bin
     dpkg-query -S "$2" "$REPLY" "${REPLY#/usr}" 2>/dev/null | sed -n 's|^\([a-z0-9+.-]*\)[:,].*|\1|p'
     [[ ! $1 ]] || dpkg-query -W -f '${Package} ${db:Status-Status}\n' "$1" 2>/dev/null | sed -n 's/ installed$//p'
-  } | sort -u || true # what is in no package is an answer
+  } | sort -u || true # that no package owns the path is no failure
 }
 
-# keep_packages: the files of those packages and of all that they depend on or recommend, as far as it is installed.
-# Essential packages are left out unless asked for: their part of a root is made here.
+# keep_packages: note the files of those packages, and of the installed ones that they depend on or recommend. Essential
+# packages are left out unless --bin names a program of theirs: this script makes their part of a root in its own way.
 keep_packages() {
   local path
   dpkg-query -W -f '${Package}\t${db:Status-Status}\t${Essential}\t${Provides}\t${Pre-Depends}, ${Depends}, ${Recommends}\n' |
@@ -627,12 +632,13 @@ keep_packages() {
     [[ -L $path || ( -f $path && -r $path ) ]] || continue
     keep "$path"
   done < <(xargs dpkg-query -L <"$workshop/packages" 2>/dev/null)
-  # made when it was installed, so it is in no list
+  # the package makes these files when it is installed, so no list has them
   if grep -qx ca-certificates "$workshop/packages"; then keep_tree /etc/ssl/certs; fi
 }
 
-# keep_installation PATH: a program of no package. Installed in a directory of its own (/opt/jdk/bin/java), it is that
-# directory; else what bears its name beside it (/usr/local/bin/python3.12, /usr/local/lib/python3.12).
+# keep_installation PATH: note what belongs to a program that is in no package. Where the program has a directory of its
+# own (/opt/jdk/bin/java), that is the directory; else it is what has the program's name beside it
+# (/usr/local/lib/python3.12 for /usr/local/bin/python3.12).
 keep_installation() {
   local prefix=${1%/*} path
   [[ $prefix == */bin ]] || return 0
@@ -643,7 +649,7 @@ keep_installation() {
         keep_tree "$path"
       done ;;
     *)
-      # not somebody's home
+      # a home directory is never taken whole
       [[ ! -d $prefix/lib || $prefix/ =~ ^(/root|/home/[^/]*)/(\.local/)?$ ]] || keep_tree "$prefix" ;;
   esac
 }
@@ -656,21 +662,21 @@ keep_tree() {
   done < <(find "$1" \( -type f -o -type l \) -readable -print0 2>/dev/null)
 }
 
-ours=() # libraries of such an installation: they may need others
+ours=() # libraries in such an installation, which may need further libraries
 
 copy_kept() {
   ((${#kept[@]})) || return 0
   printf '%s\0' "${!kept[@]}" | tar -C / --null --no-recursion --verbatim-files-from -T - -cf - | tar -x -p -C "$root"
 }
 
-# check_extra_programs: says which program of --bin does not start in the root, and its own last words. One that ends
-# here as it does there does not know the word.
+# check_extra_programs: says which program of --bin does not start in the root, with the last line that it printed. A
+# program that fails with the same status on the host only does not know --version, so it is not named.
 check_extra_programs() {
   local name words status cage=(unshare --mount --pid --fork --mount-proc="$root/proc")
   local run=(env -i PATH="$SYSTEM_PATH" HOME=/root LC_ALL=C.UTF-8 timeout 20)
   is_root || cage+=(--user --map-root-user)
   cage+=(sh -c 'mount --rbind /dev "$0/dev" && exec chroot "$0" "$@"' "$root")
-  "${cage[@]}" /bin/sh -c : 2>/dev/null || return 0 # no namespaces here
+  "${cage[@]}" /bin/sh -c : 2>/dev/null || return 0 # nothing can be tried without namespaces
   for name in "${extra_bins[@]}"; do
     words=(--version)
     [[ ${name##*/} != java ]] || words=(-version)
@@ -682,11 +688,11 @@ check_extra_programs() {
   done
 }
 
-# ldd is asked once, for all. Its lines: "libc.so.6 => /lib/libc.so.6 (0x…)", "/lib64/ld-linux.so.2 (0x…)".
+# One ldd looks at all files. Its lines: "libc.so.6 => /lib/libc.so.6 (0x…)", "/lib64/ld-linux.so.2 (0x…)".
 choose_libraries() {
   local path
-  # $ORIGIN is the directory of the file itself, not of a link to it
-  (cd / && realpath -z -- "${!wanted[@]}" "${ours[@]}" | xargs -0 ldd) >"$workshop/ldd" 2>/dev/null || true # it fails when one of them is static or a script
+  # ldd gets real paths, because a library path with $ORIGIN means the directory of the file, not of a link to it
+  (cd / && realpath -z -- "${!wanted[@]}" "${ours[@]}" | xargs -0 ldd) >"$workshop/ldd" 2>/dev/null || true # ldd fails when one of the files is static or a script
   while read -r path; do
     say "a library was not found here: $path"
   done < <(sed -n 's/^[[:blank:]]*\(.*\) => not found$/\1/p' "$workshop/ldd" | sort -u)
@@ -696,7 +702,7 @@ choose_libraries() {
   done < <(sed -n 's|^[[:blank:]]\{1,\}\(.* => \)\{0,1\}\(/.*\) (0x.*|\2|p' "$workshop/ldd" | sort -u)
 }
 
-# What programs read at run time: terminal descriptions, the resolver's libraries, the UTF-8 locale.
+# choose_data: note what programs read at run time: terminal descriptions, the resolver's libraries, the UTF-8 locale.
 choose_data() {
   local name dir path
   for name in $TERMINALS ${TERM:-}; do
@@ -704,8 +710,8 @@ choose_data() {
       add_data "$dir/${name:0:1}/$name"
     done
   done
-  # glibc before 2.34 loads `files` and `dns` as libraries; they live beside libc, as do those that are part of it
-  # since then: a program that was built for an older one asks for them
+  # glibc before 2.34 loads `files` and `dns` as libraries, which are beside libc. So are libpthread and others: they are
+  # part of libc since then, but a program that was built for an older glibc still asks for them.
   for path in "${libraries[@]}"; do
     [[ $path == */libc.so.6 ]] || continue
     add_data "${path%/*}/libnss_files.so.2"
@@ -722,7 +728,8 @@ add_data() {
   if [[ -f $1 ]]; then want "$1"; fi
 }
 
-# Without its runtime files vim complains of the one that it wants to begin with (E1187), and that one of the others.
+# Without its runtime files vim complains that defaults.vim is missing (E1187), and the original defaults.vim complains of
+# the other files. So the root gets a small one.
 write_vim_defaults() {
   local version
   version=$("$1" --version 2>/dev/null | sed -n '1s/^VIM - Vi IMproved \([0-9]*\)\.\([0-9]*\).*/\1\2/p')
@@ -731,7 +738,7 @@ write_vim_defaults() {
   echo 'set backspace=indent,eol,start ruler showcmd wildmenu' >"$root/usr/share/vim/vim$version/defaults.vim"
 }
 
-# Its own, not the host's: that may name systemd, sss or ldap, which are not inside.
+# The root gets an nsswitch.conf of its own: the host's may name systemd, sss or ldap, which are not inside.
 write_nsswitch() {
   local database
   for database in passwd group shadow services protocols networks; do
@@ -740,7 +747,7 @@ write_nsswitch() {
   echo 'hosts: files dns' >>"$root/etc/nsswitch.conf"
 }
 
-# Libraries outside the loader's built-in directories are found through its cache only.
+# The loader finds libraries outside its built-in directories only through its cache.
 make_loader_cache() {
   local path
   for path in "${libraries[@]}"; do
@@ -751,7 +758,7 @@ make_loader_cache() {
 
 # ---- every root
 
-# write_accounts SHELL: root and nobody, the tty group that devpts wants.
+# write_accounts SHELL: write the users root (with that shell) and nobody, and the groups; tty is the one that devpts uses.
 write_accounts() {
   mkdir -p "$root"/etc "$root"/root
   cat >"$root/etc/passwd" <<END
@@ -772,12 +779,12 @@ make_usual_directories() {
   chmod 700 "$root/root"
   [[ -L $root/tmp ]] || chmod 1777 "$root/tmp"
   [[ -L $root/var/tmp ]] || chmod 1777 "$root/var/tmp"
-  # Names for the loopback, and the place upon which minibox lays a file with the container's own name.
+  # /etc/hosts has the names of the loopback. minibox also needs the file as a mount point for the container's own.
   [[ -e $root/etc/hosts || -L $root/etc/hosts || -L $root/etc ]] ||
     printf '%s\n' '127.0.0.1 localhost' '::1 localhost ip6-localhost' >"$root/etc/hosts"
 }
 
-# build SOURCE: fill a fresh $root; how that went is in `status`.
+# build SOURCE: fill a fresh $root; leaves the exit status in `status`.
 build() {
   rm -rf -- "$root"
   mkdir -m 755 "$root"
@@ -806,11 +813,11 @@ build_first_that_works() {
 main() {
   umask 022
   export LC_ALL=C
-  unset LD_PRELOAD LD_LIBRARY_PATH CDPATH # what ldd says must hold without them
+  unset LD_PRELOAD LD_LIBRARY_PATH CDPATH # ldd must say what a program loads without these
   parse "$@"
   refuse_bad_target
   catch_signals
-  sweep_stale # first: it may bring back a DIR
+  sweep_stale # before DIR is looked at: it may bring back the old one
   refuse_non_empty
   make_workshop
   if [[ $mode == auto ]]; then

@@ -1,11 +1,11 @@
 // Owns the guard's machine code for arm64 (guard.ts says what it does). The comments are its source: a test assembles them.
 
-/** BASE, the address of the guard's data, in place of each 0x11111111. */
+/** Each 0x11111111 stands for BASE, the address of the guard's data. */
 // biome-ignore format: one instruction a line
 export const ARM64_CODE: readonly number[] = [
-  // entry: ; sp and x0 are the runtime's own: arguments, and what the loader wants called at the end
+  // entry: ; Bun's entry needs sp (argc, argv, environment) and x0 (the loader's function for the end) as they are
   0xe0, 0x7b, 0xbf, 0xa9, // stp x0, x30, [sp, #-16]!
-  0xff, 0x83, 0x00, 0xd1, // sub sp, sp, #32                    ; room for a struct sigaction, a struct rlimit
+  0xff, 0x83, 0x00, 0xd1, // sub sp, sp, #32                    ; room for a struct sigaction or a struct rlimit
   0x09, 0x0f, 0x00, 0x10, // adr x9, last_words                 ; sa_handler
   0x0a, 0x00, 0xa8, 0xd2, // mov x10, #0x40000000               ; sa_flags: SA_NODEFER
   0xe9, 0x2b, 0x00, 0xa9, // stp x9, x10, [sp]
@@ -19,7 +19,7 @@ export const ARM64_CODE: readonly number[] = [
   0x73, 0x01, 0x80, 0x52, // mov w19, #11                       ; SIGSEGV
   0x49, 0x00, 0x00, 0x94, // bl set_action
   0xff, 0x03, 0x00, 0xf9, // str xzr, [sp]                      ; SIG_DFL
-  0xd3, 0x03, 0x80, 0x52, // mov w19, #30                       ; SIGPWR: ignored by the caller, the engine warns of it
+  0xd3, 0x03, 0x80, 0x52, // mov w19, #30                       ; SIGPWR: where the caller ignores it, the engine prints a warning
   0x46, 0x00, 0x00, 0x94, // bl set_action
   0xf3, 0x14, 0x00, 0x18, // ldr w19, base
   0x73, 0xa2, 0x00, 0x11, // add w19, w19, #40                  ; the first row
@@ -43,10 +43,10 @@ export const ARM64_CODE: readonly number[] = [
   0x2e, 0x01, 0x40, 0xf9, // ldr x14, [x9]
   0xdf, 0x01, 0x0c, 0xeb, // cmp x14, x12
   0x81, 0x00, 0x00, 0x54, // b.ne settle
-  0x2e, 0x05, 0x40, 0xf9, // ldr x14, [x9, #8]                  ; a process of our own has this one first
+  0x2e, 0x05, 0x40, 0xf9, // ldr x14, [x9, #8]                  ; minibox and the guard put "BUN_JSC_jitMemor…" first
   0xdf, 0x01, 0x0d, 0xeb, // cmp x14, x13
   0x20, 0x05, 0x00, 0x54, // b.eq start
-  // settle: ; the caller's settings of the engine go
+  // settle: ; takes each BUN_JSC_… variable out of the environment
   0x49, 0x85, 0x40, 0xf8, // ldr x9, [x10], #8
   0xc9, 0x00, 0x00, 0xb4, // cbz x9, settled
   0x2e, 0x01, 0x40, 0xf9, // ldr x14, [x9]
@@ -65,7 +65,7 @@ export const ARM64_CODE: readonly number[] = [
   0x6a, 0x06, 0x40, 0xf9, // ldr x10, [x19, #8]
   0x3f, 0x01, 0x0a, 0xeb, // cmp x9, x10
   0x02, 0x03, 0x00, 0x54, // b.hs start
-  // scarce: ; once more with a variable in front of the environment
+  // scarce: ; executes the file once more, with SMALLER (guard.ts) in front of the environment
   0xd3, 0x0f, 0x00, 0x18, // ldr w19, base
   0xea, 0x1b, 0x40, 0xf9, // ldr x10, [sp, #48]
   0xeb, 0xe3, 0x00, 0x91, // add x11, sp, #56                   ; argv
@@ -75,7 +75,7 @@ export const ARM64_CODE: readonly number[] = [
   0xec, 0x6f, 0x2a, 0xcb, // sub x12, sp, x10, lsl #3
   0x8c, 0x41, 0x00, 0xd1, // sub x12, x12, #16
   0x9f, 0xed, 0x7c, 0x92, // and sp, x12, #-16
-  0xec, 0x03, 0x00, 0x91, // mov x12, sp                        ; a copy of argv: where it ends, the environment has no room to grow
+  0xec, 0x03, 0x00, 0x91, // mov x12, sp                        ; a copy of argv, because SMALLER takes the place of the NULL at its end
   // copy:
   0x69, 0x85, 0x40, 0xf8, // ldr x9, [x11], #8
   0x89, 0x85, 0x00, 0xf8, // str x9, [x12], #8
@@ -88,14 +88,14 @@ export const ARM64_CODE: readonly number[] = [
   0xa8, 0x1b, 0x80, 0xd2, // mov x8, #221                       ; execve
   0xf5, 0x03, 0x02, 0xaa, // mov x21, x2
   0x01, 0x00, 0x00, 0xd4, // svc #0
-  0xbf, 0x02, 0x00, 0xf9, // str xzr, [x21]                     ; it failed: as it was
+  0xbf, 0x02, 0x00, 0xf9, // str xzr, [x21]                     ; execve failed: the NULL again
   0x9f, 0x02, 0x00, 0x91, // mov sp, x20
   // start:
   0xff, 0x83, 0x00, 0x91, // add sp, sp, #32
   0xe0, 0x7b, 0xc1, 0xa8, // ldp x0, x30, [sp], #16
   0xb0, 0x0c, 0x00, 0x18, // ldr w16, base
   0x10, 0x02, 0x40, 0xf9, // ldr x16, [x16]
-  0x00, 0x02, 0x1f, 0xd6, // br x16                             ; the runtime's own entry
+  0x00, 0x02, 0x1f, 0xd6, // br x16                             ; Bun's entry
   // set_action: ; rt_sigaction(w19, the struct at sp, NULL, 8)
   0xe0, 0x03, 0x13, 0x2a, // mov w0, w19
   0xe1, 0x03, 0x00, 0x91, // mov x1, sp
@@ -117,7 +117,7 @@ export const ARM64_CODE: readonly number[] = [
   0x1f, 0x08, 0x00, 0x71, // cmp w0, #2
   0xa0, 0x02, 0x00, 0x54, // b.eq last_words
   0x30, 0x0a, 0x00, 0x18, // ldr w16, base
-  0x10, 0x06, 0x40, 0xf9, // ldr x16, [x16, #8]                 ; where libc's address is: the loader, on the first call, wants it in x16
+  0x10, 0x06, 0x40, 0xf9, // ldr x16, [x16, #8]                 ; the address of the slot: on the first call, the loader's code reads x16
   0x11, 0x02, 0x40, 0xf9, // ldr x17, [x16]
   0x20, 0x02, 0x1f, 0xd6, // br x17
   // getcwd: ; char *getcwd(char *path, size_t size)
@@ -138,7 +138,7 @@ export const ARM64_CODE: readonly number[] = [
   0xe0, 0x03, 0x09, 0xaa, // mov x0, x9
   // done:
   0xc0, 0x03, 0x5f, 0xd6, // ret
-  // last_words: ; in place of abort(3), too: never returns
+  // last_words: ; also replaces abort(3); never returns
   0xff, 0x83, 0x01, 0xd1, // sub sp, sp, #96                    ; limit and digits up to 32, three struct iovec above
   0x93, 0x07, 0x00, 0x18, // ldr w19, base
   0x60, 0x0c, 0x80, 0x12, // mov w0, #-100                      ; AT_FDCWD
@@ -146,7 +146,7 @@ export const ARM64_CODE: readonly number[] = [
   0x02, 0x00, 0x80, 0xd2, // mov x2, #0                         ; F_OK
   0x08, 0x06, 0x80, 0xd2, // mov x8, #48                        ; faccessat
   0x01, 0x00, 0x00, 0xd4, // svc #0
-  0x75, 0x82, 0x02, 0x11, // add w21, w19, #160                 ; the words for want of /proc, behind the last row
+  0x75, 0x82, 0x02, 0x11, // add w21, w19, #160                 ; the words for a missing /proc, behind the last row
   0xc0, 0x02, 0xf8, 0x37, // tbnz w0, #31, plain
   0x73, 0xa2, 0x00, 0x11, // add w19, w19, #40
   // row:
@@ -157,7 +157,7 @@ export const ARM64_CODE: readonly number[] = [
   0x73, 0x62, 0x00, 0x11, // add w19, w19, #24
   0x7f, 0x02, 0x15, 0x6b, // cmp w19, w21
   0x43, 0xff, 0xff, 0x54, // b.lo row
-  0x00, 0x00, 0x80, 0xd2, // mov x0, #0                         ; is memory for code to be had?
+  0x00, 0x00, 0x80, 0xd2, // mov x0, #0                         ; does the kernel give memory for code?
   0x01, 0x00, 0x82, 0xd2, // mov x1, #4096
   0xe2, 0x00, 0x80, 0xd2, // mov x2, #7                         ; PROT_READ, PROT_WRITE, PROT_EXEC
   0x43, 0x04, 0x80, 0xd2, // mov x3, #0x22                      ; MAP_PRIVATE, MAP_ANONYMOUS
@@ -165,11 +165,11 @@ export const ARM64_CODE: readonly number[] = [
   0x05, 0x00, 0x80, 0xd2, // mov x5, #0
   0xc8, 0x1b, 0x80, 0xd2, // mov x8, #222                       ; mmap
   0x01, 0x00, 0x00, 0xd4, // svc #0
-  0x75, 0x22, 0x00, 0x11, // add w21, w19, #8                   ; the words for want of anything else
+  0x75, 0x22, 0x00, 0x11, // add w21, w19, #8                   ; the words for no memory or thread
   0x80, 0x00, 0xf8, 0xb6, // tbz x0, #63, plain
   0x1f, 0x30, 0x00, 0xb1, // cmn x0, #12                        ; ENOMEM
   0x40, 0x00, 0x00, 0x54, // b.eq plain
-  0xb5, 0x22, 0x00, 0x11, // add w21, w21, #8                   ; the words for want of a right
+  0xb5, 0x22, 0x00, 0x11, // add w21, w21, #8                   ; the words for code that is forbidden
   // plain:
   0xa9, 0x2a, 0x40, 0x29, // ldp w9, w10, [x21]
   0xe9, 0x2b, 0x02, 0xa9, // stp x9, x10, [sp, #32]
@@ -209,5 +209,5 @@ export const ARM64_CODE: readonly number[] = [
   0x11, 0x11, 0x11, 0x11, // .word 0x11111111
 ];
 
-/** Where in it the ways in begin. */
+/** Offsets in the code of the places where it is entered. */
 export const ARM64_ENTRIES = { entry: 0, write: 400, getcwd: 424, lastWords: 488 };
