@@ -1,7 +1,7 @@
 // Writes src/seccomp/tables.ts from the kernel's headers, and src/seccomp/default-filter-data.ts from the default profile.
 //
-//   bun scripts/seccomp-tables.ts            both files; needs cc, linux-libc-dev and linux-libc-dev-armhf-cross
-//   bun scripts/seccomp-tables.ts --filter   only the precompiled filters: after a change of profile or compiler
+//   bun scripts/seccomp-tables.ts            writes both files; needs cc, linux-libc-dev and linux-libc-dev-armhf-cross
+//   bun scripts/seccomp-tables.ts --filter   writes only the precompiled filters: for a change of profile or compiler
 //   --armhf DIR                              where the armhf headers are, if not where the package puts them
 
 import { spawnSync } from "node:child_process";

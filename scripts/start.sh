@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The main job, from a fresh clone: builds ./minibox and ubuntu-rootfs, then opens a shell in a container. Where there
-# is no terminal for a shell, a short tour shows the same.
+# Shows minibox from a fresh clone: builds ./minibox and ubuntu-rootfs, then opens a shell in a container. Where there is no
+# terminal for a shell, it runs a few commands in containers instead.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -25,7 +25,7 @@ if [ -t 0 ] && [ -t 1 ]; then
   exec "${as_root[@]}" ./minibox run ubuntu-rootfs /bin/bash
 fi
 
-tour() { # COMMAND…: shows the words and what they print
+tour() { # COMMAND…: runs it in a container, after a line that shows the command
   printf '\n$ minibox run ubuntu-rootfs %s\n' "$*"
   "${as_root[@]}" ./minibox run ubuntu-rootfs "$@" </dev/null
 }

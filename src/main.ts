@@ -13,6 +13,6 @@ else if (command === "userns") enterUserNamespace(Number(socket));
 else {
   const words = process.argv.slice(2);
   const starting = beginAtOnce(words.slice(commandAt(words)));
-  // main() reports its own errors: what is left is a host without the memory or the stack to load it (scripts/guard.ts)
+  // main() reports its own errors: what is left is a host without the memory or the stack to load it (scripts/elf/guard.ts)
   import("./cli/index.ts").then(({ main }) => main(starting)).catch(() => process.abort());
 }

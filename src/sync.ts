@@ -15,7 +15,7 @@ import { receive, sendFd } from "./sys/socket.ts";
 /**
  * A fixed environment: the container's, or the caller's, could change what the runtime does (BUN_OPTIONS, LD_PRELOAD).
  * Without helper threads, the child may enter a user namespace. (useJIT=0 would start it sooner still, but takes bun:ffi away.)
- * The first one keeps address space, which may be limited, and tells ours from a caller's (scripts/guard.ts).
+ * The first one keeps address space, which may be limited, and tells ours from a caller's (scripts/elf/guard.ts).
  */
 export const CHILD_ENVIRONMENT: string[] = [
   "BUN_JSC_jitMemoryReservationSize=16777216",

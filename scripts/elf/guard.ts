@@ -122,9 +122,13 @@ export function guard(file: Executable): void {
   file.entry = text + entries.entry;
 }
 
-/** The code's data, in the order in which it reads them: Bun's entry, two slots, a path, the rows, and the lines' words. */
+/**
+ * The code's data: Bun's entry at 0, two slots at 8 and 16, a path at 24, the rows at 40, addresses and lengths of the
+ * lines without a value at 160, the variable at 184, and all words behind it. The machine code has these offsets.
+ */
 function data(base: number, entry: number, write: number, getcwd: number): Uint8Array {
   const ROW = 24;
+  const path = 24;
   const rows = 40;
   const plain = rows + ROW * ROWS.length;
   const words: Uint8Array[] = [];
@@ -139,7 +143,7 @@ function data(base: number, entry: number, write: number, getcwd: number): Uint8
   const head = new DataView(new ArrayBuffer(next));
   for (const [i, address] of [entry, write, getcwd].entries())
     head.setBigUint64(8 * i, BigInt(address), true);
-  new Uint8Array(head.buffer).set(encoder.encode("/proc/self/exe\0"), 24);
+  new Uint8Array(head.buffer).set(encoder.encode("/proc/self/exe\0"), path);
   new Uint8Array(head.buffer).set(encoder.encode(`${SMALLER}\0`), variable);
   for (const [i, { resource, shift, need, before, after }] of ROWS.entries()) {
     const row = rows + ROW * i;

@@ -19,7 +19,7 @@ export function callerWords(): string[] {
 /** A variable of the caller's, byte for byte; undefined where it is not set. */
 export function environmentVariable(name: string): string | undefined {
   const value = process.env[name];
-  // the runtime does not get to see BUN_JSC_… (scripts/guard.ts)
+  // the runtime does not get to see BUN_JSC_… (scripts/elf/guard.ts)
   const isComplete = value === undefined ? !name.startsWith("BUN_JSC_") : !value.includes(REPLACEMENT);
   if (isComplete) return value;
   const entries = splitNul(readFileBytes("/proc/self/environ", NO_LIMIT));

@@ -32,7 +32,7 @@ function bind() {
   try {
     return dlopen("libc.so.6", SYMBOLS).symbols;
   } catch {
-    // Without memory for code there are no calls. What the executable says in place of a crash report fits (scripts/guard.ts).
+    // Without memory for code there are no calls. What the executable says in place of a crash report fits (scripts/elf/guard.ts).
     process.abort();
   }
 }
