@@ -43,9 +43,9 @@ export function openPath(type: NamespaceType, path: string, place: number): numb
 }
 
 /**
- * The user and the pid namespace are missing here: they are entered before this process starts, since the other
- * namespaces belong to the user namespace, and a pid namespace holds for processes that are started after it was entered.
- * The mount namespace is last, since the paths of the others are looked up in the one that is left.
+ * The user namespace and the pid namespace are entered before this process starts: the first owns the others, and the
+ * second holds only for processes that start after it was entered. The mount namespace comes last, since the paths of the
+ * others are looked up in the mount namespace that is left.
  */
 const JOINED_IN_ORDER: readonly NamespaceType[] = ["ipc", "uts", "network", "cgroup", "time", "mount"];
 

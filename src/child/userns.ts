@@ -78,7 +78,10 @@ function openPidNamespace(namespaces: readonly Namespace[]): number | "own" {
   return "own";
 }
 
-/** container/executable.ts says why. /proc/self/exe itself is on a mount of the host's namespace, which is not ours to clone. */
+/**
+ * A descriptor's path, through which the executable can only be read (container/executable.ts says why). The mount of
+ * /proc/self/exe belongs to the host's mount namespace, so it cannot be cloned; the same file's mount in a new one can.
+ */
 function sealExecutable(): string {
   step(
     "clone a read-only mount of our own executable",

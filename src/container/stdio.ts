@@ -1,8 +1,8 @@
 // Owns what the container's user may do with the caller's files on 0, 1 and 2. /dev/stdout is a link to /proc/self/fd/1:
 // who opens it opens the file anew, and needs the permission. Programs that log to /dev/stderr do just that.
 
+import { toHost } from "../spec/id-mappings.ts";
 import type { Spec } from "../spec/types.ts";
-import { toHost } from "../spec/userns.ts";
 import { tryFchmod, tryFchown } from "../sys/access.ts";
 import { F_GETFL, O_ACCMODE, S_IFIFO, S_IFMT, S_IFREG } from "../sys/constants.ts";
 import { tryFcntl } from "../sys/descriptor.ts";

@@ -1,4 +1,4 @@
-// Owns what the files say by which a container knows its own name: /etc/hosts and /etc/hostname (hosts(5), hostname(5)).
+// Owns the contents of a container's /etc/hosts and /etc/hostname (hosts(5), hostname(5)).
 
 import type { OwnFile } from "../sync.ts";
 import { O } from "../sys/constants.ts";
@@ -6,7 +6,7 @@ import { open, tryReadFile, tryReadFileInRoot, withFd } from "../sys/file.ts";
 
 const HOSTS = "/etc/hosts";
 
-/** docker's rows for the loopback. */
+/** The rows that docker writes for the loopback interface. */
 const LOOPBACK = `127.0.0.1\tlocalhost
 ::1\tlocalhost ip6-localhost ip6-loopback
 fe00::\tip6-localnet
@@ -15,20 +15,20 @@ ff02::1\tip6-allnodes
 ff02::2\tip6-allrouters
 `;
 
-/** Both files for a container of this name; `useHost` where its network is the host's. @throws SysError */
+/** Both files for a container of this name; with `useHost`, its network is the host's. @throws SysError */
 export function nameFiles(rootfs: string, hostname: string, useHost: boolean): OwnFile[] {
   const own = withFd(open(rootfs, O.O_PATH | O.O_DIRECTORY), (root) => tryReadFileInRoot(root, HOSTS));
   const host = useHost ? tryReadFile(HOSTS) : undefined;
   return [
     { path: HOSTS, text: hostsText(own ?? "", host ?? "", hostname), make: true },
-    // nothing needs it: a place that must be made and removed costs more than it is worth
+    // A rootfs without this file gets none: programs ask the kernel for the host name.
     { path: "/etc/hostname", text: `${hostname}\n`, make: false },
   ];
 }
 
 /**
- * The rootfs's own rows, the host's after them, and what is missing: the loopback, and the container's name, for which
- * 127.0.1.1 is Debian's address where there is no other. Pure.
+ * The rootfs's own rows, the host's after them, and rows for what is missing: the loopback interface, and the container's
+ * name. The name gets 127.0.1.1, which Debian gives to a host without a lasting address. Pure.
  */
 export function hostsText(own: string, host: string, hostname: string): string {
   let text = ended(own);
@@ -37,7 +37,7 @@ export function hostsText(own: string, host: string, hostname: string): string {
     for (const line of host.split("\n")) if (!there.has(line)) text += `${line}\n`;
   }
   if (!isNamed(text, "localhost")) text = LOOPBACK + text;
-  // a name that would be something else in this file is for nobody to look up
+  // A blank would make two names of it, and # a comment.
   if (/[\s#]/.test(hostname) || isNamed(text, hostname)) return text;
   const dot = hostname.indexOf(".");
   const short = dot > 0 ? ` ${hostname.slice(0, dot)}` : "";

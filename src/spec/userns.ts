@@ -1,6 +1,7 @@
 // Owns what a user namespace means in the OCI object, and what it changes there. Pure.
 
 import { RunError } from "../errors.ts";
+import { toHost } from "./id-mappings.ts";
 import type { IdMapping, Mount, Namespace, Spec } from "./types.ts";
 
 /** What is asked for: ranges that are to be looked up, the mappings themselves, or a namespace that exists. */
@@ -19,13 +20,6 @@ export function userNamespaceWish({ linux }: Spec): UserNamespaceWish | undefine
   return uidMappings && gidMappings ? { kind: "mapped", uidMappings, gidMappings } : { kind: "auto" };
 }
 
-/** The host's id of a container's, undefined where it has none. */
-export function toHost(maps: readonly IdMapping[], id: number): number | undefined {
-  for (const { containerID, hostID, size } of maps)
-    if (id >= containerID && id < containerID + size) return hostID + id - containerID;
-  return undefined;
-}
-
 /** What it means where the host's root is among the mapped ids, for the person; undefined where it is not. Pure. */
 export function rootWarning(uid: readonly IdMapping[], gid: readonly IdMapping[]): string | undefined {
   const ids: string[] = [];
@@ -37,12 +31,6 @@ export function rootWarning(uid: readonly IdMapping[], gid: readonly IdMapping[]
   if (ids.length === 0) return undefined;
   const are = ids.length > 1 ? "are" : "is";
   return `the container's ${ids.join(" and ")} ${are} root on the host too (0): every file of the host's root that it can reach is its own (--userns auto takes ids that nobody has)`;
-}
-
-/** True where one of the container's ids is this one of the host's. */
-export function reaches(maps: readonly IdMapping[], hostId: number): boolean {
-  for (const { hostID, size } of maps) if (hostId >= hostID && hostId < hostID + size) return true;
-  return false;
 }
 
 /**

@@ -2,8 +2,8 @@
 // sources of binds, and the files to join the cgroup.
 
 import { RunError } from "../errors.ts";
+import { reaches } from "../spec/id-mappings.ts";
 import type { Mount, Spec } from "../spec/types.ts";
-import { reaches } from "../spec/userns.ts";
 import type { Descriptors } from "../sync.ts";
 import { AT, AT_FDCWD, MOUNT_ATTR, MS, O } from "../sys/constants.ts";
 import { EINVAL, EOPNOTSUPP, EPERM, isErrno } from "../sys/errno.ts";

@@ -1,5 +1,5 @@
-// Owns which ranges of ids a user may give away: those of /etc/subuid and /etc/subgid (subuid(5), subgid(5)), or of
-// whatever the host asks instead.
+// Owns finding a user's subordinate ids, which the user may map into a user namespace: those of /etc/subuid and
+// /etc/subgid (subuid(5), subgid(5)), or those that the host's name services know.
 
 import { askPasswd, askSubordinateIds } from "../rootfs/name-services.ts";
 import { eachRow } from "../rootfs/tables.ts";
@@ -11,7 +11,7 @@ export interface Range {
   size: number;
 }
 
-/** The ranges of the first owner, by name or id as the file has them, that has any. Pure. */
+/** The ranges of the first of these owners that has any; an owner is a name or an id, as in the file. Pure. */
 export function rangesOf(table: string, owners: readonly string[]): Range[] {
   for (const owner of owners) {
     const ranges: Range[] = [];
@@ -27,7 +27,7 @@ export function rangesOf(table: string, owners: readonly string[]): Range[] {
 
 const isId = (text: string | undefined): boolean => text !== undefined && /^\d{1,10}$/.test(text);
 
-/** The ranges one after the other, from the container's id `from` on. Pure. */
+/** Maps the container's ids from `from` on to the ranges, one range after the other, up to `most` ids. Pure. */
 export function laidOut(
   ranges: readonly Range[],
   from: number,
@@ -45,8 +45,8 @@ export function laidOut(
 }
 
 /**
- * Both kinds of ranges of the first of these owners that has any; `path` is where to look for the program that knows
- * more than the files do. @throws SysError where a file is too large
+ * The ranges of user ids, and those of group ids, of the first of these owners that has any. `path` is the caller's PATH,
+ * for the program that asks the name services. @throws SysError where a file is too large
  */
 export function subordinateIds(
   owners: readonly string[],
@@ -59,17 +59,17 @@ function ranges(kind: "uid" | "gid", owners: readonly string[], path: string | u
   let found = rangesOf(tryReadFile(`/etc/sub${kind}`) ?? "", owners);
   for (const owner of owners) {
     if (found.length > 0) break;
-    // whoever knows a name finds its id as well
+    // The program takes a user's name, and finds the ranges of the name and of its id.
     if (!isId(owner)) found = rangesOf(askSubordinateIds(owner, kind, path), owners);
   }
   return found;
 }
 
-/** The name of a user of the host, by /etc/passwd or whoever else knows. @throws SysError where the file is too large */
+/** The name of a user of the host, by /etc/passwd or the name services. @throws SysError where the file is too large */
 export const userName = (uid: number, path: string | undefined): string | undefined =>
   nameIn(tryReadFile("/etc/passwd") ?? "", uid) ?? nameIn(askPasswd(uid, path), uid);
 
-/** Pure. */
+/** The name that a passwd table has for this id. Pure. */
 export function nameIn(passwd: string, uid: number): string | undefined {
   let found: string | undefined;
   eachRow(passwd, ([name, , id]) => {

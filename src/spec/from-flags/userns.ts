@@ -1,8 +1,9 @@
 // Owns --userns, --uidmap and --gidmap: text to what is asked for. Pure.
 
 import { UsageError } from "../../errors.ts";
+import { toHost } from "../id-mappings.ts";
 import type { IdMapping } from "../types.ts";
-import { toHost, type UserNamespaceWish } from "../userns.ts";
+import type { UserNamespaceWish } from "../userns.ts";
 import type { Given } from "./given.ts";
 
 /** Ids are 32 bits, and the last one means "none". */

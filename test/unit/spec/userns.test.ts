@@ -3,13 +3,7 @@
 import { describe, expect, test } from "bun:test";
 import { defaultSpec } from "../../../src/spec/default.ts";
 import type { Linux, Namespace, Spec, User } from "../../../src/spec/types.ts";
-import {
-  reaches,
-  rootWarning,
-  toHost,
-  userNamespaceWish,
-  withUserNamespace,
-} from "../../../src/spec/userns.ts";
+import { rootWarning, userNamespaceWish, withUserNamespace } from "../../../src/spec/userns.ts";
 
 describe("userNamespaceWish", () => {
   const maps = [{ containerID: 0, hostID: 1000, size: 10 }];
@@ -26,15 +20,6 @@ describe("userNamespaceWish", () => {
     });
     expect(wish({ namespaces: [{ type: "user", path: "/proc/1/ns/user" }] })).toEqual({ kind: "joined" });
   });
-});
-
-test("ids through a map", () => {
-  const maps = [
-    { containerID: 0, hostID: 1000, size: 1 },
-    { containerID: 1, hostID: 5000, size: 10 },
-  ];
-  expect([0, 1, 10, 11].map((id) => toHost(maps, id))).toEqual([1000, 5000, 5009, undefined]);
-  expect([1000, 1001, 5009, 5010].map((id) => reaches(maps, id))).toEqual([true, false, true, false]);
 });
 
 describe("withUserNamespace", () => {
