@@ -125,7 +125,7 @@ export type ToChild =
   | { type: "go" };
 
 export type FromChild =
-  | { type: "error"; phase: string; call: string; args: Arg[]; errno: number }
+  | { type: "error"; step: string; call: string; args: Arg[]; errno: number }
   /** the request itself cannot be met: a sentence for the person */
   | { type: "refused"; message: string }
   | { type: "step"; text: string; why: string }

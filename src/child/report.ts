@@ -31,7 +31,7 @@ export function fail(socket: number, error: unknown): never {
   if (error instanceof SysError)
     send(socket, {
       type: "error",
-      phase: error.phase,
+      step: error.step,
       call: error.syscall,
       args: plain(error.args),
       errno: error.errno,

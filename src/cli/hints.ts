@@ -14,7 +14,7 @@ import {
   userNamespaceSetting,
 } from "./namespace-hints.ts";
 
-/** the phase in which a container's cgroup is made */
+/** the step in which a container's cgroup is made */
 const CGROUP = "create the cgroup";
 
 interface Hint {
@@ -41,13 +41,13 @@ const isRoot = (): boolean => geteuid() === 0;
 /** Says it only of a step whose words begin like this. */
 const during =
   (start: string, hint: string) =>
-  ({ phase }: SysError): string | undefined =>
-    phase.startsWith(start) ? hint : undefined;
+  ({ step }: SysError): string | undefined =>
+    step.startsWith(start) ? hint : undefined;
 
 const missingPlace =
   (why: string, overlayHelps: (path: string) => boolean) =>
-  ({ phase }: SysError): string | undefined => {
-    const [, what, path = ""] = /^create (the mount point|the working directory) (.*)$/s.exec(phase) ?? [];
+  ({ step }: SysError): string | undefined => {
+    const [, what, path = ""] = /^create (the mount point|the working directory) (.*)$/s.exec(step) ?? [];
     const overlay = overlayHelps(path) ? ", or use --overlay" : "";
     return what && `the rootfs ${why}: make ${what} in the rootfs${overlay}`;
   };
@@ -85,8 +85,8 @@ const HINTS: readonly Hint[] = [
   {
     calls: ["mount"],
     codes: ["EPERM", "EACCES"],
-    say: ({ phase }) =>
-      /^mount (proc|sysfs) /.test(phase)
+    say: ({ step }) =>
+      /^mount (proc|sysfs) /.test(step)
         ? `where the /proc or /sys that minibox sees is partly covered, as inside many containers, the kernel refuses a fresh one: run on the host, or start that container with ${containerOptions()}`
         : (userNamespaceSetting(isRoot()) ??
           filterHint() ??
@@ -95,8 +95,8 @@ const HINTS: readonly Hint[] = [
   {
     calls: ["mount"],
     codes: ["EINVAL"],
-    say: ({ phase }) =>
-      phase === "make every mount private"
+    say: ({ step }) =>
+      step === "make every mount private"
         ? "the / that minibox sees is not a mount point, as in a plain chroot: bind the directory onto itself (mount --bind DIR DIR) before the chroot"
         : "the file system does not know one of the options, or its value: dmesg may say which",
   },
@@ -116,8 +116,8 @@ const HINTS: readonly Hint[] = [
   {
     calls: ["mkdirat", "openat"],
     codes: ["EROFS"],
-    say: ({ phase }) =>
-      phase.startsWith(`create ${stateRoot()}/`) || phase.startsWith("open the state directory")
+    say: ({ step }) =>
+      step.startsWith(`create ${stateRoot()}/`) || step.startsWith("open the state directory")
         ? `some hundred bytes are written for each container: mount a tmpfs on ${stateRoot()}`
         : undefined,
   },
@@ -134,18 +134,18 @@ const HINTS: readonly Hint[] = [
   {
     calls: ["mkdirat"],
     codes: ["EROFS"],
-    say: ({ phase, args }) => (phase.startsWith(CGROUP) ? readOnlyCgroups(String(args[0])) : undefined),
+    say: ({ step, args }) => (step.startsWith(CGROUP) ? readOnlyCgroups(String(args[0])) : undefined),
   },
   {
     calls: ["mkdirat"],
     codes: ["EAGAIN"],
-    say: ({ phase, args }) => (phase.startsWith(CGROUP) ? tooManyCgroups(String(args[0])) : undefined),
+    say: ({ step, args }) => (step.startsWith(CGROUP) ? tooManyCgroups(String(args[0])) : undefined),
   },
   {
     calls: ["open_tree"],
     codes: ["ENOENT"],
-    say: ({ phase }) =>
-      /^(mount bind|open the source of a bind)/.test(phase)
+    say: ({ step }) =>
+      /^(mount bind|open the source of a bind)/.test(step)
         ? "the source of a volume must exist: create it first"
         : undefined,
   },
@@ -192,16 +192,16 @@ const HINTS: readonly Hint[] = [
   },
   {
     codes: ["EFBIG"],
-    say: ({ phase }) =>
-      phase === RECORD
+    say: ({ step }) =>
+      step === RECORD
         ? `some hundred bytes are written for each container: raise ulimit -f, which is ${limit("RLIMIT_FSIZE", 1024n)}, or limit the container alone with --ulimit fsize=BYTES`
         : undefined,
   },
   {
     calls: ["mkdirat", "openat", "write"],
     codes: ["ENOSPC", "EDQUOT"],
-    say: ({ phase }) =>
-      phase.startsWith(RECORD) || phase.startsWith(`create ${stateRoot()}/`)
+    say: ({ step }) =>
+      step.startsWith(RECORD) || step.startsWith(`create ${stateRoot()}/`)
         ? `some hundred bytes are written for each container: make room in ${stateRoot()}`
         : undefined,
   },

@@ -11,7 +11,7 @@ export function naming<T>(what: string, work: () => T): T {
   } catch (error) {
     if (!(error instanceof SysError)) throw error;
     // only its step says how much would be too much
-    const step = error.errno === EFBIG ? `${error.phase}: ` : "";
+    const step = error.errno === EFBIG ? `${error.step}: ` : "";
     throw new RunError(`${what}: ${step}${errnoText(error.errno)}`);
   }
 }

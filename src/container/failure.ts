@@ -9,7 +9,7 @@ import type { Failure } from "./handshake.ts";
 export const errorOf = (failure: Failure): Error =>
   failure.type === "refused"
     ? new RunError(failure.message)
-    : new SysError(failure.call, failure.args, failure.errno, failure.phase);
+    : new SysError(failure.call, failure.args, failure.errno, failure.step);
 
 /** The child ended and said nothing. `status` is its exit code, or 128 and the signal that ended it. */
 export function earlyEnd(status: number): RunError {

@@ -41,7 +41,7 @@ export function explainExec(error: Extract<FromChild, { type: "error" }>, pid: n
   const path = typeof error.args[0] === "string" ? error.args[0] : spec.process.args[0]!;
   try {
     // with --init the command is a process more
-    const isSpawn = error.phase.startsWith("spawn ");
+    const isSpawn = error.step.startsWith("spawn ");
     return untraced(() => worded(path, errno, pid, spec, isSpawn));
   } catch {
     // an explanation that fails must not take the place of what it was to explain

@@ -111,9 +111,9 @@ export class SysError extends Error {
     readonly args: readonly Arg[],
     readonly errno: number,
     /** What was being done, in a person's words; the call's own name where nobody said. */
-    readonly phase = syscall,
+    readonly step = syscall,
   ) {
-    super(`${phase}: ${errnoText(errno)}`);
+    super(`${step}: ${errnoText(errno)}`);
     this.code = errnoName(errno);
   }
 }

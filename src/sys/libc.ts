@@ -126,27 +126,27 @@ function report(name: CallName, args: Arg[], result: number): void {
   untraced(() => tracer?.(name, args, result));
 }
 
-let phase: string | undefined;
-let phaseListener: ((text: string, why: string) => void) | undefined;
+let currentStep: string | undefined;
+let stepListener: ((text: string, why: string) => void) | undefined;
 
 /**
  * Names what the next calls are for: an error says it (`mount proc on /proc: EPERM…`), a trace prints it with the
  * reason as a heading.
  */
 export function step(text: string, why = ""): void {
-  phase = text;
-  if (phaseListener) untraced(() => phaseListener?.(text, why));
+  currentStep = text;
+  if (stepListener) untraced(() => stepListener?.(text, why));
 }
 
 export function onStep(listener: ((text: string, why: string) => void) | undefined): void {
-  phaseListener = listener;
+  stepListener = listener;
 }
 
 /** Makes the call; throws SysError, naming the current step, where it fails. */
 export function call(name: CallName, ...args: Arg[]): number {
   const result = invoke(name, args);
   traced(name, args, result);
-  if (result < 0) throw new SysError(name, args, -result, phase);
+  if (result < 0) throw new SysError(name, args, -result, currentStep);
   return result;
 }
 
@@ -194,7 +194,7 @@ function tellTurn({ flag, joined }: PidNamespace, result: number): void {
   const name = joined < 0 ? "unshare" : "setns";
   const args = joined < 0 ? [flag] : [joined, flag];
   if (tracer) report(name, args, result);
-  if (result < 0) throw new SysError(name, args, -result, phase);
+  if (result < 0) throw new SysError(name, args, -result, currentStep);
 }
 
 /**

@@ -35,7 +35,7 @@ function enter(child: Entrant, plan: UserNamespacePlan, spec: Spec, { warn, onTr
       entered = { spec: withUserNamespace(spec, maps), keepGroups: maps.keepGroups };
       send(child.socket, { type: "mapped" });
     } else if (message.type === "error")
-      throw new SysError(message.call, message.args, message.errno, message.phase);
+      throw new SysError(message.call, message.args, message.errno, message.step);
     else if (message.type === "refused") throw new RunError(message.message);
     else if (message.type === "spawned") {
       adopt(child, readPid(child.socket));

@@ -219,7 +219,7 @@ describe("words", () => {
 
 describe("explainExec where the child cannot be looked at", () => {
   const failed = (errno: number) =>
-    explainExec({ type: "error", phase: "", call: "execve", args: ["/bin/x"], errno }, -1, place.spec);
+    explainExec({ type: "error", step: "", call: "execve", args: ["/bin/x"], errno }, -1, place.spec);
 
   test("says what the kernel said, with POSIX's status", () => {
     for (const [errno, status, words] of [
