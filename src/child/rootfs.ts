@@ -1,5 +1,6 @@
 // Owns the root: a mount of its own made of the rootfs, and the change into it (pivot_root(2)).
 
+import { parseOptions } from "../spec/mount-options.ts";
 import type { Spec } from "../spec/types.ts";
 import type { ChildRequest } from "../sync.ts";
 import { fchmodat, tryFchownat } from "../sys/access.ts";
@@ -19,6 +20,7 @@ import {
   pivotRoot,
   setMountAttributes,
 } from "../sys/mount.ts";
+import { openTied } from "../sys/propagation.ts";
 import { fileSystemType, OVERLAYFS_SUPER_MAGIC } from "../sys/statfs.ts";
 import { trySetxattr } from "../sys/xattr.ts";
 import { hasUserNamespace } from "./namespaces.ts";
@@ -32,9 +34,12 @@ export interface Root {
   submounts: number[];
 }
 
+/** True where what the host mounts in the rootfs later is to appear in the container. */
+export const isTied = ({ linux }: Spec): boolean => linux.rootfsPropagation?.endsWith("slave") ?? false;
+
 /**
- * Makes the rootfs a mount that nothing propagates from. `opened` is a detached copy of its
- * mount that the parent made, where the rootfs's own path may lead through directories that are closed to the child. @throws SysError
+ * Makes the rootfs a mount that nothing propagates from. `opened` is a detached copy of its mount that the parent made,
+ * where the rootfs's own path may lead through directories that are closed to the child. @throws Refusal, SysError
  */
 export function prepareRoot(
   request: ChildRequest,
@@ -42,6 +47,13 @@ export function prepareRoot(
   opened: number | undefined,
   warn: (message: string) => void,
 ): Root {
+  if (isTied(spec) && request.options.overlay)
+    throw new Refusal(
+      "linux.rootfsPropagation: an overlay is the root, and nothing propagates to a new file system",
+    );
+  // before all mounts are made private, which cuts the tie
+  const tied =
+    isTied(spec) && opened === undefined ? openTied(spec.root.path, AT.AT_RECURSIVE, "slave") : opened;
   step("make every mount private", "what is mounted from here on must not appear on the host");
   mount(null, "/", null, MS.MS_REC | MS.MS_PRIVATE, null);
   const { path, readonly } = spec.root;
@@ -52,7 +64,7 @@ export function prepareRoot(
     opened === undefined ? `bind ${path} onto itself` : "attach the root over /",
     "pivot_root wants a mount point, and read-only belongs to this mount alone",
   );
-  const tree = opened ?? openTree(AT_FDCWD, path, AT.AT_RECURSIVE);
+  const tree = tied ?? openTree(AT_FDCWD, path, AT.AT_RECURSIVE);
   attach(tree, place);
   if (request.options.overlay) return coverWithOverlay(tree, place, spec, inner, warn);
   return { root: tree, submounts: openSubmounts(tree, inner) };
@@ -173,6 +185,18 @@ export function changeRoot(root: number, request: ChildRequest, warn: (message: 
   close(root);
   if (request.options.noPivot || !tryPivot(warn)) changeRootByMove();
   chdir("/");
+  setPropagation(request.spec);
+}
+
+/** After the change of root: pivot_root takes no root that is shared. A tie was made when the mount was copied. */
+function setPropagation(spec: Spec): void {
+  const { rootfsPropagation } = spec.linux;
+  if (rootfsPropagation === undefined || isTied(spec)) return;
+  step(
+    `make the root ${rootfsPropagation}`,
+    "for the mount namespaces that are made from this one (linux.rootfsPropagation)",
+  );
+  mount(null, "/", null, parseOptions([rootfsPropagation]).propagation, null);
 }
 
 /** False where pivot_root cannot work: EINVAL is what it says on an initramfs, whose root has no parent mount. */

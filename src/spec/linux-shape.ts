@@ -1,12 +1,21 @@
 // Owns what each field of the OCI object's `linux` can be (runtime specification, config-linux.md).
 
 import { SpecError } from "../errors.ts";
-import { asksForNothing, cleanPath, readObject, show } from "./check.ts";
+import { asksForNothing, cleanPath, readObject } from "./check.ts";
 import { id, LARGEST_ID } from "./process-shape.ts";
 import { readResources } from "./resources-shape.ts";
 import { readPolicy } from "./seccomp.ts";
 import { absolutePath, integer, list, object, oneOf, optionalWord, type Reader, strings } from "./shape.ts";
-import type { Device, IdMapping, Linux, Namespace, Seccomp, SeccompArg, SeccompSyscall } from "./types.ts";
+import type {
+  Device,
+  IdMapping,
+  Linux,
+  Namespace,
+  Propagation,
+  Seccomp,
+  SeccompArg,
+  SeccompSyscall,
+} from "./types.ts";
 
 const namespace = object<Namespace>(
   {
@@ -129,11 +138,19 @@ const seccomp: Reader<Seccomp> = (value, field) => {
   return read;
 };
 
-/** The mounts of a container are private, whichever of the two words says so. */
-const rootfsPropagation: Reader<string | undefined> = (value, field) => {
-  if (value === "" || value === "private" || value === "rprivate") return undefined;
-  throw new SpecError(field, `${show(value)} is not supported by minibox, a container's root is private`);
-};
+const propagation = oneOf<Propagation>(
+  "private",
+  "rprivate",
+  "slave",
+  "rslave",
+  "shared",
+  "rshared",
+  "unbindable",
+  "runbindable",
+);
+
+const rootfsPropagation: Reader<Propagation | undefined> = (value, field) =>
+  value === "" ? undefined : propagation(value, field);
 
 /** PER_LINUX is what a container gets (personality(2)). */
 function checkPersonality(value: unknown, field: string): void {

@@ -74,6 +74,17 @@ export interface IdMapping {
   readonly size: number;
 }
 
+/** mount_namespaces(7); with "r" for the mounts below, too. */
+export type Propagation =
+  | "private"
+  | "rprivate"
+  | "slave"
+  | "rslave"
+  | "shared"
+  | "rshared"
+  | "unbindable"
+  | "runbindable";
+
 export interface Linux {
   readonly namespaces?: readonly Namespace[];
   readonly uidMappings?: readonly IdMapping[];
@@ -81,7 +92,7 @@ export interface Linux {
   readonly devices?: readonly Device[];
   readonly cgroupsPath?: string;
   readonly resources?: Resources;
-  readonly rootfsPropagation?: string;
+  readonly rootfsPropagation?: Propagation;
   readonly seccomp?: Seccomp;
   readonly sysctl?: Readonly<Record<string, string>>;
   readonly maskedPaths?: readonly string[];

@@ -59,7 +59,8 @@ function copyMount(path: string, flags: number, tie?: Tie): number {
 function openRoot(pid: number, spec: Spec, warn: (message: string) => void): number {
   const { path } = spec.root;
   step(`open ${path}`, "as a mount of its own");
-  const tree = copyMount(path, AT.AT_RECURSIVE);
+  const isTied = spec.linux.rootfsPropagation?.endsWith("slave");
+  const tree = isTied ? openTied(path, AT.AT_RECURSIVE, "slave") : copyMount(path, AT.AT_RECURSIVE);
   const owner = tryStat(path)?.uid ?? 0;
   if (reaches(spec.linux.uidMappings ?? [], owner)) return tree;
   try {

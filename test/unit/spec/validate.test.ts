@@ -193,7 +193,11 @@ describe("what is wrong is told by its field:", () => {
       'linux.sysctl["net.ipv4.ip_forward"]: must be a string, not 1',
     ],
     ["linux.maskedPaths", ["proc"], 'linux.maskedPaths[0]: "proc" must be an absolute path'],
-    ["linux.rootfsPropagation", "shared", 'linux.rootfsPropagation: "shared" is not supported by minibox'],
+    [
+      "linux.rootfsPropagation",
+      "public",
+      'linux.rootfsPropagation: must be one of private, rprivate, slave, rslave, shared, rshared, unbindable, runbindable, not "public"',
+    ],
     ["linux.personality", { domain: "LINUX32" }, "linux.personality: is not supported by minibox"],
     ["linux.personality", "LINUX", 'linux.personality: must be an object, not "LINUX"'],
     ["linux.resources.devices", [{ type: "c" }], "linux.resources.devices[0].allow: is required"],
@@ -327,8 +331,8 @@ describe("what comes out", () => {
       out("linux.resources.devices", [{ allow: true, type: "", major: -1, minor: 3, access: "" }]).linux
         .resources!.devices,
     ).toEqual([{ allow: true, minor: 3 }]);
-    for (const word of ["", "private", "rprivate"])
-      expect(out("linux.rootfsPropagation", word).linux).not.toHaveProperty("rootfsPropagation");
+    expect(out("linux.rootfsPropagation", "").linux).not.toHaveProperty("rootfsPropagation");
+    expect(out("linux.rootfsPropagation", "rslave").linux.rootfsPropagation).toBe("rslave");
     expect(out("linux.personality", { domain: "LINUX" }).linux).not.toHaveProperty("personality");
   });
 
