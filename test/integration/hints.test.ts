@@ -191,11 +191,15 @@ describe.skipIf(skipReason("prlimit") !== "")("limits of minibox's own:", () => 
 });
 
 describe.skipIf(skipReason("python3") !== "")("keys:", () => {
+  /** A user of this run of the tests alone: the quota of keys is a user's, wherever its processes are. */
+  const USER = 2_000_000_000 + (process.pid % 10_000) * 200_000;
+  const usernsFrom = (id: number): string[] => ["--userns", `${id}:${id}:65536`];
+
   /** Fills a user's quota with keys of its own, and holds them until its stdin ends. */
   const FILL = `
 import ctypes, os, platform, sys
 add_key = 217 if platform.machine() == "aarch64" else 248
-os.setgid(2017000000); os.setuid(2017000000)
+os.setgid(${USER}); os.setuid(${USER})
 libc, i = ctypes.CDLL(None), 0
 while libc.syscall(add_key, b"user", b"minibox-test-%d" % i, b"x", 1, -2) > 0: i += 1
 print("full", flush=True); sys.stdin.read()`;
@@ -213,8 +217,8 @@ os.execv(sys.argv[1], sys.argv[1:])`;
     const filling = Bun.spawn(["python3", "-c", FILL], { stdin: "pipe", stdout: "pipe" });
     const reader = filling.stdout.getReader();
     expect(new TextDecoder().decode((await reader.read()).value)).toStartWith("full");
-    const { status, stderr } = await loggedIn("--userns", "2017000000:2017000000:65536", busybox, "true");
-    const other = await loggedIn("--userns", "2017100000:2017100000:65536", busybox, "echo", "other");
+    const { status, stderr } = await loggedIn(...usernsFrom(USER), busybox, "true");
+    const other = await loggedIn(...usernsFrom(USER + 100_000), busybox, "echo", "other");
     filling.stdin.end();
     await filling.exited;
     expect(status).toBe(125);

@@ -4,6 +4,7 @@ import { beforeAll, describe, expect, test } from "bun:test";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { attackRootfs } from "../support/attack.ts";
+import { uniqueName } from "../support/container.ts";
 import { leavesNothing } from "../support/leftovers.ts";
 import { run, scratchDirectory } from "../support/minibox.ts";
 import { fixture, profileOf } from "../unit/seccomp/support/profiles.ts";
@@ -195,14 +196,15 @@ fcntl.ioctl(fd, 0xc0182101, struct.pack("QqiI", struct.unpack_from("Q", notice)[
     const child = Bun.spawn(["python3", "-c", agent, socket], { stdout: "pipe" });
     const reader = child.stdout.getReader();
     await reader.read();
-    const flags = ["--name", "noticed", "--security-opt", `seccomp=${path}`];
+    const name = uniqueName();
+    const flags = ["--name", name, "--security-opt", `seccomp=${path}`];
     const result = await run([...flags, root.path, "/call", NUMBER.getpriority]);
     expect(result).toEqual({ status: 0, stdout: "66\n", stderr: "" });
     let text = "";
     for (let part = await reader.read(); !part.done; part = await reader.read())
       text += new TextDecoder().decode(part.value);
     const state = JSON.parse(text);
-    expect(state).toMatchObject({ fds: ["seccompFd"], metadata: "hello", state: { id: "noticed" } });
+    expect(state).toMatchObject({ fds: ["seccompFd"], metadata: "hello", state: { id: name } });
     await child.exited;
   });
 
