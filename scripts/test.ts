@@ -63,12 +63,16 @@ function filesOf(parts: string[]): string[] {
 const scratch = mkdtempSync(join(tmpdir(), "minibox-tests-"));
 process.on("exit", () => rmSync(scratch, { recursive: true, force: true }));
 
-/** One file's tests. Their output goes to a file: what a test leaves running would hold a pipe open. */
+/**
+ * One file's tests, which end with this process (--no-orphans). Their output goes to a file: what a test leaves running
+ * would hold a pipe open.
+ */
 async function runFile(file: string, flags: string[]): Promise<Outcome> {
   const log = join(scratch, file.replaceAll("/", "-"));
   const output = openSync(log, "a");
   const started = performance.now();
-  const words = ["--timeout", "60000", "--only-failures", "--pass-with-no-tests", ...flags, `./${file}`];
+  const mode = ["--only-failures", "--pass-with-no-tests", "--no-orphans"];
+  const words = ["--timeout", "60000", ...mode, ...flags, `./${file}`];
   const child = Bun.spawn([process.execPath, "test", ...words], {
     cwd: TOP,
     stdio: ["ignore", output, output],
