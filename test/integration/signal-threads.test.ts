@@ -3,7 +3,7 @@
 import { expect, setDefaultTimeout, test } from "bun:test";
 import { readdirSync } from "node:fs";
 import { SIGNALS } from "../../src/sys/constants.ts";
-import { SLOWNESS, start, tryText, until } from "../support/container.ts";
+import { childrenOf, SLOWNESS, signal, start, tryText, until } from "../support/container.ts";
 import { leavesNothing } from "../support/leftovers.ts";
 import { execute, rootfs, skipReason } from "../support/minibox.ts";
 
@@ -61,7 +61,8 @@ test.skipIf(skip !== "")(
           await until(`signal ${signal} is passed on`, () => seen(signal) > before);
         }
     } finally {
-      container.signal(SIGNALS.KILL);
+      // the command's end: the supervisor then removes the container
+      for (const pid of childrenOf(container.pid)) signal(pid, SIGNALS.KILL);
       await container.ended;
     }
   },
