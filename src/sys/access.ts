@@ -1,9 +1,12 @@
-// Owns who may use a file: its mode, its owner, and the question whether we may (inode(7)).
+// Owns who may use a file: its mode and owner (inode(7)), the question whether this process may, and the umask.
 
 import { AT } from "./constants.ts";
 import { attempt, call } from "./libc.ts";
 
-/** int faccessat(int dirfd, const char *path, int mode): 0, or -errno. The kernel asks for our real ids, and follows links. */
+/**
+ * int faccessat(int dirfd, const char *path, int mode): 0, or -errno. It is the real user id that counts, not the effective
+ * one, and symlinks are followed.
+ */
 export const tryFaccessat = (dirfd: number, path: string, mode: number): number =>
   attempt("faccessat", dirfd, path, mode);
 

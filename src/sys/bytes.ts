@@ -1,6 +1,6 @@
-// Owns the passage between JS strings and the kernel's bytes. Arguments, paths and environment are bytes on
-// Linux, not text: a byte that is not UTF-8 travels as a lone surrogate U+DC80..U+DCFF (Python's PEP 383
-// "surrogateescape"), which JSON carries intact, and comes out as the same byte again.
+// Owns turning strings into the kernel's bytes and back. On Linux arguments, paths and environment are bytes, not text. A
+// byte that is not UTF-8 becomes a lone surrogate U+DC80..U+DCFF in a string ("surrogateescape" of Python's PEP 383). JSON
+// carries lone surrogates unchanged, so the same byte comes out in the end.
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
@@ -26,7 +26,7 @@ export function decode(bytes: Uint8Array): string {
   }
 }
 
-/** In one pass, since what a hostile file holds may be nothing but bytes that are not UTF-8. */
+/** One pass, whatever the bytes are: a hostile file may have nothing but bytes that are not UTF-8. */
 function decodeEscaping(bytes: Uint8Array): string {
   const parts: string[] = [];
   const units = new Uint16Array(CHUNK);
@@ -52,7 +52,7 @@ function decodeEscaping(bytes: Uint8Array): string {
   return parts.join("");
 }
 
-/** How many units of a string one call takes as arguments. */
+/** So many units of a string are given to String.fromCharCode as arguments at once. */
 const CHUNK = 8192;
 
 /** The length of the valid UTF-8 sequence of two bytes or more at this place, 0 where there is none (RFC 3629). */
@@ -78,7 +78,7 @@ export function cstring(text: string): Uint8Array {
   return out;
 }
 
-/** A 64-bit value below 2^53 into two words, little-endian; the array itself takes each modulo 2^32. */
+/** Writes a 64-bit value below 2^53 as two words, the lower one first. The array takes each word modulo 2^32. */
 export function putLong(words: Uint32Array, at: number, value: number): void {
   words[at] = value;
   words[at + 1] = value / 2 ** 32;

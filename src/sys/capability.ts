@@ -11,7 +11,7 @@ export interface CapabilityMask {
   high: number;
 }
 
-/** The mask of these names; a name that is none of ours counts for nothing. */
+/** The mask of these names. A name that CAPABILITIES does not have is passed over. */
 export function capabilityMask(names: readonly string[] | undefined): CapabilityMask {
   const mask = { low: 0, high: 0 };
   for (const name of names ?? []) {
@@ -30,7 +30,7 @@ const header = (): Uint8Array => {
   return new Uint8Array(new Uint32Array([LINUX_CAPABILITY_VERSION_3, 0]).buffer);
 };
 
-/** The permitted set of this thread, capget(2). @throws SysError */
+/** int capget(header, data): the permitted set of this thread. @throws SysError */
 export function permittedCapabilities(): CapabilityMask {
   // struct __user_cap_data_struct { __u32 effective, permitted, inheritable; } twice: low words, high words
   const data = new Uint32Array(6);
@@ -38,7 +38,7 @@ export function permittedCapabilities(): CapabilityMask {
   return { low: data[1]!, high: data[4]! };
 }
 
-/** Sets the three classic sets of this thread, capset(2). @throws SysError */
+/** int capset(header, data): the effective, permitted and inheritable set of this thread. @throws SysError */
 export function setCapabilities(
   effective: CapabilityMask,
   permitted: CapabilityMask,
@@ -55,23 +55,28 @@ export function setCapabilities(
   call("capset", header(), new Uint8Array(data.buffer));
 }
 
-/** Takes a capability out of the bounding set, for good. False above the kernel's last one. @throws SysError */
+/**
+ * int prctl(PR_CAPBSET_DROP, int capability), for good. False where this kernel has no such capability. @throws
+ * SysError
+ */
 export function dropFromBoundingSet(number: number): boolean {
   const result = attempt("prctl", PR.PR_CAPBSET_DROP, number, 0, 0, 0);
   if (result < 0 && result !== -EINVAL) call("prctl", PR.PR_CAPBSET_DROP, number, 0, 0, 0);
   return result >= 0;
 }
 
-/** False for a capability that this kernel is too old for. */
+/** int prctl(PR_CAPBSET_READ, int capability): false where this kernel has no such capability. */
 export const kernelKnowsCapability = (number: number): boolean =>
   attempt("prctl", PR.PR_CAPBSET_READ, number, 0, 0, 0) >= 0;
 
-/** A capability that survives execve of a program that has none of its own. @throws SysError */
+/** int prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, int capability): it outlives execve(2). @throws SysError */
 export function raiseAmbient(number: number): void {
   const PR_CAP_AMBIENT_RAISE = 2;
   call("prctl", PR.PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, number, 0, 0);
 }
 
-/** Whether a change away from uid 0 leaves the permitted set. @throws SysError */
+/**
+ * int prctl(PR_SET_KEEPCAPS, int on): whether the permitted set stays when the user id is no longer 0. @throws SysError
+ */
 export const keepCapabilities = (on: boolean): number =>
   call("prctl", PR.PR_SET_KEEPCAPS, on ? 1 : 0, 0, 0, 0);

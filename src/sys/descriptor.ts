@@ -1,4 +1,4 @@
-// Owns descriptors themselves, whatever they are of: their flags, numbers and copies.
+// Owns what can be done with a descriptor of any kind: flags, copies, closing many, and copying between two.
 
 import { F_GETFL, F_SETFL, O } from "./constants.ts";
 import { attempt, call } from "./libc.ts";
@@ -11,7 +11,7 @@ export const fcntl = (fd: number, operation: number, argument = 0): number =>
 export const tryFcntl = (fd: number, operation: number, argument = 0): number =>
   attempt("fcntl", fd, operation, argument);
 
-/** From now on reads and writes of this open file fail with EAGAIN where they would wait. @throws SysError */
+/** Sets O_NONBLOCK: reads and writes of this open file fail with EAGAIN where they would wait. @throws SysError */
 export const setNonblocking = (fd: number): number => fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O.O_NONBLOCK);
 
 /** int dup3(int oldfd, int newfd, int flags). @throws SysError */
@@ -24,6 +24,8 @@ export const LAST_DESCRIPTOR = 0xffffffff;
 export const closeRange = (first: number, last: number, flags: number): number =>
   call("close_range", first, last, flags);
 
-/** ssize_t sendfile(int out, int in, off_t *offset, size_t count), from where `from` stands. @throws SysError */
+/**
+ * ssize_t sendfile(int out, int in, off_t *offset, size_t count), from the offset that `from` is at. @throws SysError
+ */
 export const sendfile = (to: number, from: number, count: number): number =>
   call("sendfile", to, from, null, count);

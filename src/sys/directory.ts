@@ -1,4 +1,4 @@
-// Owns directories: the entries made, listed and removed in them, symlinks, and the directory that this process works in.
+// Owns directories: making, listing and removing their entries, symlinks, and the working directory.
 
 import { decode } from "./bytes.ts";
 import { AT, AT_FDCWD } from "./constants.ts";
@@ -28,7 +28,10 @@ export const tryUnlinkat = (dirfd: number, path: string, flags: number): number 
 export const renameat = (from: number, oldPath: string, to: number, newPath: string): number =>
   call("renameat2", from, oldPath, to, newPath, 0);
 
-/** Names in a directory, without . and ..; from `most` on no more are asked for (getdents64(2)). @throws SysError */
+/**
+ * ssize_t getdents64(int fd, void *buf, size_t size): the names in a directory, without . and .. Once there are `most`, the
+ * rest is not read. @throws SysError
+ */
 export function listDirectory(fd: number, most = Number.POSITIVE_INFINITY): string[] {
   const names: string[] = [];
   const buffer = new Uint8Array(32768);
@@ -49,15 +52,15 @@ export function listDirectory(fd: number, most = Number.POSITIVE_INFINITY): stri
 export const readlink = (path: string): string => readlinkat(AT_FDCWD, path);
 
 /**
- * ssize_t readlinkat(int dirfd, const char *path, char *buf, size_t size): the text of a symlink, which "" says is the
- * one that `dirfd` is open on (O_PATH|O_NOFOLLOW). @throws SysError
+ * ssize_t readlinkat(int dirfd, const char *path, char *buf, size_t size): the text of a symlink. With "" that is the one
+ * that `dirfd` is open on (O_PATH|O_NOFOLLOW). @throws SysError
  */
 export function readlinkat(dirfd: number, path: string): string {
   const bytes = new Uint8Array(4096);
   return decode(bytes.subarray(0, call("readlinkat", dirfd, path, bytes, bytes.length)));
 }
 
-/** readlinkat(2): the text of a symlink, or -errno; EINVAL for what is none. */
+/** readlinkat(2): the text of a symlink, or -errno; EINVAL is the answer for another file. */
 export function tryReadlinkat(dirfd: number, path: string): string | number {
   const bytes = new Uint8Array(4096);
   const length = attempt("readlinkat", dirfd, path, bytes, bytes.length);
@@ -67,9 +70,9 @@ export function tryReadlinkat(dirfd: number, path: string): string | number {
 /** The path that an open descriptor has now. @throws SysError */
 export const pathOf = (fd: number): string => readlink(`/proc/self/fd/${fd}`);
 
-/** unlink(2). Returns -errno on failure. */
+/** int unlink(const char *path): 0, or -errno. */
 export const unlink = (path: string): number => attempt("unlinkat", AT_FDCWD, path, 0);
-/** rmdir(2). Returns -errno on failure. */
+/** int rmdir(const char *path): 0, or -errno. */
 export const rmdir = (path: string): number => attempt("unlinkat", AT_FDCWD, path, AT.AT_REMOVEDIR);
 
 /** int chdir(const char *path). @throws SysError */

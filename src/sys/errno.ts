@@ -90,7 +90,7 @@ export const ELIBBAD = 80;
 export const EOPNOTSUPP = 95;
 export const ECONNRESET = 104;
 
-/** The symbolic name of an errno, `errno 999` for one that has none here. */
+/** The symbolic name of an errno; `errno 999` for one that the table does not have. */
 export const errnoName = (errno: number): string => TABLE[errno]?.[0] ?? `errno ${errno}`;
 
 /** What a person reads: `EPERM: operation not permitted`. */
@@ -99,7 +99,7 @@ export const errnoText = (errno: number): string => {
   return known ? `${known[0]}: ${known[1]}` : `errno ${errno}`;
 };
 
-/** One argument of a system call as we hand it over: strings become C strings, byte arrays pointers. */
+/** An argument of a call. libc gets the address of a string's bytes with a NUL, and of a byte array's. */
 export type Arg = number | string | null | Uint8Array;
 
 /** A failed system call, shaped like Node's (code, errno, syscall) with the arguments kept for the message. */
@@ -110,7 +110,7 @@ export class SysError extends Error {
     readonly syscall: string,
     readonly args: readonly Arg[],
     readonly errno: number,
-    /** What was being done, in a person's words; the call's own name where nobody said. */
+    /** what was being done, in a person's words; the call's name where no step was named */
     readonly step = syscall,
   ) {
     super(`${step}: ${errnoText(errno)}`);
@@ -118,6 +118,6 @@ export class SysError extends Error {
   }
 }
 
-/** True for a SysError with one of these errnos: for the few places where a failure is an answer. */
+/** True for a SysError with one of these errnos, for the places where a failure is an answer. */
 export const isErrno = (error: unknown, ...errnos: number[]): error is SysError =>
   error instanceof SysError && errnos.includes(error.errno);

@@ -21,10 +21,15 @@ export const openat = (dirfd: number, path: string, flags: number, mode = 0): nu
 export const tryOpenat = (dirfd: number, path: string, flags: number, mode = 0): number =>
   attempt("openat", dirfd, path, flags | O.O_CLOEXEC, mode);
 
-/** EAGAIN is the kernel's answer to ".." while anything on the host is renamed or mounted: so often it is asked again. */
+/**
+ * The kernel answers ".." with EAGAIN while anything on the host is renamed or mounted; the call is repeated so often.
+ */
 const PATIENCE = 1000;
 
-/** openat2(2): `resolve` is what keeps the path inside the root. Returns -errno on failure. */
+/**
+ * long openat2(int dirfd, const char *path, struct open_how *how, size_t size), always O_CLOEXEC: a descriptor, or
+ * -errno. `resolve` (RESOLVE_*) says where the path may lead.
+ */
 export function tryOpenat2(dirfd: number, path: string, flags: number, resolve: number, mode = 0): number {
   // struct open_how { __u64 flags, mode, resolve; }, all of them below 2^32
   const how = new Uint32Array(6);
@@ -53,12 +58,12 @@ export function openInRoot(rootfd: number, path: string, flags: number, resolve 
   return fd;
 }
 
-/** close(2); an error of close has nothing to act on. */
+/** int close(int fd). Its errors are dropped: the descriptor is closed whatever it says. */
 export const close = (fd: number): void => {
   attempt("close", fd);
 };
 
-/** Runs with a descriptor and closes it whatever happens. */
+/** Runs `use` with a descriptor, and closes the descriptor also where that throws. */
 export function withFd<T>(fd: number, use: (fd: number) => T): T {
   try {
     return use(fd);
@@ -88,10 +93,10 @@ export const write = (fd: number, data: Uint8Array | string): number =>
 export const tryWrite = (fd: number, data: Uint8Array | string): number =>
   attempt("write", fd, data, lengthOf(data));
 
-/** No file that minibox reads whole is larger; one that is, or that never ends, is refused. In bytes. */
+/** In bytes. A file that is larger, or never ends, is refused where minibox reads it whole. */
 const LARGEST_FILE = 64 << 20;
 
-/** Reads up to `length` bytes of a descriptor, fewer only at its end. @throws SysError */
+/** Reads `length` bytes of a descriptor; fewer only where the file ends before. @throws SysError */
 export function readHead(fd: number, length: number): Uint8Array {
   let buffer = new Uint8Array(Math.min(4096, length));
   let done = 0;
@@ -108,7 +113,9 @@ export function readHead(fd: number, length: number): Uint8Array {
   return buffer.subarray(0, done);
 }
 
-/** Reads a descriptor to its end; `shown` is what an error calls it. @throws SysError, EFBIG above the limit in bytes */
+/**
+ * Reads a descriptor to its end; `shown` is what an error calls it. @throws SysError, EFBIG above the limit in bytes
+ */
 export function readAll(fd: number, shown = "a file", limit = LARGEST_FILE): Uint8Array {
   const bytes = readHead(fd, limit + 1);
   if (bytes.length > limit) throw tooLarge(shown, limit);
@@ -118,10 +125,10 @@ export function readAll(fd: number, shown = "a file", limit = LARGEST_FILE): Uin
 const tooLarge = (shown: string, limit: number): SysError =>
   new SysError("read", [shown], EFBIG, `read ${shown}, at most ${limit >> 20} MiB`);
 
-/** The text of a file of the kernel's or the host's own. @throws SysError */
+/** The text of a file that the container cannot write, by its path. @throws SysError */
 export const readFile = (path: string, limit?: number): string => decode(readFileBytes(path, limit));
 
-/** The bytes of a file of the kernel's or the host's own. @throws SysError */
+/** The bytes of a file that the container cannot write, by its path. @throws SysError */
 export const readFileBytes = (path: string, limit?: number): Uint8Array =>
   withFd(open(path, 0), (fd) => readAll(fd, path, limit));
 
@@ -141,9 +148,9 @@ function textOf(fd: number, shown: string): string | undefined {
 }
 
 /**
- * The text of a regular file below a root that the container may have written; undefined where there is none that can
- * be read. Nothing else in its place is opened, as opening alone can wait (a FIFO) or act (a device).
- * @throws SysError where it is too large
+ * The text of a regular file below a root, whose contents the container may have written; undefined where it cannot be
+ * read. Another kind of file is not opened: opening a FIFO can wait, and opening a device can act.
+ * @throws SysError where the file is too large
  */
 export function tryReadFileInRoot(rootfd: number, path: string): string | undefined {
   const resolve = RESOLVE.RESOLVE_IN_ROOT | RESOLVE.RESOLVE_NO_MAGICLINKS;
@@ -164,7 +171,10 @@ export function writeAll(fd: number, bytes: Uint8Array): void {
   for (let done = 0; done < bytes.length; ) done += write(fd, bytes.subarray(done));
 }
 
-/** Writes a whole value to an existing file in one write(2), the form that cgroup and proc files want. @throws SysError */
+/**
+ * Writes text to an existing file in one write(2): files of cgroups and of /proc take a value in no other way. @throws
+ * SysError
+ */
 export function writeFile(path: string, text: string): void {
   withFd(open(path, O.O_WRONLY), (fd) => write(fd, text));
 }
@@ -190,7 +200,7 @@ const statxHalves = new Uint16Array(128);
 const statxWords = new Uint32Array(statxHalves.buffer);
 const statxBytes = new Uint8Array(statxHalves.buffer);
 
-/** A 64-bit field; the numbers that we read stay below 2^53. */
+/** A 64-bit field. The fields that are read here stay below 2^53. */
 const long = (index: number): number => statxWords[index]! + statxWords[index + 1]! * 2 ** 32;
 
 const parseStatx = (): Stat => ({
@@ -208,15 +218,18 @@ const parseStatx = (): Stat => ({
 
 const STATX_BASIC_STATS = 0x7ff;
 
-/** statx(2) of a descriptor. @throws SysError */
+/**
+ * int statx(int fd, "", AT_EMPTY_PATH, unsigned mask, struct statx *buf): what a descriptor is open on. @throws
+ * SysError
+ */
 export function statx(fd: number): Stat {
   call("statx", fd, "", AT.AT_EMPTY_PATH, STATX_BASIC_STATS, statxBytes);
   return parseStatx();
 }
 
 /**
- * statx(2) of a path, symlinks followed unless told; undefined where there is nothing to be seen. Without `sync` a file
- * system that is served by somebody (FUSE) is not asked, who might never answer.
+ * statx(2) of a path; undefined where it fails. `follow` is about a symlink at the end of the path. Without `sync` the
+ * kernel answers from what it knows: a file system in user space (FUSE) might never answer.
  */
 export function tryStat(path: string, follow = true, sync = true): Stat | undefined {
   const flags = (follow ? 0 : AT.AT_SYMLINK_NOFOLLOW) | (sync ? 0 : AT.AT_STATX_DONT_SYNC);
@@ -225,6 +238,6 @@ export function tryStat(path: string, follow = true, sync = true): Stat | undefi
     : parseStatx();
 }
 
-/** Sets or clears close-on-exec. @throws SysError */
+/** Sets or clears close-on-exec, the only flag that a descriptor itself has (F_SETFD in fcntl(2)). @throws SysError */
 export const setCloexec = (fd: number, on: boolean): number =>
   call("fcntl", fd, F_SETFD, on ? FD_CLOEXEC : 0);

@@ -1,9 +1,9 @@
-// Owns the one door to the kernel: every libc call of parent and child goes through call() or attempt(), so one
-// place binds, traces, and turns errno into an error. Nothing else in the project may import bun:ffi's dlopen.
+// Owns calling libc. Every call of parent and child goes through call() or attempt(), for which sys/ has one typed function
+// a call; so this file alone binds libc, traces, and turns errno into an error. No other file may import dlopen.
 //
-// Two ways in. Calls that define a container, and those that are no system call, are bound by name. The rest goes
-// through libc's syscall(2): each bound name costs every start about 10 µs, and the kernel's own structures are
-// the same under glibc and musl.
+// The calls that define a container, and those that are no system calls, are bound by their names. Each bound name costs
+// every start about 10 µs, so all other calls go through libc's syscall(2), with the kernel's numbers and structures; those
+// are the same under glibc and musl.
 
 import { CFunction, dlopen, FFIType, type Pointer, ptr, read } from "bun:ffi";
 import { cstring } from "./bytes.ts";
@@ -32,12 +32,12 @@ function bind() {
   try {
     return dlopen("libc.so.6", SYMBOLS).symbols;
   } catch {
-    // Without memory for code there are no calls. What the executable says in place of a crash report fits (scripts/elf/guard.ts).
+    // without memory for code there is no call; the executable says so in place of a crash report (scripts/elf/guard.ts)
     process.abort();
   }
 }
 
-// The address is this thread's own and never changes; reading it later costs no call that could disturb errno.
+// Each thread has an errno of its own, at an address that never changes. Reading it there makes no call that could set it.
 const errnoAddress = libc.__errno_location() as Pointer;
 
 const COLUMN = process.arch === "arm64" ? 1 : 0;
@@ -45,7 +45,7 @@ const COLUMN = process.arch === "arm64" ? 1 : 0;
 type Bound = Exclude<keyof typeof libc, "syscall" | "__errno_location">;
 export type CallName = Bound | keyof typeof NUMBERS;
 
-/** Sees each call after it returned; `result` is -errno for a failure. */
+/** Is told of each call after its return; `result` is -errno where the call failed. */
 export type Tracer = (name: CallName, args: readonly Arg[], result: number) => void;
 let tracer: Tracer | undefined;
 export function setTracer(next: Tracer | undefined): void {
@@ -53,7 +53,7 @@ export function setTracer(next: Tracer | undefined): void {
 }
 
 let untracedDepth = 0;
-/** Runs without a trace: what minibox needs for itself (its protocol, its wait, its own messages) makes no container. */
+/** Runs `work` without a trace, for the calls that make no container: the protocol, waiting, messages to the person. */
 export function untraced<T>(work: () => T): T {
   untracedDepth++;
   try {
@@ -65,13 +65,13 @@ export function untraced<T>(work: () => T): T {
 
 type Native = (a: number, b: number, c: number, d: number, e: number, f: number) => number;
 
-// Strings of one call are laid one after the other in here: no allocation and no look-up of an address for each.
+// The strings of one call lie in here, one after the other, which saves an allocation and a look-up of the address for each.
 const arena = new Uint8Array(16384);
 const arenaAddress: number = ptr(arena);
 let arenaUsed = 0;
 const encoder = new TextEncoder();
 
-/** What was too long for the arena, kept alive until the next call. */
+/** The strings that were too long for the arena. They are kept alive until the next call. */
 let overflow: Uint8Array[] = [];
 
 /** Turns an argument into a machine word: a string into the address of its bytes and a NUL. */
@@ -110,14 +110,14 @@ function invoke(name: CallName, [a, b, c, d, e, f]: readonly Arg[]): number {
   return result === -1 ? -read.i32(errnoAddress) : result;
 }
 
-/** Makes the call; returns its result, or -errno. For failures that are answers. */
+/** Makes a call: its result, or -errno. For calls whose failure is an answer. */
 export function attempt(name: CallName, ...args: Arg[]): number {
   const result = invoke(name, args);
   traced(name, args, result);
   return result;
 }
 
-/** Puts a call into the trace that was made in another way than by attempt() or call(). */
+/** Puts a call into the trace. attempt() and call() do that themselves. */
 export function traced(name: CallName, args: Arg[], result: number): void {
   if (tracer && untracedDepth === 0) report(name, args, result);
 }
@@ -142,7 +142,7 @@ export function onStep(listener: ((text: string, why: string) => void) | undefin
   stepListener = listener;
 }
 
-/** Makes the call; throws SysError, naming the current step, where it fails. */
+/** Makes a call. @throws SysError with the current step where it fails */
 export function call(name: CallName, ...args: Arg[]): number {
   const result = invoke(name, args);
   traced(name, args, result);
@@ -150,10 +150,10 @@ export function call(name: CallName, ...args: Arg[]): number {
   return result;
 }
 
-/** The address of a byte array, for structures that hold pointers. The caller keeps the array alive. */
+/** The address of a byte array, for structures that hold pointers. The caller keeps the array alive meanwhile. */
 export const addressOf = (bytes: Uint8Array): number => ptr(bytes);
 
-/** Machine code of ours at an address as a function: it gets the address of a table, and returns a number. */
+/** Machine code at an address as a function, int code(void *table). */
 export function callable(address: number): (table: Uint8Array) => number {
   const code = CFunction({ ptr: address as Pointer, args: [long], returns: int }) as unknown as Native;
   return (table) => code(ptr(table), 0, 0, 0, 0, 0);
@@ -169,7 +169,7 @@ export interface SpawnWords {
   shown: readonly [path: string, words: string];
 }
 
-/** As a trace shows it: the addresses mean nothing to a reader. */
+/** Puts a posix_spawn into the trace with its words, for the addresses mean nothing to a reader. */
 const reportSpawn = ({ shown: [path, words] }: SpawnWords, result: number): void =>
   report("posix_spawn", ["&pid", path, null, null, words, "envp"], result);
 

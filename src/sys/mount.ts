@@ -25,25 +25,31 @@ export const tryMount = (
   data: string | null,
 ): number => attempt("mount", source, target, fstype, flags, data);
 
-/** Detaches a mount from the tree now; it ends when its last user does. @throws SysError */
+/**
+ * int umount2(const char *target, MNT_DETACH): the mount leaves the tree now, and ends with its last user. @throws
+ * SysError
+ */
 export const detach = (target: string): number => call("umount2", target, UMOUNT.MNT_DETACH);
 
-/** pivot_root(2). @throws SysError */
+/** int pivot_root(const char *new_root, const char *put_old). @throws SysError */
 export const pivotRoot = (newRoot: string, putOld: string): number => call("pivot_root", newRoot, putOld);
 
-/** chroot(2). @throws SysError */
+/** int chroot(const char *path). @throws SysError */
 export const chroot = (path: string): number => call("chroot", path);
 
-/** A name for an open descriptor that a path-based call takes: the kernel follows it to exactly this inode. */
+/** A path for an open descriptor, for calls that take no descriptor. The kernel follows it to exactly this inode. */
 export const fdPath = (fd: number): string => `/proc/self/fd/${fd}`;
 
 const OPEN_TREE_CLOEXEC = 0o2000000;
 
-/** open_tree(2): a detached copy of the mount at a path (`flags`: AT_RECURSIVE, AT_EMPTY_PATH). @throws SysError */
+/**
+ * int open_tree(int dirfd, const char *path, unsigned flags), always OPEN_TREE_CLONE|OPEN_TREE_CLOEXEC: a detached copy of
+ * the mount at a path. @throws SysError
+ */
 export const openTree = (dirfd: number, path: string, flags: number): number =>
   call("open_tree", dirfd, path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | flags);
 
-/** The same; returns -errno on failure. */
+/** open_tree(2): a descriptor, or -errno. */
 export const tryOpenTree = (dirfd: number, path: string, flags: number): number =>
   attempt("open_tree", dirfd, path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | flags);
 
@@ -75,7 +81,10 @@ export interface MountAttributes {
   userns?: number;
 }
 
-/** mount_setattr(2) on the mount that a descriptor is the root of. @throws SysError */
+/**
+ * int mount_setattr(int fd, "", AT_EMPTY_PATH, struct mount_attr *attr, size_t size), of the mount whose root a
+ * descriptor is open on. @throws SysError
+ */
 export function setMountAttributes(fd: number, attributes: MountAttributes): void {
   // struct mount_attr { __u64 attr_set, attr_clr, propagation, userns_fd; }
   const halves = new Uint32Array(8); // all of them below 2^32
@@ -94,7 +103,7 @@ const FSCONFIG_SET_STRING = 1;
 const FSCONFIG_CMD_CREATE = 6;
 const FSMOUNT_CLOEXEC = 1;
 
-/** fsopen(2), fsconfig(2), fsmount(2): a new file system on a mount that is nowhere yet. @throws SysError */
+/** fsopen(2), fsconfig(2), fsmount(2): a new file system on a mount that is not attached yet. @throws SysError */
 export function mountDetached(
   type: string,
   options: readonly [name: string, value: string | null][],

@@ -40,7 +40,9 @@ export function setdomainname(name: string): void {
 export const isInitialUserNamespace = (): boolean =>
   tryReadFile("/proc/self/uid_map")?.trim().split(/\s+/).join(" ") === "0 0 4294967295";
 
-/** Brings the loopback interface up in this network namespace (netdevice(7)). @throws SysError */
+/**
+ * int ioctl(int fd, SIOCSIFFLAGS, struct ifreq *): brings the loopback interface up (netdevice(7)). @throws SysError
+ */
 export function loopbackUp(): void {
   const fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC);
   try {
@@ -56,8 +58,8 @@ export function loopbackUp(): void {
 }
 
 /**
- * Lets every user of this new network namespace listen on any port, and the groups up to `lastGroup` send pings
- * (ip(7), icmp(7)): whoever is in it has it to himself. Where the kernel will not, its own rules stay.
+ * Lets every user of this network namespace listen on any port, and the groups up to `lastGroup` send pings (ip(7),
+ * icmp(7)). A new namespace has no port that others rely on. Where a file cannot be written, the kernel's rule stays.
  */
 export function openToAllUsers(lastGroup: number): void {
   trySysctl("ip_unprivileged_port_start", "0");

@@ -3,7 +3,10 @@
 import { putLong } from "./bytes.ts";
 import { attempt, untraced } from "./libc.ts";
 
-/** ppoll(2): what was found for each [descriptor, events], 0 for nothing. Waits without end for Infinity. */
+/**
+ * int ppoll(struct pollfd *, nfds_t, const struct timespec *, NULL): what was found for each [descriptor, events], 0 for
+ * nothing. Waits so many milliseconds, without end for Infinity.
+ */
 export function poll(interest: readonly [number, number][], milliseconds: number): number[] {
   // struct pollfd { int fd; short events, revents; }
   const words = new Int32Array(interest.length * 2);
@@ -21,7 +24,7 @@ export function poll(interest: readonly [number, number][], milliseconds: number
 
 /** struct timespec of a duration. */
 export function timespec(milliseconds: number): Uint8Array {
-  // no BigInt: its first use costs 0.1 ms, and every run waits with one of these
+  // no BigInt: every run waits, and the first use of a BigInt costs 0.1 ms
   const rest = Math.max(milliseconds, 0);
   const words = new Uint32Array(new ArrayBuffer(16));
   const seconds = rest / 1000;
@@ -30,6 +33,6 @@ export function timespec(milliseconds: number): Uint8Array {
   return new Uint8Array(words.buffer);
 }
 
-/** Sleeps; only where there is nothing to wait for. */
+/** Waits for this time to pass. Only where there is nothing to poll. */
 export const pause = (milliseconds: number): number =>
   attempt("ppoll", null, 0, timespec(milliseconds), null, 8);

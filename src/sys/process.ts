@@ -3,16 +3,19 @@ import { EINTR } from "./errno.ts";
 import { tryReadFile } from "./file.ts";
 import { attempt, call } from "./libc.ts";
 
-/** kill(2). Returns -errno on failure. */
+/** int kill(pid_t pid, int sig): 0, or -errno. */
 export const kill = (pid: number, signal: number): number => attempt("kill", pid, signal);
 
-/** How a process ended: `status` as a shell would say it (128+N for signal N). */
+/** How a process ended: `status` is what a shell says, 128+N for signal N; `signal` is 0 for a process that exited. */
 export interface Exit {
   status: number;
   signal: number;
 }
 
-/** wait4(2) for one child. Undefined where it has not ended and `block` is false, or is no child of ours. */
+/**
+ * pid_t wait4(pid_t pid, int *status, int options, NULL): how a child ended, -1 for any child. Undefined where it is no
+ * child of this process, and, without `block`, where it has not ended.
+ */
 export function wait(pid: number, block = true): { pid: number; exit: Exit } | undefined {
   const status = new Int32Array(1);
   for (;;) {
@@ -24,26 +27,29 @@ export function wait(pid: number, block = true): { pid: number; exit: Exit } | u
   }
 }
 
-/** Ends this process at once; no JS exit work, no atexit. */
+/** void exit_group(int status): ends this process at once. Nothing of Bun's or libc's runs before. */
 export function exit(status: number): never {
   attempt("exit_group", status);
   throw new Error("unreachable");
 }
 
 export const getpid = (): number => attempt("getpid");
-/** The process group that we are in. */
+/** pid_t getpgid(0): the process group of this process. */
 export const getpgrp = (): number => attempt("getpgid", 0);
 export const getppid = (): number => attempt("getppid");
 export const geteuid = (): number => attempt("geteuid");
 export const getegid = (): number => attempt("getegid");
 
-/** pidfd_open(2). @throws SysError */
+/** int pidfd_open(pid_t pid, 0), close-on-exec. @throws SysError */
 export const pidfdOpen = (pid: number): number => call("pidfd_open", pid, 0);
 
 /** pidfd_open(2): a descriptor, or -errno. */
 export const tryPidfdOpen = (pid: number): number => attempt("pidfd_open", pid, 0);
 
-/** int pidfd_send_signal(int pidfd, int sig, NULL, 0): 0, or -errno. Never reaches a stranger who has the pid by now. */
+/**
+ * int pidfd_send_signal(int pidfd, int sig, NULL, 0): 0, or -errno. Another process that has the pid by now does not
+ * get it.
+ */
 export const tryPidfdSendSignal = (pidfd: number, signal: number): number =>
   attempt("pidfd_send_signal", pidfd, signal, null, 0);
 
@@ -64,27 +70,33 @@ export const setName = (name: string): number => call("prctl", PR.PR_SET_NAME, n
 /** int prctl(PR_SET_DUMPABLE, 1): /proc/PID belongs to the process's own user again. @throws SysError */
 export const setDumpable = (): number => call("prctl", PR.PR_SET_DUMPABLE, 1, 0, 0, 0);
 
-/** A signal to this process when its parent thread ends; only as good as the check that the parent still lived. */
+/**
+ * int prctl(PR_SET_PDEATHSIG, int sig): this process gets the signal when the thread that started it ends. A parent that
+ * has ended before the call sends none, so the caller must look for it afterwards. @throws SysError
+ */
 export const setParentDeathSignal = (signal: number): number =>
   call("prctl", PR.PR_SET_PDEATHSIG, signal, 0, 0, 0);
 
-/** Orphans below this process become its children (prctl(2)). @throws SysError */
+/** int prctl(PR_SET_CHILD_SUBREAPER, 1): orphans below this process become its children. @throws SysError */
 export const becomeSubreaper = (): number => call("prctl", PR.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
 
-/** Soft and hard limit of a process (0 is this one), prlimit(2). */
+/** int prlimit(pid_t pid, int resource, NULL, struct rlimit *old), 0 for this process; undefined where it fails. */
 export function getRlimit(pid: number, resource: number): { soft: bigint; hard: bigint } | undefined {
   const old = new BigUint64Array(2);
   if (attempt("prlimit64", pid, resource, null, new Uint8Array(old.buffer)) < 0) return undefined;
   return { soft: old[0]!, hard: old[1]! };
 }
 
-/** prlimit(2) on this process. @throws SysError */
+/** int prlimit(0, int resource, const struct rlimit *limit, NULL), of this process. @throws SysError */
 export function setRlimit(resource: number, soft: bigint, hard: bigint): void {
   const limits = new BigUint64Array([soft, hard]);
   call("prlimit64", 0, resource, new Uint8Array(limits.buffer), null);
 }
 
-/** Sets real, effective and saved ids and the supplementary groups, groups first while we may. @throws SysError */
+/**
+ * setgroups(2), setresgid(2), setresuid(2), in this order: the capability that the first two need goes with user id 0.
+ * Undefined groups stay as they are. @throws SysError
+ */
 export function setIdentity(uid: number, gid: number, groups: readonly number[] | undefined): void {
   if (groups) {
     const list = new Uint32Array(groups);
@@ -94,26 +106,26 @@ export function setIdentity(uid: number, gid: number, groups: readonly number[] 
   call("setresuid", uid, uid, uid);
 }
 
-/** What /proc/PID/status says of a process; undefined when it is gone. */
+/** The text of /proc/PID/status; undefined where there is no such process. */
 export const procStatus = (pid: number): string | undefined => tryReadFile(`/proc/${pid}/status`);
 
 /**
- * When a process started, in clock ticks after boot: with the pid, what tells it from all others. 0 where it is gone
- * (proc_pid_stat(5), field 22; the name before it, in parentheses, may hold anything).
+ * When a process started, in clock ticks after boot; 0 where there is no such process. No two processes share pid and
+ * start. It is field 22 of proc_pid_stat(5), counted after the last ")", for the name in parentheses may hold anything.
  */
 export function startTime(pid: number): number {
   const stat = tryReadFile(`/proc/${pid}/stat`) ?? "";
   return Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19] ?? 0);
 }
 
-/** True while the process that started then is there and has not ended (a zombie has). */
+/** True while a process with this pid and start runs. A zombie has ended. */
 export function isRunning(pid: number, start: number): boolean {
   const stat = start > 0 ? (tryReadFile(`/proc/${pid}/stat`) ?? "") : "";
   const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
   return Number(fields[19] ?? 0) === start && fields[0] !== "Z" && fields[0] !== "X";
 }
 
-/** All that descend from a process, itself not among them (proc_tid_children(5)). */
+/** The pids of a process's children, of their children, and so on (proc_tid_children(5)). */
 export function descendants(pid: number): number[] {
   const found: number[] = [];
   for (const word of (tryReadFile(`/proc/${pid}/task/${pid}/children`) ?? "").trim().split(" "))

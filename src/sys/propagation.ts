@@ -1,5 +1,5 @@
-// Owns the tie between a bind and the host's mount that it copies: a slave sees what is mounted there later, a shared
-// one also the other way round (mount_namespaces(7)).
+// Owns the tie between a bind mount and the host's mount that it copies. What the host mounts there later appears in a
+// slave; with a shared bind, what the container mounts appears on the host as well (mount_namespaces(7)).
 
 import { AT_FDCWD, MS, O } from "./constants.ts";
 import { open, withFd } from "./file.ts";
@@ -8,7 +8,7 @@ import { mountId, mountInfo } from "./statfs.ts";
 
 export type Tie = "slave" | "shared";
 
-/** Options of a mount that say how it is tied, and those that say that it is not. */
+/** The mount options about propagation; undefined stands for those that cut the tie. */
 const TIES: ReadonlyMap<string, Tie | undefined> = new Map([
   ["slave", "slave"],
   ["rslave", "slave"],
@@ -25,7 +25,9 @@ interface Tied {
   options?: readonly string[];
 }
 
-/** The tie that a bind asks for, with its last option about it; undefined for none, and for what is no bind. */
+/**
+ * The tie that a bind asks for; its last option about propagation counts. Undefined for no tie, and for other mounts.
+ */
 export function tieOf({ type, options }: Tied): Tie | undefined {
   let tie: Tie | undefined;
   let isBind = type === "bind";
@@ -36,7 +38,10 @@ export function tieOf({ type, options }: Tied): Tie | undefined {
   return isBind ? tie : undefined;
 }
 
-/** Why a bind of `path` cannot have its tie; undefined where it can. @throws SysError where there is no such path */
+/**
+ * The reason why a bind of `path` cannot have this tie; undefined where it can. @throws SysError where `path` is
+ * missing
+ */
 export function whyNotTied(path: string, tie: Tie, userNamespace: boolean): string | undefined {
   if (tie === "shared" && userNamespace)
     return `${path} cannot be shared with a user namespace: rslave shows what the host mounts there, the other way there is none`;
@@ -53,7 +58,10 @@ export function whyNotTied(path: string, tie: Tie, userNamespace: boolean): stri
   return undefined;
 }
 
-/** A detached copy of a mount that keeps its tie: to be made while the mount itself has one. @throws SysError */
+/**
+ * A detached copy of a mount that is tied to it. It must be made before the mount itself is made private. @throws
+ * SysError
+ */
 export function openTied(path: string, flags: number, tie: Tie): number {
   const tree = openTree(AT_FDCWD, path, flags);
   setMountAttributes(tree, { propagation: tie === "slave" ? MS.MS_SLAVE : MS.MS_SHARED, recursive: true });

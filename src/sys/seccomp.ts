@@ -1,4 +1,4 @@
-// Owns putting a seccomp filter on this thread (seccomp(2)), and the promise that it wants (PR_SET_NO_NEW_PRIVS).
+// Owns putting a seccomp filter on this thread (seccomp(2)), and no_new_privs, which that needs without CAP_SYS_ADMIN.
 
 import { putLong } from "./bytes.ts";
 import { PR } from "./constants.ts";
@@ -9,8 +9,8 @@ const SECCOMP_SET_MODE_FILTER = 1;
 export const SECCOMP_FILTER_FLAG_NEW_LISTENER = 8;
 
 /**
- * Installs an array of struct sock_filter; with SECCOMP_FILTER_FLAG_NEW_LISTENER returns the descriptor that notices
- * are read from. @throws SysError
+ * int seccomp(SECCOMP_SET_MODE_FILTER, unsigned flags, struct sock_fprog *), of an array of struct sock_filter. With
+ * SECCOMP_FILTER_FLAG_NEW_LISTENER it returns the descriptor that notices are read from. @throws SysError
  */
 export function installFilter(program: Uint8Array, flags: number): number {
   // struct sock_fprog { unsigned short len; struct sock_filter *filter; }
@@ -20,5 +20,8 @@ export function installFilter(program: Uint8Array, flags: number): number {
   return call("seccomp", SECCOMP_SET_MODE_FILTER, flags, new Uint8Array(fprog.buffer));
 }
 
-/** From here on no execve gives more than there is: set-uid bits and file capabilities mean nothing. @throws SysError */
+/**
+ * int prctl(PR_SET_NO_NEW_PRIVS, 1): from here on execve(2) heeds no set-uid bit and no file capability. @throws
+ * SysError
+ */
 export const setNoNewPrivileges = (): number => call("prctl", PR.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);

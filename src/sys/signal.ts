@@ -3,10 +3,13 @@
 import { SIG_BLOCK, SIG_SETMASK, SIG_UNBLOCK } from "./constants.ts";
 import { attempt, call } from "./libc.ts";
 
-/** glibc's own, below SIGRTMIN: its posix_spawn leaves them ignored where nobody asks for the default (nptl(7)). */
+/**
+ * The signals that glibc has for itself (nptl(7)). Its posix_spawn leaves them ignored, unless the default is asked
+ * for.
+ */
 export const THREAD_SIGNALS: readonly number[] = [32, 33];
 
-/** A kernel signal set of these signals; all 64 without an argument. */
+/** The kernel's sigset_t with these signals; with all 64 where none are given. */
 export function signalSet(signals?: readonly number[]): Uint8Array {
   if (!signals) return new Uint8Array(8).fill(0xff);
   const set = new Uint8Array(8);
@@ -14,18 +17,18 @@ export function signalSet(signals?: readonly number[]): Uint8Array {
   return set;
 }
 
-/** Replaces the signal mask of this thread. @throws SysError */
+/** int sigprocmask(SIG_SETMASK, const sigset_t *set, NULL), of this thread. @throws SysError */
 export const setSignalMask = (set: Uint8Array): number => call("rt_sigprocmask", SIG_SETMASK, set, null, 8);
 
-/** Takes signals out of this thread's mask. @throws SysError */
+/** int sigprocmask(SIG_UNBLOCK, const sigset_t *set, NULL), of this thread. @throws SysError */
 export const unblockSignals = (signals: readonly number[]): number =>
   call("rt_sigprocmask", SIG_UNBLOCK, signalSet(signals), null, 8);
 
-/** Puts signals into this thread's mask. @throws SysError */
+/** int sigprocmask(SIG_BLOCK, const sigset_t *set, NULL), of this thread. @throws SysError */
 export const blockSignals = (signals: readonly number[]): number =>
   call("rt_sigprocmask", SIG_BLOCK, signalSet(signals), null, 8);
 
-/** What a signal does: the kernel's struct sigaction as bytes, to be given back whole (sigaction(2)). */
+/** int sigaction(int signal, NULL, struct sigaction *old): the kernel's structure as bytes, for setSignalAction(). */
 export function signalAction(signal: number): Uint8Array {
   const action = new Uint8Array(32);
   attempt("rt_sigaction", signal, null, action, 8);

@@ -2,7 +2,9 @@
 
 import { attempt, call } from "./libc.ts";
 
-/** int signalfd(-1, const sigset_t *mask, int flags): a new descriptor. Its signals must be blocked. @throws SysError */
+/**
+ * int signalfd(-1, const sigset_t *mask, int flags): a new descriptor. Its signals must be blocked. @throws SysError
+ */
 export const signalfd = (mask: Uint8Array, flags: number): number =>
   call("signalfd4", -1, mask, mask.length, flags);
 

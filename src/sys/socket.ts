@@ -1,4 +1,4 @@
-// Owns Unix sockets: pairs, and descriptors passed over them (unix(7), SCM_RIGHTS).
+// Owns Unix sockets: pairs, sockets at a path, and descriptors passed over them (unix(7), SCM_RIGHTS).
 
 import { encode, putLong } from "./bytes.ts";
 import { AF_UNIX, MSG_CMSG_CLOEXEC, MSG_NOSIGNAL, SOCK_CLOEXEC, SOCK_STREAM } from "./constants.ts";
@@ -8,7 +8,7 @@ import { addressOf, attempt, call } from "./libc.ts";
 export const socket = (domain: number, type: number, protocol = 0): number =>
   call("socket", domain, type, protocol);
 
-/** A connected pair of close-on-exec stream sockets. @throws SysError */
+/** int socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, int fds[2]): two connected sockets. @throws SysError */
 export function socketpair(): [number, number] {
   const fds = new Int32Array(2);
   call("socketpair", AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, new Uint8Array(fds.buffer));
@@ -25,7 +25,9 @@ function addressAt(path: string): Uint8Array {
   return address;
 }
 
-/** A close-on-exec stream socket that waits for connections at a path; path resolution as in bind(2). @throws SysError */
+/**
+ * A close-on-exec stream socket that waits for connections at a path; path resolution as in bind(2). @throws SysError
+ */
 export function listenAt(path: string): number {
   const fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC);
   const address = addressAt(path);
@@ -44,12 +46,12 @@ export function tryConnect(path: string): number {
   return connected;
 }
 
-/** accept4(2): waits for a connection, and returns its close-on-exec socket. @throws SysError */
+/** int accept4(int fd, NULL, NULL, SOCK_CLOEXEC): waits for a connection, and returns its socket. @throws SysError */
 export const accept = (fd: number): number => call("accept4", fd, null, null, SOCK_CLOEXEC);
 
 /**
- * struct msghdr with one iovec and room for one descriptor, in 32-bit halves; the same layout on x86-64 and arm64.
- * Every array is made from its buffer: asking a small one for it later would move its bytes.
+ * struct msghdr with one iovec and room for one descriptor, in 32-bit halves. It is the same on x86-64 and arm64. Each
+ * array is made from its buffer: Bun moves the bytes of a small array when it is asked for the buffer later.
  */
 function message(data: Uint8Array): { header: Uint8Array; control: Int32Array; keep: Uint8Array[] } {
   const control = new Int32Array(new ArrayBuffer(24));
@@ -70,7 +72,9 @@ const SOL_SOCKET = 1;
 const SCM_RIGHTS = 1;
 const CMSG_LEN_ONE_FD = 20;
 
-/** Sends bytes together with one descriptor. @throws SysError */
+/**
+ * ssize_t sendmsg(int fd, const struct msghdr *, MSG_NOSIGNAL): bytes together with one descriptor. @throws SysError
+ */
 export function sendFd(socket: number, data: Uint8Array, fd: number): void {
   const { header, control, keep } = message(data);
   // struct cmsghdr { size_t len; int level, type; }, then the descriptor
@@ -82,7 +86,10 @@ export function sendFd(socket: number, data: Uint8Array, fd: number): void {
   keep.length = 0;
 }
 
-/** Receives at most `size` bytes and, where one came along, a descriptor (close-on-exec). @throws SysError */
+/**
+ * ssize_t recvmsg(int fd, struct msghdr *, MSG_CMSG_CLOEXEC): at most `size` bytes, and the descriptor that came with
+ * them, if any. @throws SysError
+ */
 export function receive(
   socket: number,
   size: number,

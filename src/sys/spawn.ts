@@ -27,7 +27,7 @@ export function vector(words: readonly string[]): { table: Uint8Array; keep: Uin
   return { table: new Uint8Array(table.buffer), keep };
 }
 
-/** execve(2): returns only on failure, with -errno. */
+/** int execve(const char *path, char *const argv[], char *const envp[]): returns only where it fails, with -errno. */
 export function execve(path: string, argv: readonly string[], envp: readonly string[]): number {
   const args = vector(argv);
   const env = vector(envp);
@@ -37,8 +37,8 @@ export function execve(path: string, argv: readonly string[], envp: readonly str
 }
 
 /**
- * posix_spawn(3) with no signal blocked, nor left ignored by libc; descriptors and namespaces are inherited as they are. Returns the pid, or
- * -errno also where the program could not be executed.
+ * posix_spawn(3): the pid, or -errno, also where the program could not be executed. The program starts with no signal
+ * blocked, and with libc's own signals at their default; it inherits descriptors and namespaces.
  */
 export function trySpawn(path: string, argv: readonly string[], envp: readonly string[]): number {
   const pid = new Int32Array(1);
@@ -124,5 +124,5 @@ export function spawnInPidNamespaceAndEnd(
   return spawnInNamespaceAndEnd(namespace, words, socket, { address, length: message.length });
 }
 
-/** Names what must not be collected before this point: the kernel was given its address. */
+/** Does nothing. A value that is named here is not collected before, and the kernel still has its address. */
 function keepAlive(..._values: Uint8Array[]): void {}

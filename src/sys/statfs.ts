@@ -1,4 +1,4 @@
-// Owns what a descriptor tells of the mount it lies on (statfs(2), mountinfo), and of a file's capabilities (xattr(7)).
+// Owns what the kernel tells of mounts (statfs(2), proc_pid_mountinfo(5)), and whether a file has capabilities (xattr(7)).
 
 import { readFile, tryReadFile } from "./file.ts";
 import { attempt, call } from "./libc.ts";
@@ -20,7 +20,7 @@ const PIPEFS_MAGIC = 0x50495045;
 const typeWords = new Uint32Array(30); // struct statfs: f_type is the first word
 const typeBytes = new Uint8Array(typeWords.buffer);
 
-/** The magic number of the file system that a descriptor lies on. @throws SysError */
+/** int fstatfs(int fd, struct statfs *buf): the magic number of the descriptor's file system. @throws SysError */
 export function fileSystemType(fd: number): number {
   call("fstatfs", fd, typeBytes);
   return typeWords[0]!;
@@ -29,14 +29,14 @@ export function fileSystemType(fd: number): number {
 /** True for a pipe that has no name anywhere (pipe(2)); a FIFO has one. @throws SysError */
 export const isPipe = (fd: number): boolean => fileSystemType(fd) === PIPEFS_MAGIC;
 
-/** The ST_* flags of the mount that a descriptor (also O_PATH) lies on; 0 where the kernel does not say. */
+/** int statfs(const char *path, struct statfs *buf): the ST_* flags of a descriptor's mount; 0 where it fails. */
 export function mountFlags(fd: number): number {
   const bytes = new Uint8Array(120); // struct statfs: f_flags is the eleventh word
   if (attempt("statfs", fdPath(fd), bytes) < 0) return 0;
   return Number(new DataView(bytes.buffer).getBigUint64(80, true));
 }
 
-/** The number that mountinfo gives the mount which a descriptor lies on. */
+/** The id of a descriptor's mount, the first field of its line in mountinfo; undefined where it cannot be read. */
 export function mountId(fd: number): string | undefined {
   return /^mnt_id:\s*(\d+)$/m.exec(tryReadFile(`/proc/self/fdinfo/${fd}`) ?? "")?.[1];
 }
@@ -47,6 +47,6 @@ const LARGEST_TABLE = 1 << 28;
 /** The lines of /proc/self/mountinfo, one for each mount that we see (proc_pid_mountinfo(5)). @throws SysError */
 export const mountInfo = (): string[] => readFile("/proc/self/mountinfo", LARGEST_TABLE).split("\n");
 
-/** True for a file that was given capabilities (setcap(8)). */
+/** True for a file with capabilities of its own (setcap(8)). */
 export const hasFileCapabilities = (fd: number): boolean =>
   tryGetxattr(fdPath(fd), "security.capability", new Uint8Array(0)) > 0;

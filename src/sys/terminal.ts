@@ -4,12 +4,14 @@ import { IOCTL, O, SIGNALS } from "./constants.ts";
 import { openat, tryOpen } from "./file.ts";
 import { attempt, call } from "./libc.ts";
 
-/** The kernel's struct termios as bytes: saved and restored whole. */
+/** The kernel's struct termios as bytes, for saving and restoring it whole. */
 export type Termios = Uint8Array;
 
 const TERMIOS_SIZE = 36;
 
-/** The terminal's settings; undefined where the descriptor is no terminal. */
+/**
+ * int ioctl(int fd, TCGETS, struct termios *): a terminal's settings; undefined where the descriptor is no terminal.
+ */
 export function getTermios(fd: number): Termios | undefined {
   const termios = new Uint8Array(TERMIOS_SIZE);
   return attempt("ioctl", fd, IOCTL.TCGETS, termios) < 0 ? undefined : termios;
@@ -17,11 +19,16 @@ export function getTermios(fd: number): Termios | undefined {
 
 export const isTerminal = (fd: number): boolean => getTermios(fd) !== undefined;
 
-/** Applies settings after pending output was written. Returns -errno on failure. */
+/**
+ * int ioctl(int fd, TCSETSW, const struct termios *): applies settings once pending output is written; 0, or -errno.
+ */
 export const setTermios = (fd: number, termios: Termios): number =>
   attempt("ioctl", fd, IOCTL.TCSETSW, termios);
 
-/** A copy of the settings in raw mode, as cfmakeraw(3) makes it; with `output` that is processed as before (OPOST). */
+/**
+ * A copy of the settings in raw mode, as cfmakeraw(3) makes it. With `output` the output is processed as before
+ * (OPOST).
+ */
 export function rawMode(termios: Termios, output = false): Termios {
   const raw = termios.slice();
   const view = new DataView(raw.buffer);
@@ -51,11 +58,14 @@ export const isCanonical = (termios: Termios): boolean => (termios[C_LFLAG]! & I
 /** True where output is processed: a new line goes to its beginning. */
 export const processesOutput = (termios: Termios): boolean => (termios[C_OFLAG]! & OPOST) !== 0;
 
-/** True where output of the background stops (stty tostop). */
+/** True where a process in the background stops when it writes (stty tostop). */
 export const stopsBackground = (termios: Termios): boolean =>
   (new DataView(termios.buffer).getUint32(C_LFLAG, true) & TOSTOP) !== 0;
 
-/** True where input comes line by line and is echoed, as from the start; who reads keys or a password changes that. */
+/**
+ * True where input comes line by line and is echoed, as in a new terminal. A program that reads keys or a password
+ * changes it.
+ */
 export const isAtRest = (termios: Termios): boolean =>
   (termios[C_LFLAG]! & (ICANON | ECHO)) === (ICANON | ECHO);
 
@@ -63,8 +73,8 @@ export const isAtRest = (termios: Termios): boolean =>
 export const sendsSignals = (termios: Termios): boolean => (termios[C_LFLAG]! & ISIG) !== 0;
 
 /**
- * Puts bytes into a terminal as if they were typed, neither shown nor taken for signals (TIOCSTI, ioctl_tty(2)); for
- * whoever may: root, and where dev.tty.legacy_tiocsti is 1 also whoever's controlling terminal it is.
+ * Puts bytes into a terminal as if they were typed, without echo and without signals (TIOCSTI, ioctl_tty(2)). Root may do
+ * that; where dev.tty.legacy_tiocsti is 1, everybody may do it to the own controlling terminal. Stops where it is refused.
  */
 export function typeInto(fd: number, termios: Termios, bytes: Uint8Array): void {
   const silent = termios.slice();
@@ -85,8 +95,8 @@ export function signalsOf(termios: Termios, bytes: Uint8Array): number[] {
 }
 
 /**
- * The foreground process group of our controlling terminal, or of a pty, seen from its master; 0 for none, -errno where
- * it cannot be told: ENOTTY for a terminal that is not our controlling one.
+ * int ioctl(int fd, TIOCGPGRP, pid_t *): the foreground process group of our controlling terminal, or of a pty, whose
+ * master is given. 0 for none, or -errno: ENOTTY is the answer for a terminal that is not our controlling one.
  */
 export function foregroundGroup(fd: number): number {
   const group = new Int32Array(1);
@@ -95,46 +105,46 @@ export function foregroundGroup(fd: number): number {
 }
 
 /**
- * A terminal opened anew: for both ways, and where nobody else is made not to wait (O_NONBLOCK belongs to the open file,
- * which other processes have as well). The descriptor itself where that may not be.
+ * Opens a terminal again, for reading and writing without waiting. O_NONBLOCK belongs to the open file, which other
+ * processes share, so it is not set on the given descriptor. Returns that one where the terminal cannot be opened.
  */
 export function reopenTerminal(fd: number): number {
   const again = tryOpen(`/proc/self/fd/${fd}`, O.O_RDWR | O.O_NOCTTY | O.O_NONBLOCK);
   return again < 0 ? fd : again;
 }
 
-/** Gives `to` the window size of `from`; nothing where `from` is no terminal. */
+/** Gives `to` the window size of `from`. Does nothing where `from` is no terminal. */
 export function copyWindowSize(from: number, to: number): void {
   const size = new Uint8Array(8);
   if (attempt("ioctl", from, IOCTL.TIOCGWINSZ, size) >= 0) attempt("ioctl", to, IOCTL.TIOCSWINSZ, size);
 }
 
-/** Gives a terminal a size in characters (TIOCSWINSZ). @throws SysError */
+/** int ioctl(int fd, TIOCSWINSZ, const struct winsize *): a terminal's size in characters. @throws SysError */
 export function setWindowSize(fd: number, { height, width }: WindowSize): void {
   const size = new Uint16Array([height, width, 0, 0]); // struct winsize
   call("ioctl", fd, IOCTL.TIOCSWINSZ, new Uint8Array(size.buffer));
 }
 
-/** Sends a signal to the foreground process group of a pty, given its master (TIOCSIG). 0, or -errno. */
+/** int ioctl(int master, TIOCSIG, int sig): signals the foreground process group of a pty; 0, or -errno. */
 export const trySignalForeground = (master: number, signal: number): number =>
   attempt("ioctl", master, IOCTL.TIOCSIG, signal);
 
-/** Opens a new pseudo-terminal of a devpts instance, given its open directory. @throws SysError */
+/** Opens a new pseudo-terminal in a devpts, whose open directory is given. @throws SysError */
 export function openPty(devpts: number): { master: number; slave: number; number: number } {
   const master = openat(devpts, "ptmx", O.O_RDWR | O.O_NOCTTY | O.O_NOFOLLOW);
   call("ioctl", master, IOCTL.TIOCSPTLCK, new Uint8Array(4));
-  // by descriptor, not by the name /dev/pts/N, which the container could have put something else under
+  // not by the name /dev/pts/N: the container could have put something else there
   const slave = openPeer(master);
   const number = new Int32Array(1);
   call("ioctl", master, IOCTL.TIOCGPTN, new Uint8Array(number.buffer));
   return { master, slave, number: number[0]! };
 }
 
-/** The other side of a pty's master. @throws SysError */
+/** int ioctl(int master, TIOCGPTPEER, int flags): opens the slave of a pty. @throws SysError */
 export const openPeer = (master: number): number =>
   call("ioctl", master, IOCTL.TIOCGPTPEER, O.O_RDWR | O.O_NOCTTY | O.O_CLOEXEC);
 
-/** Makes a terminal the controlling one of this session leader. @throws SysError */
+/** int ioctl(int fd, TIOCSCTTY, 0): a terminal becomes the controlling one of this session leader. @throws SysError */
 export const setControllingTerminal = (fd: number): number => call("ioctl", fd, IOCTL.TIOCSCTTY, 0);
 
 /** Rows and columns of a terminal. */

@@ -21,7 +21,7 @@ import { RLIMITS } from "./names.ts";
 
 type Decode = (arg: Arg) => string;
 
-/** A bit mask in C: known names joined by |, the rest in hex. */
+/** A bit mask as C writes it: known names joined by |, the rest in hexadecimal. */
 function bits(names: Record<string, number>, zero = "0"): Decode {
   return (arg) => {
     let rest = Number(arg);
@@ -39,14 +39,14 @@ function bits(names: Record<string, number>, zero = "0"): Decode {
 
 const octal: Decode = (arg) => (arg === 0 ? "0" : `0${Number(arg).toString(8)}`);
 
-/** Reading is 0, so it has no bit of its own; O_PATH neither reads nor writes. */
+/** O_RDONLY is 0 and has no bit: it is meant where none of O_WRONLY, O_RDWR and O_PATH is set. */
 function openFlags(arg: Arg): string {
   const reads = (Number(arg) & (O.O_WRONLY | O.O_RDWR | O.O_PATH)) === 0;
   const shown = bits(O, "")(arg);
   return reads ? `O_RDONLY${shown && `|${shown}`}` : shown;
 }
 
-/** The 64-bit fields of a structure, in order; ours hold nothing above 2^53 but "unlimited". */
+/** The 64-bit fields of a structure, in order. Their values are below 2^53, or all ones for "unlimited". */
 function struct(...fields: [name: string, decode: Decode][]): Decode {
   return (arg) => {
     if (!(arg instanceof Uint8Array) || arg.length < fields.length * 8) return show(arg);
@@ -82,7 +82,7 @@ const limit: Decode = (arg) => (Number(arg) >= 2 ** 63 ? "RLIM64_INFINITY" : Str
 const rlimit = struct(["rlim_cur", limit], ["rlim_max", limit]);
 const MOVE = { MOVE_MOUNT_F_EMPTY_PATH: 4, MOVE_MOUNT_T_EMPTY_PATH: 0x40 };
 
-/** Which argument of which call means what; everything else prints as it is. */
+/** How arguments are decoded, by call and place. An argument that is not here is printed as it is. */
 const DECODERS: Record<string, Record<number, Decode>> = {
   clone: { 0: bits({ CLONE_VM: 0x100, CLONE_VFORK: 0x4000, SIGCHLD: 17 }) },
   unshare: { 0: bits(CLONE) },

@@ -1,9 +1,8 @@
-// Owns starting a program below us after calls of its own: with vfork(2), kernel calls that only the new process makes,
-// and execve(2). posix_spawn(3) has none for resource limits, and a limit that we lowered for ourselves first would be
-// ours too.
+// Owns starting a program with resource limits of its own: vfork(2), then calls that the new process makes for itself, then
+// execve(2). posix_spawn(3) cannot set resource limits, and a limit that init lowered for itself would hold for init too.
 //
-// The new process runs in our memory until execve, while we are suspended. JavaScript cannot run there, so a few machine
-// words make the calls, one after the other, from a prepared table; they use no stack.
+// Until execve the new process runs in the memory of this one, which is suspended. JavaScript cannot run there, so a few
+// machine words make the calls, one after the other, from a prepared table. They use no stack.
 
 import { cstring, putLong } from "./bytes.ts";
 import { SIG_SETMASK, SIGNALS } from "./constants.ts";
@@ -48,7 +47,7 @@ const X64: readonly number[] = [
   0x0f, 0x05,                   // syscall
 ];
 
-/** The same. */
+/** The same for arm64. */
 // biome-ignore format: one instruction a line
 const ARM64: readonly number[] = [
   0xa9bf53f3, // stp x19, x20, [sp, #-16]!
@@ -75,14 +74,14 @@ const ARM64: readonly number[] = [
   0xd4000001, // svc #0
 ];
 
-/** A limit of the new process alone; the number is RLIMIT_*'s (getrlimit(2)). */
+/** A limit for the new process. The resource is the number of an RLIMIT_* (getrlimit(2)). */
 export interface Limit {
   resource: number;
   soft: bigint;
   hard: bigint;
 }
 
-/** Starts a program; the pid, or -errno of the call that failed, execve's included. */
+/** Starts a program: its pid, or -errno of the first call that failed, execve(2) among them. */
 export type Spawn = (
   path: string,
   argv: readonly string[],
@@ -91,9 +90,9 @@ export type Spawn = (
 ) => number;
 
 /**
- * Makes ready to start programs with limits of their own, every signal unblocked and at its default. What comes back
- * needs every signal blocked here, or our handlers could run in the new process; a filter of system calls may be in
- * force by then. @throws SysError
+ * Returns what starts programs with limits of their own, every signal unblocked and at its default. It may be called when a
+ * seccomp filter is in force. The caller must have blocked every signal: otherwise handlers of this process could run in
+ * the new one. @throws SysError
  */
 export function prepareSpawn(): Spawn {
   const address = mapCode(
@@ -155,7 +154,7 @@ function spawn(start: (table: Uint8Array) => number, { calls, keep }: Prepared):
   return failure;
 }
 
-/** An argument as a machine word; what it points at is kept for the call. */
+/** An argument as a machine word. What the word points at goes into `keep`, to be there during the call. */
 function wordOf(arg: number | string | Uint8Array, keep: Uint8Array[]): number {
   if (typeof arg === "number") return arg;
   const bytes = typeof arg === "string" ? cstring(arg) : arg;
