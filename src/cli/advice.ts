@@ -1,5 +1,5 @@
-// Owns what is said about a word of the command line that minibox does not know: what was meant, or how minibox does
-// what docker and podman call by that word.
+// Owns the advice about a flag or a command that minibox does not have: which one was probably meant, or how minibox
+// does what docker and podman do by that name.
 
 import { nearest, type Unknown } from "../errors.ts";
 import { S_IFDIR, S_IFMT } from "../sys/constants.ts";
@@ -15,7 +15,7 @@ export interface Advice {
   hint?: string | undefined;
 }
 
-/** Docker's own word first: the nearest one of ours may be something else altogether. */
+/** A word of docker's is answered first: the word of minibox's that is spelled most like it may mean another thing. */
 export function adviceFor(unknown: Unknown): Advice {
   const elsewhere = (unknown.kind === "flag" ? FLAGS_ELSEWHERE : COMMANDS_ELSEWHERE).get(unknown.word);
   if (elsewhere !== undefined) return { hint: elsewhere };
@@ -26,14 +26,14 @@ export function adviceFor(unknown: Unknown): Advice {
   return { hint: unknown.kind === "flag" ? flagHint(unknown) : commandHint(unknown) };
 }
 
-/** Where more words than this could be meant, none is suggested. */
+/** Where a word is the beginning of more words than this, none of them is suggested. */
 const MOST_MEANT = 3;
 
-/** A word that was not written to its end, or with a slip. */
+/** The known words that begin with this one, or the one that is spelled almost like it. */
 function begunOrNear({ kind, word, known }: Unknown): string | undefined {
   const quoted = (name: string): string => (kind === "command" ? `"${name}"` : name);
   const begun = word.length > 3 ? known.filter((name) => name.startsWith(word)) : [];
-  // of --memory and --memory-swap it is the former
+  // --mem begins --memory and --memory-swap; --memory begins the other, so it is meant
   const stem = begun.find((name) => begun.every((other) => other.startsWith(name)));
   if (stem !== undefined) return quoted(stem);
   if (begun.length > 0 && begun.length <= MOST_MEANT) return begun.map(quoted).join(" or ");

@@ -1,5 +1,5 @@
-// Owns cutting the command line: minibox's own flags end at the first word that is none, and everything after it
-// belongs to the command, byte for byte. (citty would read all of it, so it never sees an argv; it renders help.)
+// Owns separating flags from the words that follow them. Flags end at the first word that is no flag; everything after
+// it belongs to the container's program, byte for byte. (citty's own parser would read those words too: it renders the help.)
 
 import { UsageError } from "../errors.ts";
 
@@ -17,13 +17,13 @@ export interface Flag {
 
 export type Flags = Record<string, Flag>;
 
-/** What was given: every value of each flag, in order; a boolean's values are "true" or "false". */
+/** The values of each flag that was given, in order (a boolean's are "true" or "false"), and the words after the flags. */
 export interface Parsed {
   given: Map<string, string[]>;
   rest: string[];
 }
 
-/** Splits words into flags and the rest, which starts at the first word that is no flag, or after `--`. @throws UsageError */
+/** Separates the flags from the rest, which starts at the first word that is no flag, or after `--`. @throws UsageError */
 export function parseFlags(words: readonly string[], flags: Flags): Parsed {
   const given = new Map<string, string[]>();
   let i = 0;

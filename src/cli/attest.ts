@@ -1,4 +1,4 @@
-// Owns where an attestation goes: a file, or "-" for stdout.
+// Owns writing an attestation to the file of --attest, or for "-" to stdout.
 
 import { attest } from "../attest/index.ts";
 import { callerUmask } from "../container/begin.ts";
@@ -8,7 +8,7 @@ import { O } from "../sys/constants.ts";
 import { open, writeAll } from "../sys/file.ts";
 import { naming } from "./named-files.ts";
 
-/** Opens the place now, so that a wrong path is told before anything runs; what it returns writes there. @throws RunError */
+/** Opens the file, so that a wrong path is told before anything runs. Returns what writes an attestation there. @throws RunError */
 export function attestTo(place: string): (pid: number, cgroups: readonly string[], labels: Labels) => void {
   const what = `--attest: ${place === "-" ? "standard output" : place}`;
   const fd =

@@ -1,5 +1,5 @@
-// Owns what the caller hands us: words, environment, directory. Bun shows argv and environment as text, in which a
-// byte that is not UTF-8 has become U+FFFD; where that shows, the kernel's own copy is read.
+// Owns what the caller hands to minibox: words, environment, directory. Bun decodes argv and environment as UTF-8, so a
+// byte that is none becomes U+FFFD. Where a U+FFFD shows, the kernel's copy in /proc/self is read instead.
 
 import { splitNul } from "../sys/bytes.ts";
 import { readlink, tryGetcwd } from "../sys/directory.ts";
@@ -16,7 +16,7 @@ export function callerWords(): string[] {
   return words;
 }
 
-/** A variable of the caller's, byte for byte; undefined where it is not set. */
+/** The value of an environment variable, byte for byte; undefined where it is not set. */
 export function environmentVariable(name: string): string | undefined {
   const value = process.env[name];
   // the runtime does not get to see BUN_JSC_… (scripts/elf/guard.ts)
@@ -26,10 +26,10 @@ export function environmentVariable(name: string): string | undefined {
   return entries.find((entry) => entry.startsWith(`${name}=`))?.slice(name.length + 1);
 }
 
-/** The caller's working directory, as the kernel has it: PWD could say anything. "" where it was deleted. */
+/** The working directory, as the kernel has it, for the variable PWD may be wrong; "" where it was deleted. */
 export function workingDirectory(): string {
   const path = readlink("/proc/self/cwd");
   if (!path.endsWith(" (deleted)")) return path;
-  // a directory's own name may end in " (deleted)", so the kernel is asked
+  // a directory's name may itself end in " (deleted)": getcwd(2) fails only where the directory was deleted
   return typeof tryGetcwd() === "number" ? "" : path;
 }

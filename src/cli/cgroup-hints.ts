@@ -1,4 +1,4 @@
-// Owns naming what keeps a cgroup from being made: a read-only mount, or a bound of those above.
+// Owns finding out why a cgroup could not be made: a read-only mount, or a limit on the number or depth of cgroups.
 
 import { tryReadFile } from "../sys/file.ts";
 
@@ -14,7 +14,7 @@ export function readOnlyCgroups(path: string, readFile: ReadFile = tryReadFile):
   return `the cgroups on ${mountPoint} are mounted read-only, as inside most containers: without limits minibox needs none; with limits, first: mount -o remount,bind,rw ${mountPoint}`;
 }
 
-/** Which bound of cgroup v2 is reached (kernel documentation, admin-guide/cgroup-v2). */
+/** Which limit of cgroup v2 is reached (cgroup.max.descendants, cgroup.max.depth: admin-guide/cgroup-v2); `path` is the one not made. */
 export function tooManyCgroups(path: string, readFile: ReadFile = tryReadFile): string | undefined {
   for (let at = above(path), depth = 1; at !== ""; at = above(at), depth++) {
     const descendants = readFile(`${at}/cgroup.max.descendants`)?.trim();

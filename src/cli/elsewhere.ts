@@ -1,7 +1,7 @@
-// Owns docker's and podman's flags and commands that minibox does not have, or calls something else: one line each says
-// what to use instead. Only cli/advice.ts reads it, after such a word was refused.
+// Owns the flags and commands of docker and podman that minibox does not have, or has by another name, with a line for
+// each that says what to use instead. cli/advice.ts reads it after such a word was refused.
 
-/** One line for several words. */
+/** Several words, and the line that is the hint for each of them. */
 type Group = readonly [words: string, hint: string];
 
 const ALWAYS = "minibox always does that: leave it away";

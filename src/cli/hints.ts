@@ -1,4 +1,4 @@
-// Owns the table of hints: which call failed with which errno, and what to look at then.
+// Owns the table of hints: for a kernel call that failed with some errno, what the person can do about it.
 
 import { stateRoot } from "../container/state-root.ts";
 import type { SysError } from "../sys/errno.ts";
@@ -14,23 +14,23 @@ import {
   userNamespaceSetting,
 } from "./namespace-hints.ts";
 
-/** the step in which a container's cgroup is made */
+/** The name of the step that makes a container's cgroup. */
 const CGROUP = "create the cgroup";
 
 interface Hint {
-  /** any, where none is named */
+  /** the calls that failed; without this, any call */
   calls?: readonly string[];
   codes: readonly string[];
-  /** undefined: this hint is not for that; a later one may be */
+  /** the hint; undefined where it does not fit this error, and a later entry may */
   say(error: SysError): string | undefined;
 }
 
 /** RLIM_INFINITY */
 const UNLIMITED = 0xffffffffffffffffn;
-/** container/state.ts */
+/** The name of the step in container/claim.ts that makes the state directory. */
 const RECORD = "record the container's state";
 
-/** A soft limit of ours, in the unit of the shell's ulimit. */
+/** The soft limit of minibox itself, in the unit of the shell's ulimit (`unit` bytes, for those of bytes). */
 function limit(type: (typeof RLIMITS)[number], unit = 1n): string {
   const soft = getRlimit(0, RLIMITS.indexOf(type))?.soft;
   return soft === undefined || soft === UNLIMITED ? "unlimited" : `${soft / unit}`;
@@ -38,7 +38,7 @@ function limit(type: (typeof RLIMITS)[number], unit = 1n): string {
 
 const isRoot = (): boolean => geteuid() === 0;
 
-/** Says it only of a step whose words begin like this. */
+/** The hint, for an error in a step whose name begins with `start`. */
 const during =
   (start: string, hint: string) =>
   ({ step }: SysError): string | undefined =>
@@ -52,7 +52,7 @@ const missingPlace =
     return what && `the rootfs ${why}: make ${what} in the rootfs${overlay}`;
   };
 
-/** An overlay's / is the container's own, the directories below it are still their owner's. */
+/** Whether a path is directly in /. An overlay's / belongs to the container; directories below keep their owner. */
 const isInRoot = (path: string): boolean => path.lastIndexOf("/") === 0;
 
 const HINTS: readonly Hint[] = [
@@ -225,7 +225,7 @@ const HINTS: readonly Hint[] = [
   },
 ];
 
-/** What to do about a failed call, where we know. */
+/** What the person can do about a failed call; undefined where nothing is known. */
 export function hintFor(error: SysError): string | undefined {
   for (const { calls, codes, say } of HINTS) {
     if (!(calls?.includes(error.syscall) ?? true) || !codes.includes(error.code)) continue;

@@ -1,12 +1,12 @@
-// Owns naming what forbids a namespace, or a call that a container needs: sysctls, AppArmor's restriction, a container
-// around us.
+// Owns finding out what forbids a namespace, or a call that a container needs: a sysctl, AppArmor, or the seccomp filter
+// of a container that minibox runs in.
 
 import { CLONE } from "../sys/constants.ts";
 import { tryReadFile } from "../sys/file.ts";
 
 type ReadFile = (path: string) => string | undefined;
 
-/** A setting of the host that keeps an ordinary user out of user namespaces. */
+/** The hint for a host whose settings forbid user namespaces to ordinary users; undefined where they do not. */
 export function userNamespaceSetting(isRoot: boolean, readFile: ReadFile = tryReadFile): string | undefined {
   const is = (name: string, value: string): boolean =>
     readFile(`/proc/sys/${name.replaceAll(".", "/")}`)?.trim() === value;
@@ -32,7 +32,7 @@ export function containerOptions(readFile: ReadFile = tryReadFile): string {
   return options.map((option) => `--security-opt ${option}`).join(" ");
 }
 
-/** Where a call is refused that a seccomp filter around us may be the reason for. */
+/** The hint for a call that a seccomp filter may have refused; undefined where no filter is in force on minibox. */
 export const filterHint = (readFile: ReadFile = tryReadFile): string | undefined =>
   isFiltered(readFile)
     ? `the seccomp filter of a container around minibox may forbid it: start that one with ${containerOptions(readFile)}`

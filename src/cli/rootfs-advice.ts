@@ -1,4 +1,4 @@
-// Owns what is said where there is no root file system: how to get one with what this host has.
+// Owns the advice about a path that holds no root file system: how to make one with the programs of this host.
 
 import { nearest } from "../errors.ts";
 import { O, S_IFDIR, S_IFMT } from "../sys/constants.ts";
@@ -19,7 +19,7 @@ export function rootfsAdvice(path: string): string {
     : `minibox takes a directory, and pulls no images: ${ways}`;
 }
 
-/** A directory beside it with nearly that name. */
+/** A directory beside the path whose name is spelled almost like it. */
 function nearDirectory(path: string): string | undefined {
   const slash = path.replace(/\/+$/, "").lastIndexOf("/");
   const [above, name] = [path.slice(0, slash + 1), path.slice(slash + 1).replace(/\/+$/, "")];
@@ -40,7 +40,7 @@ function imageName(path: string): string | undefined {
   )?.[1];
 }
 
-/** Commands that work here, as far as can be seen. */
+/** A command that makes a rootfs and whose program this host has. */
 function waysToMake(path: string, directory: string): string {
   const image = imageName(path) === undefined ? "IMAGE" : quoted(path);
   const script = besideMinibox("scripts/build-rootfs.sh");
@@ -54,7 +54,7 @@ function waysToMake(path: string, directory: string): string {
   return `where docker is, ${unpack} makes one; or unpack the archive of one: tar -xf ROOTFS.tar.gz -C ${directory}`;
 }
 
-/** A file of the source tree that this binary was built in, as seen from here. */
+/** The path of a program beside minibox's own file, as in its source tree; undefined where it is not there. */
 function besideMinibox(name: string): string | undefined {
   const binary = readlink("/proc/self/exe");
   const path = `${binary.slice(0, binary.lastIndexOf("/"))}/${name}`;
@@ -74,6 +74,6 @@ const findProgram = (name: string): string | undefined =>
     .map((directory) => `${directory}/${name}`)
     .find((path) => path.startsWith("/") && isExecutable(path));
 
-/** A word as a shell reads it back. */
+/** The word, in quotes where a shell needs them. */
 const quoted = (word: string): string =>
   /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;

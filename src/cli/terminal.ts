@@ -1,4 +1,5 @@
-// Owns the choice of a terminal for the command: which of 0, 1 and 2 are on it, and which of ours it is connected with.
+// Owns the choice of a container's terminal: which of its descriptors 0, 1 and 2 are on it, and which terminal of the
+// caller's it is connected with.
 
 import { UsageError } from "../errors.ts";
 import type { Given } from "../spec/from-flags/given.ts";
@@ -7,8 +8,8 @@ import { statx } from "../sys/file.ts";
 import { isTerminal, reopenTerminal } from "../sys/terminal.ts";
 
 /**
- * By itself the command gets a terminal where one of 0, 1 and 2 is one, and all else is passed as it is; with --tty all
- * three are on the container's terminal, whatever they are here. @throws UsageError
+ * Without a flag, those of 0, 1 and 2 that are a terminal here are on the container's terminal, and the others are passed
+ * as they are. With --tty all three are on it, with --no-tty none. @throws UsageError
  */
 export function terminalFor(given: Given): TerminalPlan | undefined {
   if (given.is("tty") && given.is("no-tty")) throw new UsageError("--tty and --no-tty contradict each other");
@@ -29,7 +30,7 @@ const asked = (ours: readonly number[]): TerminalPlan => ({
 
 function byItself(ours: readonly number[]): TerminalPlan {
   const isInteractive = ours.includes(0) && ours.includes(1);
-  // output that somebody has sent to another terminal is meant to come out there
+  // stderr may have been redirected to another terminal (2>/dev/pts/7): then it stays there
   const elsewhere = ours.length > 1 && ours.includes(2) && !ours.some((fd) => fd !== 2 && isSame(fd, 2));
   const input = reopenTerminal(ours[0]!);
   const output = ours.includes(1) ? (isInteractive && !isSame(0, 1) ? 1 : input) : input;
@@ -43,7 +44,7 @@ function byItself(ours: readonly number[]): TerminalPlan {
   };
 }
 
-/** Two names of one terminal, or two descriptors. */
+/** Whether two descriptors are of one terminal. */
 function isSame(one: number, other: number): boolean {
   const [a, b] = [statx(one), statx(other)];
   return a.inode === b.inode && a.major === b.major && a.minor === b.minor;

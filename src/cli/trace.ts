@@ -11,7 +11,7 @@ const heading = (who: string, text: string, why: string): void =>
 
 const line = (who: string, text: string): void => print(2, `${who}   ${text}\n`);
 
-/** From now on prints each call of this process. */
+/** Prints each kernel call of this process from here on. */
 export function traceParent(): void {
   onStep((text, why) => heading("parent", text, why));
   setTracer((name, args, result) => line("parent", formatCall(name, args, result)));
@@ -22,9 +22,10 @@ function fromWire(arg: WireArg): Arg {
   return "hex" in arg ? Uint8Array.fromHex(arg.hex) : new Uint8Array(arg.length);
 }
 
+/** The program that the child is about to execute. */
 let executing: string | undefined;
 
-/** Prints what the child reports of itself; the execve that ends it only shows in what follows. */
+/** Prints a call that the child reports. It cannot report its last one, a successful execve(2): "started" tells of that. */
 export function traceChild(message: FromChild): void {
   if (message.type === "call")
     line("child ", formatCall(message.name, message.args.map(fromWire), message.result));
