@@ -12,7 +12,7 @@ export interface Abi {
   audit: number;
   /** Added to each number: x32 shares x86-64's audit arch and is told by bit 30 of the number. */
   base: number;
-  /** Whether arguments have 64 bits; if not, only their low halves are looked at, since no more reaches the call. */
+  /** Whether arguments have 64 bits. Where they have 32, only their low halves reach the call and are looked at. */
   wide: boolean;
   table: Map<string, number>;
 }
@@ -28,13 +28,13 @@ export const ARM_PRIVATE = 0x0f0000;
 
 const parsed = new Map<string, Map<string, number>>();
 
-/** Reads the form that scripts/seccomp-tables.ts writes. */
+/** Reads a table as scripts/seccomp-tables.ts has written it. */
 function parse(packed: string): Map<string, number> {
   const known = parsed.get(packed);
   if (known !== undefined) return known;
   const table = new Map<string, number>();
   let number = 0;
-  // Not by a regular expression: without the JIT that costs as much as the rest.
+  // Without the JIT, a regular expression here would take as long as the rest of the compiler.
   for (const word of packed.replaceAll("\n", " ").split(" ")) {
     if (word === "") continue;
     if (word.charCodeAt(0) <= 0x39) number = Number(word);
@@ -44,7 +44,7 @@ function parse(packed: string): Map<string, number> {
   return table;
 }
 
-/** The machine's own ABI first; it is always filtered, the others where the profile lists them. */
+/** The ABIs of a machine. Its own is first and always filtered, the others are where the profile lists them. */
 export function abisOf(machine: Machine): Abi[] {
   if (machine === "aarch64") {
     return [
@@ -68,15 +68,15 @@ export function abisOf(machine: Machine): Abi[] {
 
 const ALL = [tables.x86_64, tables.x86, tables.x32, tables.aarch64, tables.arm];
 
-// Calls of MIPS, PowerPC, RISC-V, s390 and m68k alone, which profiles for every machine name.
+// Profiles that are made for every machine name these calls, which only MIPS, PowerPC, RISC-V, s390 or m68k has.
 const ELSEWHERE = ` atomic_barrier atomic_cmpxchg_32 cachectl getpagesize multiplexer pciconfig_iobase pciconfig_read
   pciconfig_write riscv_flush_icache riscv_hwprobe rtas s390_guarded_storage s390_pci_mmio_read s390_pci_mmio_write
   s390_runtime_instr s390_sthyi spu_create spu_run subpage_prot swapcontext switch_endian syscall
   sys_debug_setcontext sysmips timerfd `;
 
-/** Whether any kernel has the name: one that only another machine has is no misspelling. */
+/** Whether the kernel of any machine has a call of this name, so that the name is not misspelled. */
 export function isKnownSyscall(name: string): boolean {
   if (!/^[a-z_][a-z0-9_]*$/.test(name)) return false;
-  // Searched as text: few names come here, not worth the parsing of other machines' tables.
+  // The tables of other machines are searched as text: few names come here, and parsing them would take longer.
   return [...ALL, ELSEWHERE].some((packed) => packed.replaceAll("\n", " ").includes(` ${name} `));
 }

@@ -1,4 +1,4 @@
-// Lays a graph out as struct sock_filter instructions.
+// Owns laying a graph of decisions out as instructions, struct sock_filter.
 
 import { SpecError } from "../errors.ts";
 import { ALL_BITS, type Jump, type Node } from "./graph.ts";
@@ -10,7 +10,7 @@ const BPF_JMP_JA = 0x05;
 const BPF_RET_K = 0x06;
 const JUMPS: Record<Jump, number> = { jeq: 0x15, jgt: 0x25, jge: 0x35, jset: 0x45 };
 
-/** BPF_MAXINSNS, linux/bpf_common.h: the kernel takes no longer program. */
+/** The kernel takes no program that is longer (BPF_MAXINSNS in linux/bpf_common.h). */
 export const MAX_INSTRUCTIONS = 4096;
 const MAX_OFFSET = 255; // jt and jf are 8 bits wide; BPF_JA's offset has 32
 
@@ -22,14 +22,14 @@ interface Instruction {
 }
 
 /**
- * The program is written from its end: jumps go forward only, so that every target is placed before what jumps
- * to it and its distance is known. Positions count from the end.
+ * The program is written from its end. Jumps of a filter go forward only, so a jump's target is placed before the jump,
+ * and its distance is known. Positions count from the end.
  */
 class Layout {
   readonly instructions: Instruction[] = [];
   /** Where a node's code stands. */
   readonly #home = new Map<Node, number>();
-  /** The nearest place that does the same: its code, or a jump to it. */
+  /** For each node the nearest place that does what the node does: the node's own code, or a jump to it. */
   readonly #near = new Map<Node, number>();
 
   has(node: Node): boolean {
@@ -45,7 +45,7 @@ class Layout {
     return this.instructions.length - 1 - this.#near.get(target)!;
   }
 
-  /** Repeats a far verdict here, or jumps to far code: either is one instruction. */
+  /** Brings a far target near with one instruction: a verdict is repeated here, other code is jumped to. */
   #bring(target: Node): void {
     const here = this.instructions.length;
     if (target.kind === "ret") this.#push(BPF_RET_K, target.verdict);
@@ -61,7 +61,7 @@ class Layout {
       if (node.word.mask !== ALL_BITS) this.#push(BPF_ALU_AND_K, node.word.mask);
       this.#push(BPF_LD_W_ABS, node.word.offset);
     } else {
-      // Bringing one target nearer moves the other away by one.
+      // The instruction that brings one target nearer moves the other away by one.
       while (this.#offset(node.yes) > MAX_OFFSET || this.#offset(node.no) > MAX_OFFSET) {
         this.#bring(this.#offset(node.yes) > MAX_OFFSET ? node.yes : node.no);
       }
@@ -74,7 +74,7 @@ class Layout {
 
 function lay(root: Node): Instruction[] {
   const layout = new Layout();
-  // Not recursive: a profile may chain thousands of rules for one call.
+  // A profile may chain thousands of rules for one call, which is too deep for recursion.
   const pending = [root];
   while (pending.length > 0) {
     const node = pending.at(-1)!;

@@ -19,7 +19,7 @@ export interface CompiledFilter {
   program: Uint8Array;
   /** For seccomp(2); SECCOMP_FILTER_FLAG_NEW_LISTENER is among them where a rule notifies. */
   flags: number;
-  /** Names in the profile that are no system call on any architecture: their rules mean nothing. */
+  /** Names in the profile that no architecture has a system call for. Their rules have no effect. */
   unknownSyscalls: string[];
 }
 
@@ -27,9 +27,9 @@ const PERMISSIVE = new Set([0x7fff0000, 0x7ffc0000, 0x7ff00000]); // ALLOW, LOG,
 const LAST_NUMBER = 0xffffffff;
 
 /**
- * The verdict for calls younger than the profile. Programs fall back to an older call on ENOSYS but give up on
- * EPERM, so runc answers ENOSYS for numbers above the highest that the profile names; not where the default lets
- * calls through, nor where a tracer may know better.
+ * The verdict for calls that are younger than the profile. Programs fall back to an older call on ENOSYS, but give up on
+ * EPERM. So numbers above the highest that the profile names get ENOSYS, as in runc, unless the default action lets
+ * calls through or asks a tracer.
  */
 function youngerVerdict(policy: Policy): number {
   const action = (policy.defaultVerdict & 0xffff0000) >>> 0;
@@ -55,7 +55,7 @@ function addAbi(graph: Graph, spans: Span[], policy: Policy, abi: Abi): void {
   addGap(spans, abi.base, next, Number.POSITIVE_INFINITY, newest, otherwise, younger);
 }
 
-/** Numbers from `from` to below `to` that no rule names. */
+/** Adds the numbers from `from` to below `to`, which no rule names. */
 function addGap(
   spans: Span[],
   base: number,
@@ -69,7 +69,7 @@ function addGap(
   if (to > newest + 1) addSpan(spans, base + Math.max(from, newest + 1), younger);
 }
 
-/** The decision over all numbers of one audit arch, which x86-64 shares with x32. */
+/** The decision over all numbers of one audit arch. x86-64 and x32 share one. */
 function archNode(graph: Graph, policy: Policy, abis: readonly Abi[], isListed: (abi: Abi) => boolean): Node {
   const spans: Span[] = [];
   let last: Node | undefined;
@@ -80,7 +80,7 @@ function archNode(graph: Graph, policy: Policy, abis: readonly Abi[], isListed: 
       continue;
     }
     addSpan(spans, abi.base, graph.ret(RET_KILL_PROCESS));
-    // -1 is how a tracer makes a call be skipped: no ABI's number, not a call to die for.
+    // A tracer skips a call by changing its number to -1. That number belongs to no ABI, and must not kill.
     if (last !== undefined) addSpan(spans, LAST_NUMBER, last);
   }
   return graph.load(NR, search(graph, NR, spans));
@@ -93,7 +93,7 @@ export function compile(seccomp: Seccomp, machine: Machine): CompiledFilter {
   const abis = abisOf(machine);
   const listed = new Set(policy.architectures).add(abis[0]!.name);
   const isListed = (abi: Abi) => listed.has(abi.name);
-  // A call by an ABI that is not filtered could do anything, and libc makes none: it is an attack.
+  // No libc makes a call by an ABI that is not filtered. Such a call could do anything, so it is taken for an attack.
   let root = graph.ret(RET_KILL_PROCESS);
   for (const audit of [...new Set(abis.map((abi) => abi.audit))].reverse()) {
     const sharing = abis.filter((abi) => abi.audit === audit);

@@ -1,4 +1,4 @@
-// Rules on arguments, as decisions: 64-bit comparisons in two 32-bit halves.
+// Owns the decisions for rules on arguments. A filter loads 32 bits at a time, so 64 bits are compared in two halves.
 
 import type { Condition } from "../spec/seccomp.ts";
 import { ALL_BITS, addSpan, argWord, type Graph, type Node, type Span, search } from "./graph.ts";
@@ -10,7 +10,7 @@ function halves(value: bigint): { high: number; low: number } {
   return { high: Number(value >> 32n), low: Number(value & (HALF - 1n)) };
 }
 
-/** `(half & mask) == value`, which must lie inside the mask. */
+/** Decides `(half & mask) == value`. No bit of the value may be outside of the mask. */
 function maskedHalf(
   graph: Graph,
   index: number,
@@ -22,7 +22,7 @@ function maskedHalf(
 ): Node {
   if (mask === 0) return yes;
   const word = argWord(index, half);
-  // jset saves the AND where the answer is all or nothing.
+  // jset tests whether any bit of the mask is set, without an AND before it.
   if (value === 0 && mask !== ALL_BITS) return graph.load(word, graph.test(word, "jset", mask, no, yes));
   const isOneBit = (mask & (mask - 1)) === 0;
   if (isOneBit) return graph.load(word, graph.test(word, "jset", mask, yes, no));
@@ -30,7 +30,7 @@ function maskedHalf(
   return graph.load(masked, graph.test(masked, "jeq", value, yes, no));
 }
 
-/** Decides one condition; without `wide` the argument's high half counts as 0. */
+/** Decides one condition. Without `wide` the argument's high half counts as 0. */
 function conditionNode(graph: Graph, condition: Condition, wide: boolean, yes: Node, no: Node): Node {
   const { index, op, value, valueTwo } = condition;
   const { high, low } = halves(value);
@@ -54,7 +54,7 @@ function conditionNode(graph: Graph, condition: Condition, wide: boolean, yes: N
   return graph.load(highWord, op === "EQ" ? equal : graph.test(highWord, "jgt", high, yes, equal));
 }
 
-/** The rules in turn, built from the last: what fails one goes on to the next, in the end to `otherwise`. */
+/** Decides by each rule in turn: a call that one rule does not hold for goes on to the next, and at last to `otherwise`. */
 function chain(graph: Graph, rules: readonly ConditionalRule[], wide: boolean, otherwise: Node): Node {
   let node = otherwise;
   for (const rule of rules.toReversed()) {
@@ -67,7 +67,7 @@ function chain(graph: Graph, rules: readonly ConditionalRule[], wide: boolean, o
   return node;
 }
 
-/** The range of values that meet the condition, as [first, after the last]; NE and masks are none. */
+/** The range of values that meet the condition, as [first, after the last]; undefined for NE and masks, which are no range. */
 function rangeOf({ op, value }: Condition): [bigint, bigint] | undefined {
   const end = HALF * HALF;
   if (op === "EQ") return [value, value + 1n];
@@ -78,10 +78,10 @@ function rangeOf({ op, value }: Condition): [bigint, bigint] | undefined {
   return undefined;
 }
 
-// Each range is compared with each boundary; beyond this a chain is laid out sooner.
+// Each range is compared with each boundary, so that with more ranges than this a chain is made faster.
 const MAX_RANGES = 128;
 
-/** Rules that are all ranges of one argument, as where each verdict begins; undefined for any others. */
+/** Where each verdict begins, for rules that are all ranges of one argument; undefined for other rules. */
 function rangesOf(
   rules: readonly ConditionalRule[],
 ): { index: number; starts: [bigint, number | undefined][] } | undefined {
@@ -104,7 +104,7 @@ function rangesOf(
   return { index, starts };
 }
 
-/** Searches the high half, and below it the low half, as system call numbers are searched. */
+/** Searches the high half and then the low half of an argument, in the way in which call numbers are searched. */
 function rangeSearch(
   graph: Graph,
   index: number,
@@ -117,7 +117,7 @@ function rangeSearch(
   let current = otherwise;
   for (const [start, verdict] of starts) {
     const { high, low } = halves(start);
-    // The part of this high half below `low` still has the verdict before it.
+    // Values with this high half and a smaller low half still have the verdict of the range before.
     const spans = lows.get(high) ?? (low === 0 ? [] : [{ start: 0, node: current }]);
     lows.set(high, spans);
     current = verdict === undefined ? otherwise : graph.ret(verdict);
@@ -128,14 +128,14 @@ function rangeSearch(
   if (!wide) return lowNode(lows.get(0)!);
   for (const [high, spans] of lows) {
     addSpan(highs, high, lowNode(spans));
-    // High halves without a boundary keep the last verdict of the one before.
+    // A high half without a boundary has the last verdict of the high half before it.
     if (high < ALL_BITS && !lows.has(high + 1)) addSpan(highs, high + 1, spans.at(-1)!.node);
   }
   const highWord = argWord(index, "high");
   return graph.load(highWord, search(graph, highWord, highs));
 }
 
-/** What a call's conditional rules come to; where none holds, `otherwise`. */
+/** The decision of a call's conditional rules; `otherwise` where none of them holds. */
 export function conditionalNode(
   graph: Graph,
   rules: readonly ConditionalRule[],

@@ -1,4 +1,4 @@
-// Owns the default profile as every start has it: the object for the spec, and the filter that was compiled from it when
+// Owns what a start needs of the default profile: the object for the spec, and the filter that was compiled from it when
 // minibox was built. Neither loads the compiler or its tables.
 
 import type { Seccomp } from "../spec/types.ts";
@@ -21,7 +21,7 @@ export function defaultFilter(machine: Machine, capabilities: readonly string[])
   return FILTERS[chroot ? (`${machine}_chroot` as const) : machine];
 }
 
-/** The filters that are there already, each by the very object that it was compiled from. */
+/** For the objects that defaultSeccomp() has made, the filters that were compiled from them. */
 const COMPILED = new WeakMap<Seccomp, SeccompFilter>();
 
 /** The default profile for a bounding set on this machine. */
@@ -46,7 +46,7 @@ export function filterFor(
 ): SeccompFilter {
   const ready = COMPILED.get(seccomp);
   if (ready) return ready;
-  // never without the filter
+  // a container must never start without the filter of its profile
   if (!compiler) throw new Error("a seccomp profile is to be compiled, and nothing was loaded for it");
   return compiler.compileSeccomp(seccomp, what, warn);
 }

@@ -1,14 +1,14 @@
 // Owns the default profile: what a container may ask of the kernel, with docker's meaning. differences.ts lists where
 // it departs from docker's and podman's; the tests compare them name by name.
 //
-// A list of what is allowed. A call that it does not name fails with EPERM, as in docker, so that programs see a
-// permission denied where a permission is what is missing; calls younger than the youngest name here fail with
-// ENOSYS (compile.ts), so that programs fall back to what they used before. clone3 is the one older call that
-// gets ENOSYS: its flags are behind a pointer, where a filter cannot see CLONE_NEWUSER, and libc then uses clone.
+// The profile is a list of what is allowed. A call that it does not name fails with EPERM, as in docker: programs take
+// that for a missing permission. A call that is younger than the youngest name here fails with ENOSYS (compile.ts):
+// programs then fall back to an older call. clone3 gets ENOSYS as well: its flags are behind a pointer, where a filter
+// cannot see CLONE_NEWUSER, and libc then uses clone.
 //
-// Not named, on purpose: io_uring (its requests pass by every filter), keyctl, add_key and request_key (keyrings
-// are not namespaced), userfaultfd (opens races in the kernel), kexec, swapon, mount and its kin without
-// CAP_SYS_ADMIN, bpf, perf_event_open, and calls that the kernel no longer has.
+// These calls are left out on purpose: io_uring (no filter sees its requests), keyctl, add_key and request_key (keyrings
+// have no namespaces), userfaultfd (it opens races in the kernel), kexec, swapon, the mount calls without CAP_SYS_ADMIN,
+// bpf, perf_event_open, and calls that the kernel no longer has.
 
 import type { Seccomp, SeccompArch, SeccompArg, SeccompSyscall } from "../spec/types.ts";
 import { ENOSYS } from "../sys/errno.ts";
@@ -69,8 +69,8 @@ const TIME =
   "timer_create timer_delete timer_getoverrun timer_gettime timer_gettime64 timer_settime timer_settime64 " +
   "timerfd_create timerfd_gettime timerfd_gettime64 timerfd_settime timerfd_settime64";
 
-// socket(2) has rules of its own below. socketcall, which 32-bit programs of old use for all of these, cannot be
-// filtered by family, since its arguments are behind a pointer; docker allows it too.
+// socket(2) has rules of its own below. Old 32-bit programs use socketcall for all of these. It cannot be filtered by
+// family, since its arguments are behind a pointer; docker allows it, too.
 const SOCKETS =
   "socketpair bind connect listen accept accept4 shutdown getsockname getpeername getsockopt setsockopt " +
   "send sendto sendmsg sendmmsg recv recvfrom recvmsg recvmmsg recvmmsg_time64 socketcall";
@@ -80,11 +80,11 @@ const IPC =
   "mq_open mq_unlink mq_notify mq_getsetattr mq_timedreceive mq_timedreceive_time64 mq_timedsend " +
   "mq_timedsend_time64";
 
-// Safe since 4.8, when seccomp came to be asked again after a tracer has changed a call; minibox needs younger
-// kernels anyway, so that there is no condition and the filter is the same everywhere.
+// Since Linux 4.8 the filter is asked again after a tracer has changed a call, so ptrace is no way around it. minibox
+// needs a younger kernel anyway, so the rule has no condition.
 const TRACING = "ptrace process_vm_readv process_vm_writev";
 
-/** What each capability brings with it; without it the call fails with EPERM before the kernel is asked. */
+/** The calls that each capability allows. Without the capability the filter answers EPERM. */
 const BY_CAPABILITY: Record<string, string> = {
   CAP_BPF: "bpf",
   CAP_DAC_READ_SEARCH: "open_by_handle_at",
@@ -108,7 +108,7 @@ const BY_CAPABILITY: Record<string, string> = {
 /** The capabilities that change the profile; any other leaves it as it is. */
 export const PROFILE_CAPABILITIES: readonly string[] = Object.keys(BY_CAPABILITY);
 
-/** What each machine's programs can call, and what only their kernel has. */
+/** For each machine the ABIs of its programs, and the calls that only its kernel has. */
 const BY_MACHINE: Record<Machine, { architectures: readonly SeccompArch[]; names: string }> = {
   x86_64: {
     architectures: ["SCMP_ARCH_X86_64", "SCMP_ARCH_X86", "SCMP_ARCH_X32"],
@@ -124,21 +124,21 @@ const BY_MACHINE: Record<Machine, { architectures: readonly SeccompArch[]; names
 const CLONE_NAMESPACES =
   0x00020000 | 0x02000000 | 0x04000000 | 0x08000000 | 0x10000000 | 0x20000000 | 0x40000000;
 
-// PER_LINUX and PER_LINUX32, each with and without UNAME26, and the question for what is set, linux/personality.h.
+// PER_LINUX and PER_LINUX32, each with and without UNAME26 (linux/personality.h). 0xffffffff only asks what is set.
 const PERSONALITIES = [0x0, 0x8, 0x20000, 0x20008, 0xffffffff];
 
-// The socket families are listed, not those forbidden struck out: the kernel looks at the low 32 bits of the
-// family only, and a test for "not AF_VSOCK" would let it pass with a high bit set. Families below 12, then those
-// that a kernel still implements, but not AF_ALG (38; attack surface that containers have no need of) and
-// AF_VSOCK (40; reaches the hypervisor and virtual machines past the network namespace).
+// The allowed socket families are listed. The kernel looks at the low 32 bits of the family only, so a test for "not
+// AF_VSOCK" could be passed with a high bit set. Allowed are the families below 12, and those that a kernel still
+// implements. AF_ALG (38) is attack surface that containers have no need of, and AF_VSOCK (40) reaches the hypervisor
+// and virtual machines past the network namespace.
 const FAMILIES_BELOW = 12;
 const FAMILIES = [
   13, 14, 15, 16, 17, 18, 21, 22, 24, 26, 27, 28, 29, 30, 31, 32, 33, 35, 36, 39, 41, 42, 43, 44, 45,
 ];
 
 /**
- * The default profile for a machine and a bounding set, as OCI's linux.seccomp. Every start has one and few look into
- * it: its rules are made when they are asked for.
+ * The default profile for a machine and a bounding set, as OCI's linux.seccomp. Every start has one, but only some read
+ * its rules, which are therefore made at the first look.
  */
 export function defaultProfile(machine: Machine, capabilities: readonly string[]): Seccomp {
   let syscalls: SeccompSyscall[] | undefined;
@@ -159,7 +159,7 @@ function rules(machine: Machine, capabilities: readonly string[]): SeccompSyscal
     allow([FILES, WAITING, MEMORY, PROCESSES, SIGNALS, TIME, SOCKETS, IPC, TRACING].join(" ")),
     allowFirst("socket", { index: 0, value: FAMILIES_BELOW, op: "SCMP_CMP_LT" }),
   ];
-  // of rules with the same name any is enough
+  // a call is allowed where one of the rules with its name holds
   for (const value of FAMILIES) out.push(allowFirst("socket", { index: 0, value, op: "SCMP_CMP_EQ" }));
   for (const value of PERSONALITIES)
     out.push(allowFirst("personality", { index: 0, value, op: "SCMP_CMP_EQ" }));

@@ -1,10 +1,10 @@
-// Owns where the default profile differs from docker's and podman's, and why. The tests compare all three and hold
-// these lists: a difference that is not listed fails them, and so does a listed one that is none.
+// Owns the lists of where the default profile differs from docker's and podman's, and why. The tests compare all three
+// profiles: a difference that is not listed fails them, and so does a listed one that does not exist.
 
-/** A call, with the reason that it is answered differently. */
+/** For each call the reason why it is answered differently. */
 export type Differences = Readonly<Record<string, string>>;
 
-/** None: the same calls are allowed on the same conditions. */
+/** There is no difference: docker allows the same calls on the same conditions. */
 export const FROM_DOCKER: Differences = {};
 
 const NAMESPACES =
@@ -13,7 +13,7 @@ const MOUNTS =
   "docker's rule: without CAP_SYS_ADMIN the kernel refuses it anyway, outside of user namespaces";
 const MEMORY = "docker's rule: where memory lies is CAP_SYS_NICE's to decide";
 
-/** What podman lets through without the capability that docker asks for, or at all. */
+/** Calls that podman lets through, and that the default profile lets through only with a capability or never. */
 export const FROM_PODMAN: Differences = {
   clone: NAMESPACES,
   clone3: "docker's rule: its flags are behind a pointer, where no filter sees CLONE_NEWUSER",

@@ -1,6 +1,6 @@
-// The names of errno numbers, for profiles that give an errno by name (asm-generic/errno.h: x86 and ARM alike).
+// Owns the names of errno numbers, which some profiles use. x86 and ARM have the same numbers (asm-generic/errno.h).
 
-// In the order of their numbers from 1; "-" is a number without a name.
+// The names stand in the order of their numbers, from 1 on. "-" is a number without a name.
 const NAMES = `
 EPERM ENOENT ESRCH EINTR EIO ENXIO E2BIG ENOEXEC EBADF ECHILD EAGAIN ENOMEM EACCES EFAULT ENOTBLK EBUSY
 EEXIST EXDEV ENODEV ENOTDIR EISDIR EINVAL ENFILE EMFILE ENOTTY ETXTBSY EFBIG ENOSPC ESPIPE EROFS EMLINK

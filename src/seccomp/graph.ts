@@ -1,4 +1,4 @@
-// A filter as a graph of decisions, equal parts shared; assemble.ts makes instructions of it.
+// Owns the graph of decisions that a filter is, in which equal parts are shared. assemble.ts makes instructions of it.
 
 /** What the accumulator holds: a word of struct seccomp_data at `offset`, ANDed with `mask`. */
 export interface Word {
@@ -86,7 +86,7 @@ export interface Span {
   node: Node;
 }
 
-/** Adds a span; one that says what the span before it says is part of that. */
+/** Adds a span. Where it has the same decision as the span before it, that one becomes longer. */
 export function addSpan(spans: Span[], start: number, node: Node): void {
   const last = spans.at(-1);
   if (last?.start === start) {
@@ -95,7 +95,7 @@ export function addSpan(spans: Span[], start: number, node: Node): void {
   } else if (last?.node !== node) spans.push({ start, node });
 }
 
-// More single values than this go into a tree, so that the way to a verdict stays logarithmic.
+// More single values than this are searched in a tree, so that the number of tests stays logarithmic.
 const CHAIN = 4;
 
 /**

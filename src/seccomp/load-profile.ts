@@ -18,7 +18,7 @@ export function seccompOfFile(path: string, text: string, capabilities: readonly
 const resolve = (profile: unknown, caps: readonly string[]): Seccomp =>
   resolveProfile(profile, { caps, arch: MACHINE, kernel: readFile("/proc/sys/kernel/osrelease").trim() });
 
-/** Our own calls after the filter is in force: a listener that had to be asked first would never get to know. */
+/** minibox itself makes these calls after the filter is in force. A listener that is asked for them is not known yet. */
 const NEVER_NOTIFY = ["sendmsg", "write"];
 
 /**

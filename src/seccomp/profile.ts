@@ -36,7 +36,7 @@ export interface ConditionalProfile extends Omit<Seccomp, "syscalls"> {
   syscalls?: readonly ConditionalSyscall[];
 }
 
-// These profiles use Go's names of machines in `arches`, OCI's everywhere else.
+// In `arches` these profiles use Go's names of machines, and OCI's names everywhere else.
 const GO_ARCH: Record<Machine, string> = { x86_64: "amd64", aarch64: "arm64" };
 
 /** JSON with whole numbers of 64 bits. @throws SpecError */
@@ -60,7 +60,7 @@ interface ResolvedTarget {
   kernel: [number, number];
 }
 
-/** The fields that the filter has, each with whether the target meets it: undefined where it is absent. */
+/** For each field of the filter whether the target meets it; undefined for a field that is absent. */
 function readFilter(value: unknown, path: string, target: ResolvedTarget) {
   if (value === undefined || value === null) return {};
   const filter = readObject(value, path);
@@ -77,7 +77,7 @@ function readFilter(value: unknown, path: string, target: ResolvedTarget) {
   };
 }
 
-/** As moby: every condition of `includes` must be met, and none of `excludes`. */
+/** True where every condition of `includes` is met and none of `excludes`, which is moby's rule. */
 function applies(call: Record<string, unknown>, path: string, target: ResolvedTarget): boolean {
   const includes = readFilter(call.includes, `${path}.includes`, target);
   const excludes = readFilter(call.excludes, `${path}.excludes`, target);
@@ -85,7 +85,7 @@ function applies(call: Record<string, unknown>, path: string, target: ResolvedTa
   return includes.allCaps !== false && includes.arch !== false && includes.kernel !== false;
 }
 
-/** The errno that containers-common also gives by name; the name wins there. */
+/** The errno of a rule. Profiles of containers-common may also name it, and then the name counts. */
 function readErrno(name: unknown, number: unknown, path: string): unknown {
   if (name === undefined || name === null || name === "") return number;
   const errno = errnoByName(readString(name, path));
@@ -101,11 +101,11 @@ function resolveSyscall(value: unknown, path: string, target: ResolvedTarget): S
     throw new SpecError(path, "must have name or names, not both");
   }
   const takesErrno = action === "SCMP_ACT_ERRNO" || action === "SCMP_ACT_TRACE";
-  // containers-common writes errno names beside actions that take none; they mean nothing there.
+  // Profiles of containers-common have names of errnos beside actions that take none, where they mean nothing.
   const errnoRet = takesErrno ? readErrno(call.errno, call.errnoRet, `${path}.errno`) : call.errnoRet;
   const syscall = { names: isNamed ? [name] : names, action, args: readList(args, `${path}.args`) };
   const whole = errnoRet === undefined || errnoRet === null ? syscall : { ...syscall, errnoRet };
-  // Checked here also where it does not apply, and while its place in the file is known.
+  // A rule that does not apply is checked, too. Here its place in the file is known.
   readRule(whole, path);
   return applies(call, path, target) ? (whole as SeccompSyscall) : undefined;
 }
@@ -136,8 +136,8 @@ export function isConditional(profile: unknown): boolean {
 }
 
 /**
- * The OCI profile for one container. A plain OCI profile comes back as it is, checked. @throws SpecError, also
- * for an empty profile, which moby takes for "unconfined": who wants that can say so.
+ * The OCI profile for one container. A plain OCI profile is checked and returned as it is. @throws SpecError, also for
+ * an empty profile: moby takes it for "unconfined", which can be asked for by that word.
  */
 export function resolveProfile(profile: unknown, target: Target): Seccomp {
   const source = readObject(profile, "");
@@ -162,7 +162,7 @@ export function resolveProfile(profile: unknown, target: Target): Seccomp {
     architectures: resolveArchitectures(source, target.arch),
     syscalls: calls.filter((call) => call !== undefined),
   };
-  // The rules are checked already, but that one that notifies needs a listener.
+  // The rules are checked already. What is left is whether there is a listener for those that notify.
   readPolicy({ ...seccomp, syscalls: seccomp.syscalls.filter((call) => call.action === "SCMP_ACT_NOTIFY") });
   return seccomp as unknown as Seccomp;
 }

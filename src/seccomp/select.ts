@@ -1,4 +1,4 @@
-// Which rules apply to which system call number of one ABI.
+// Owns which rules of a profile apply to which system call number of one ABI.
 
 import type { Condition, Policy, Rule } from "../spec/seccomp.ts";
 import { type Abi, ARM_PRIVATE } from "./abi.ts";
@@ -8,17 +8,17 @@ export interface ConditionalRule {
   verdict: number;
 }
 
-/** A call's rules: a bare verdict, or conditional rules of which the first that holds decides. */
+/** A call's verdict, or its conditional rules, of which the first that holds decides. */
 export type CallRules = { verdict: number } | { conditional: ConditionalRule[] };
 
 export interface Selection {
   calls: Map<number, CallRules>;
-  /** The highest ordinary number that the profile names, whatever it says of it; -1 where it names none. */
+  /** The highest ordinary number that the profile names, with whatever action; -1 where it names none. */
   newest: number;
 }
 
-// i386 reaches sockets and System V IPC also through one call each, which takes the job's number as argument 0
-// (linux/net.h, linux/ipc.h).
+// On i386 there is also one call for all of sockets and one for all of System V IPC. Argument 0 is the number of what is
+// to be done (linux/net.h, linux/ipc.h).
 const SOCKETCALL =
   "socket bind connect listen accept getsockname getpeername socketpair send recv sendto recvfrom shutdown setsockopt getsockopt sendmsg recvmsg accept4 recvmmsg sendmmsg"
     .split(" ")
@@ -39,15 +39,15 @@ const IPC = Object.entries({
 }).map(([name, job]) => [name, { through: "ipc", job }] as const);
 const MULTIPLEXED = new Map<string, { through: "socketcall" | "ipc"; job: number }>([...SOCKETCALL, ...IPC]);
 
-/** The kernel's order: of several filters' verdicts the strictest wins, KILL_PROCESS (sign bit) first. */
+/** The order of the kernel: of the verdicts of several filters the strictest wins. KILL_PROCESS has the sign bit. */
 function isStricter(verdict: number, than: number): boolean {
   return ((verdict & 0xffff0000) | 0) < ((than & 0xffff0000) | 0);
 }
 
 /**
- * The same rule for the multiplexed call. The job's own arguments cannot be seen there (a pointer, or other
- * positions), so that a condition cannot be kept: what it would permit stays forbidden, what it would forbid
- * is forbidden altogether.
+ * The same rule for the call that stands for many. A filter cannot see the arguments there, which are behind a pointer or
+ * at other positions, so no condition can be tested. What a condition would permit stays forbidden, and what it would
+ * forbid is forbidden without it.
  */
 function multiplexedRule(rule: Rule, name: string, policy: Policy): { name: string; rule: Rule } | undefined {
   const target = MULTIPLEXED.get(name);
@@ -61,8 +61,8 @@ function multiplexedRule(rule: Rule, name: string, policy: Policy): { name: stri
 }
 
 /**
- * As libseccomp does it: an unconditional rule outweighs conditional ones wherever it stands, and the first of
- * several counts. Where conditional rules overlap, libseccomp's outcome depends on its tree; here the first wins.
+ * An unconditional rule counts before conditional ones wherever it stands, and of several the first counts, as in
+ * libseccomp. Where conditional rules overlap, libseccomp's result depends on its tree; here the first rule wins.
  */
 function addRule(calls: Map<number, CallRules>, number: number, rule: Rule): void {
   const had = calls.get(number);
@@ -85,9 +85,9 @@ export function selectRules(policy: Policy, abi: Abi): Selection {
     for (const name of rule.names) {
       const number = abi.table.get(name);
       if (number !== undefined && number > newest && number < ARM_PRIVATE) newest = number;
-      // runc and crun leave out rules that say what the default says, so that they shadow no other rule either.
+      // A rule with the default's verdict is left out, as in runc and crun, so that it hides no other rule.
       if (rule.verdict === policy.defaultVerdict) {
-        // Named all the same: not one of the younger calls that are told by being above `newest`.
+        // The profile has named the call, so it is not one of the younger calls, whose numbers are above `newest`.
         if (number !== undefined && number > newest && !calls.has(number))
           calls.set(number, { conditional: [] });
         continue;

@@ -20,7 +20,7 @@ export function readObject(value: unknown, path: string): Record<string, unknown
   return value;
 }
 
-/** An absent list, or null as Go's encoder writes one, is empty. */
+/** A list. An absent one is empty, and so is null, which Go's encoder writes for an empty list. */
 export function readList(value: unknown, path: string): readonly unknown[] {
   if (value === undefined || value === null) return [];
   if (!Array.isArray(value)) throw new SpecError(path, `must be an array, not ${show(value)}`);
@@ -35,7 +35,7 @@ export function readString(value: unknown, path: string): string {
 
 export function readStrings(value: unknown, path: string): string[] {
   const list = readList(value, path);
-  // A profile has hundreds of names: paths are worded for the wrong ones only.
+  // A profile has hundreds of names, so a path is made only for a name that is wrong.
   for (const [i, item] of list.entries()) {
     if (typeof item !== "string" || item === "") readString(item, `${path}[${i}]`);
   }
@@ -52,7 +52,7 @@ export function readInteger(value: unknown, path: string, max: number): number |
   return number;
 }
 
-/** A uint64; above 2^53 only as a bigint, since a number there has already lost its low bits. */
+/** A uint64. Above 2^53 it must be a bigint: a number of that size has lost its low bits. */
 export function readUint64(value: unknown, path: string): bigint {
   if (value === undefined || value === null) return 0n;
   if (typeof value === "number" && Number.isSafeInteger(value) && value >= 0) return BigInt(value);
@@ -63,13 +63,13 @@ export function readUint64(value: unknown, path: string): bigint {
   throw new SpecError(path, `must be an integer from 0 to 2^64-1, not ${show(value)}`);
 }
 
-/** True for null, "", 0, false, and what holds nothing else: encoders write them for what was not set. */
+/** True for null, "", 0, false, and for objects and lists of nothing else. Encoders write them for what was not set. */
 export function asksForNothing(value: unknown): boolean {
   if (typeof value === "object" && value !== null) return Object.values(value).every(asksForNothing);
   return value === undefined || value === null || value === "" || value === false || value === 0;
 }
 
-/** A path without ".", ".." and needless slashes, as docker reads a destination: a text, no links looked up. */
+/** An absolute path without ".", ".." and needless slashes. Only the text counts: no symbolic link is looked up. */
 export function cleanPath(path: string): string {
   const parts: string[] = [];
   for (const part of path.split("/")) {

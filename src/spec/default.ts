@@ -1,4 +1,4 @@
-// Owns the defaults of a container that nobody asked anything special of: docker's, in OCI's form.
+// Owns the defaults of a container: docker's defaults, as an OCI object.
 
 import type { Capabilities, Mount, Namespace, Spec } from "./types.ts";
 
@@ -45,7 +45,7 @@ export const DEFAULT_NAMESPACES: readonly Namespace[] = [
   { type: "cgroup" },
 ];
 
-/** docker's: keys, raw memory, timing and power of the host (runtime-spec "Masked Paths"). */
+/** docker's list: files that show keys, memory, timing or power of the host (runtime-spec "Masked Paths"). */
 export const MASKED_PATHS: readonly string[] = [
   "/proc/acpi",
   "/proc/asound",
@@ -61,7 +61,7 @@ export const MASKED_PATHS: readonly string[] = [
   "/sys/firmware",
 ];
 
-/** docker's: what a write would change for the host too. */
+/** docker's list: a write to these files would change the host, too. */
 export const READONLY_PATHS: readonly string[] = [
   "/proc/bus",
   "/proc/fs",
@@ -70,7 +70,7 @@ export const READONLY_PATHS: readonly string[] = [
   "/proc/sysrq-trigger",
 ];
 
-/** docker's: what the programs of an image commonly need, and none that reaches beyond the container. */
+/** docker's list: programs of images commonly need these, and none of them reaches beyond the container. */
 export const DEFAULT_CAPABILITIES: readonly string[] = [
   "CAP_CHOWN",
   "CAP_DAC_OVERRIDE",
@@ -88,14 +88,14 @@ export const DEFAULT_CAPABILITIES: readonly string[] = [
   "CAP_AUDIT_WRITE",
 ];
 
-/** Inheritable and ambient stay empty: a program that is not root shall not become more by execve (CVE-2022-24769). */
+/** Inheritable and ambient stay empty, so that a program that is not root gains nothing by execve(2) (CVE-2022-24769). */
 export const capabilitySets = (names: readonly string[]): Capabilities => ({
   bounding: names,
   effective: names,
   permitted: names,
 });
 
-/** The object of a container that nobody asked anything special of. */
+/** The object of a container for which no flag was given. */
 export const defaultSpec = (rootfs: string, args: readonly string[]): Spec => ({
   ociVersion: "1.2.0",
   root: { path: rootfs, readonly: false },

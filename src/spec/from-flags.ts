@@ -61,7 +61,10 @@ function processFromFlags(given: Given, host: Host, hostname: string): Partial<P
   };
 }
 
-/** The defaults and those of the flags in the order in which they are made; with the host's network its name servers, as docker does. */
+/**
+ * The default mounts and those of the flags, in the order in which they are made. A container with the host's network
+ * gets the host's resolv.conf as well, as docker does it.
+ */
 function mountsFromFlags(
   defaults: readonly Mount[],
   given: Given,
@@ -82,7 +85,7 @@ function mountsFromFlags(
 }
 
 function parseHostname(name: string): string {
-  // HOST_NAME_MAX, in bytes
+  // HOST_NAME_MAX is counted in bytes (uname(2))
   if (name === "" || new TextEncoder().encode(name).length > 64)
     throw new UsageError(`--hostname: "${name}" must be 1 to 64 bytes long`);
   return name;

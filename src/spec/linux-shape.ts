@@ -30,7 +30,7 @@ const namespaces: Reader<readonly Namespace[]> = (value, field) => {
   for (const [i, { type, path }] of all.entries()) {
     if (all.findIndex((other) => other.type === type) < i)
       throw new SpecError(`${field}[${i}].type`, `the ${type} namespace is listed twice`);
-    // the change of root would be one for all that are in there, too
+    // pivot_root(2) changes the root of every process in a mount namespace
     if (path !== undefined && type === "mount")
       throw new SpecError(`${field}[${i}].path`, "joining a mount namespace is not supported by minibox");
   }
@@ -60,12 +60,12 @@ const mappings: Reader<readonly IdMapping[] | undefined> = (value, field) => {
   return maps.length > 0 ? maps : undefined;
 };
 
-/** Of a device's number in the kernel's dev_t: 12 bits and 20 (makedev(3)). */
+/** The kernel keeps a device's number in 32 bits, of which 12 are the major and 20 the minor number (makedev(3)). */
 const MAJOR = integer(0, 2 ** 12 - 1);
 const MINOR = integer(0, 2 ** 20 - 1);
 const PERMISSIONS = 0o7777;
 
-/** The type's bits are often among the mode's, as stat(2) has them. */
+/** Engines often write the mode as stat(2) gives it, with the bits of the type. */
 const fileMode: Reader<number> = (value, field) => integer(0, 0o177777)(value, field) & PERMISSIONS;
 
 const cleanAbsolutePath: Reader<string> = (value, field) => cleanPath(absolutePath(value, field));
@@ -89,7 +89,7 @@ const device: Reader<Device> = (value, field) => {
   return read;
 };
 
-/** As in procfs or in sysctl(8): "net.ipv4.ip_forward", "net/ipv4/ip_forward". It becomes a path below /proc/sys. */
+/** A name such as "net.ipv4.ip_forward" or "net/ipv4/ip_forward" (sysctl(8)) becomes a path below /proc/sys. */
 const sysctl: Reader<Readonly<Record<string, string>>> = (value, field) => {
   const all = strings(value, field);
   for (const name of Object.keys(all))
@@ -98,13 +98,13 @@ const sysctl: Reader<Readonly<Record<string, string>>> = (value, field) => {
   return all;
 };
 
-/** For what readPolicy() has checked. */
+/** A reader for values that readPolicy() checks. */
 const checked =
   <T>(): Reader<T> =>
   (value) =>
     value as T;
 
-/** The refused fields are those of profiles as engines keep them; here they would make a rule hold for everybody. */
+/** The refused fields limit a rule in the profiles of engines. A rule without its limit would allow too much. */
 const seccompFields = object<Seccomp>(
   {
     defaultAction: checked(),
@@ -152,7 +152,7 @@ const propagation = oneOf<Propagation>(
 const rootfsPropagation: Reader<Propagation | undefined> = (value, field) =>
   value === "" ? undefined : propagation(value, field);
 
-/** PER_LINUX is what a container gets (personality(2)). */
+/** Every container gets PER_LINUX (personality(2)), so only that can be asked for. */
 function checkPersonality(value: unknown, field: string): void {
   if (value === undefined || value === null) return;
   const { domain, flags } = readObject(value, field);

@@ -9,7 +9,7 @@ interface Effect {
   attrClear?: number;
 }
 
-/** An option's mount(2) flag to set or clear, and the same as mount_setattr(2) wants it (runtime-spec "mounts"). */
+/** For each option the flag of mount(2) that it sets or clears, and the attribute of mount_setattr(2) for the same. */
 const OPTIONS: Record<string, Effect> = {
   ro: { set: MS.MS_RDONLY, attrSet: MOUNT_ATTR.MOUNT_ATTR_RDONLY },
   rw: { clear: MS.MS_RDONLY, attrClear: MOUNT_ATTR.MOUNT_ATTR_RDONLY },
@@ -64,7 +64,7 @@ export interface ParsedOptions {
   attrSet: number;
   attrClear: number;
   propagation: number;
-  /** what is left for the file system itself */
+  /** the options that are none of these: the file system itself reads them */
   data: string;
 }
 

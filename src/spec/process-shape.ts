@@ -50,7 +50,7 @@ const capabilities = object<Capabilities>({
   ambient: list(capability),
 });
 
-/** execve(2) hands on any text, but libraries look for NAME=VALUE. */
+/** execve(2) passes any text on, but programs find a variable only where it is NAME=VALUE. */
 const variable: Reader<string> = (value, field) => {
   const entry = text(value, field);
   if (entry.indexOf("=") < 1) throw new SpecError(field, `${show(entry)} must be NAME=VALUE`);

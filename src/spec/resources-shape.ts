@@ -7,7 +7,7 @@ import type { DeviceRule, Resources } from "./types.ts";
 
 const ALL = -1;
 
-/** A device's number, where -1 and no number mean each of them. */
+/** A device's number; -1 means every number, as if none were given. */
 const number: Reader<number | undefined> = (value, field) =>
   value === ALL ? undefined : integer(0, 2 ** 32 - 1)(value, field);
 
@@ -32,14 +32,14 @@ const deviceRule = object<DeviceRule>(
 const UNLIMITED = -1;
 const most = Number.MAX_SAFE_INTEGER;
 
-/** A limit of which 0 says nothing, as other runtimes read it, and -1 that there is none. */
+/** A limit: -1 is no limit, and 0 is as if it were not given, as other runtimes read it. */
 const limit: Reader<number | undefined> = (value, field) =>
   integer(UNLIMITED, most)(value, field) || undefined;
 
-/** A value of which 0 says nothing. */
+/** A value of which 0 is as if it were not given. */
 const amount: Reader<number | undefined> = (value, field) => integer(0, most)(value, field) || undefined;
 
-/** As cpuset(7) writes it. */
+/** A list of numbers as in cpuset(7), "0-2,7". */
 const cpuList: Reader<string | undefined> = (value, field) => {
   const ranges = optionalWord(value, field);
   if (ranges !== undefined && !/^\d+(-\d+)?(,\d+(-\d+)?)*$/.test(ranges))
@@ -53,7 +53,7 @@ const memoryFields = object<Resources["memory"] & {}>(
   ["kernel", "kernelTCP", "disableOOMKiller"],
 );
 
-/** Of swappiness 0 is a value, too. */
+/** A swappiness of 0 means something, so it is refused like any other. */
 const memory: Reader<Resources["memory"] & {}> = (value, field) => {
   const { swappiness } = readObject(value, field);
   if (swappiness !== undefined && swappiness !== null)
@@ -71,7 +71,7 @@ export const readResources: Reader<Resources> = object<Resources>(
       [],
       ["burst", "realtimeRuntime", "realtimePeriod", "idle"],
     ),
-    // here 0 is a limit
+    // a limit of 0 allows no process at all
     pids: object<Resources["pids"] & {}>({ limit: integer(UNLIMITED, most) }),
     unified: strings,
   },

@@ -1,10 +1,10 @@
-// Owns reading linux.seccomp: the compiler's form of it, or an error for what no runtime could honour.
+// Owns reading linux.seccomp into the form that the compiler takes, and the errors for what a profile cannot say.
 
 import { SpecError } from "../errors.ts";
 import { EPERM } from "../sys/errno.ts";
 import { readInteger, readList, readObject, readString, readStrings, readUint64, show } from "./check.ts";
 
-// linux/seccomp.h: the upper half of a verdict is the action, the lower 16 bits are its data.
+// A verdict's upper 16 bits are the action, its lower 16 bits are data such as the errno (linux/seccomp.h).
 export const RET_KILL_PROCESS = 0x80000000;
 export const RET_ERRNO = 0x00050000;
 const MAX_ERRNO = 4095;
@@ -43,7 +43,7 @@ export interface Condition {
 export interface Rule {
   names: string[];
   verdict: number;
-  /** The rule holds where all conditions of any one of these do; a single empty list always holds. */
+  /** The rule holds where all conditions of one of these lists hold. A single empty list always holds. */
   alternatives: Condition[][];
 }
 
@@ -114,7 +114,7 @@ function readFlags(value: unknown, path: string): number {
 function readArchitectures(value: unknown, path: string): string[] {
   const names = readStrings(value, path);
   for (const [i, name] of names.entries()) {
-    // Those of other machines never occur here, so that their names need no list.
+    // Programs of other machines never run here, so their names need not be known.
     if (!/^SCMP_ARCH_[A-Z0-9_]+$/.test(name)) {
       throw new SpecError(`${path}[${i}]`, `unknown architecture ${show(name)}`);
     }
@@ -122,7 +122,7 @@ function readArchitectures(value: unknown, path: string): string[] {
   return names;
 }
 
-/** Reads a profile of OCI's form; `path` is that of its field, "" for a file of its own. @throws SpecError */
+/** Reads a profile; `path` is the field that holds it, "" where the profile is a file of its own. @throws SpecError */
 export function readPolicy(value: unknown, path = ""): Policy {
   const field = (name: string): string => (path === "" ? name : `${path}.${name}`);
   const seccomp = readObject(value, path);
@@ -133,7 +133,7 @@ export function readPolicy(value: unknown, path = ""): Policy {
     field("defaultAction"),
     field("defaultErrnoRet"),
   );
-  // Every call would wait for an agent that cannot have been given its descriptor yet.
+  // Then every call would wait for the agent, also the one that sends the agent its descriptor.
   if (defaultVerdict === notify)
     throw new SpecError(field("defaultAction"), "SCMP_ACT_NOTIFY cannot be the default");
   const rules = readList(seccomp.syscalls, field("syscalls")).map((call, i) =>

@@ -1,5 +1,5 @@
-// Owns the building blocks that validate.ts describes the OCI object with: each reads a value of unknown form, and gives
-// a new one with nothing in it but what is known and checked.
+// Owns the building blocks with which validate.ts describes the OCI object: readers of values. A reader takes a value of
+// unknown form, and returns a new one that holds only what is known and checked.
 
 import { SpecError } from "../errors.ts";
 import { asksForNothing, readList, readObject, readString, show } from "./check.ts";
@@ -13,8 +13,9 @@ export type Shape<T> = { [K in keyof T]-?: Reader<(T[K] & {}) | undefined> };
 const isAbsent = (value: unknown): boolean => value === undefined || value === null;
 
 /**
- * An object. Fields of no shape are ignored, as the specification demands (config.md, "Extensibility"), but for the
- * `refused`: those are OCI's and would be in force elsewhere. null is what Go's encoder writes for a field without a value.
+ * An object. Fields that are not in the shape are ignored, as the specification demands (config.md, "Extensibility").
+ * The `refused` fields are the specification's, too, but minibox does not do what they ask for. A field that is null is
+ * absent: Go's encoder writes null for a field without a value.
  */
 export function object<T extends object>(
   shape: Shape<T>,
@@ -42,19 +43,19 @@ export const list =
   (value, field) =>
     readList(value, field).map((one, i) => item(one, `${field}[${i}]`));
 
-/** An object whose keys are data, and whose values are strings. */
+/** An object of strings, whose keys are data. */
 export const strings: Reader<Readonly<Record<string, string>>> = (value, field) => {
   const out: Record<string, string> = {};
   for (const [key, one] of Object.entries(readObject(value, field))) {
     const place = `${field}[${JSON.stringify(key)}]`;
     if (key === "") throw new SpecError(place, "must have a name");
-    // not by assignment: the key may be "__proto__"
+    // an assignment to the key "__proto__" would set the prototype
     Object.defineProperty(out, text(key, place), { value: text(one, place), enumerable: true });
   }
   return out;
 };
 
-/** A string, which may be empty. The kernel's strings end at a NUL byte, so none can hold one. */
+/** A string, which may be empty. The kernel ends a string at its first NUL byte, so none may be in it. */
 export const text: Reader<string> = (value, field) => {
   if (typeof value !== "string") throw new SpecError(field, `must be a string, not ${show(value)}`);
   if (value.includes("\0")) throw new SpecError(field, "must not have a NUL byte in it");
@@ -64,7 +65,7 @@ export const text: Reader<string> = (value, field) => {
 /** A string that is not empty. */
 export const word: Reader<string> = (value, field) => text(readString(value, field), field);
 
-/** A string that says nothing where it is empty, as Go's encoder writes one that was not set. */
+/** A string; an empty one is as if it were not given, since Go's encoder writes it for a field without a value. */
 export const optionalWord: Reader<string | undefined> = (value, field) => text(value, field) || undefined;
 
 export const bool: Reader<boolean> = (value, field) => {

@@ -4,9 +4,6 @@
 /** 64 bits: a number where that is exact (up to 2^53), else a bigint. src/json.ts reads and writes both. */
 export type Uint64 = number | bigint;
 
-/** What is still being made of flags; only src/spec edits one. */
-export type Draft<T> = T extends object ? { -readonly [K in keyof T]: Draft<T[K]> } : T;
-
 export interface Spec {
   readonly ociVersion: string;
   readonly root: Root;
@@ -74,7 +71,7 @@ export interface IdMapping {
   readonly size: number;
 }
 
-/** mount_namespaces(7); with "r" for the mounts below, too. */
+/** How mounts spread between mount namespaces (mount_namespaces(7)). With an "r" it holds for the mounts below, too. */
 export type Propagation =
   | "private"
   | "rprivate"
@@ -132,7 +129,7 @@ export interface Resources {
   readonly unified?: Readonly<Record<string, string>>;
 }
 
-/** SCMP_ARCH_X86_64 and so on; those of other machines than this one are accepted and have no effect. */
+/** SCMP_ARCH_X86_64 and so on. The names of other machines are accepted and have no effect. */
 export type SeccompArch = `SCMP_ARCH_${string}`;
 
 export type SeccompAction =

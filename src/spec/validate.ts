@@ -1,6 +1,6 @@
-// Owns the gate that an OCI object of unknown origin passes before anything is done for it: it comes out as a Spec with
-// nothing in it but what minibox reads, or the first field that is wrong is named. What is OCI's and not supported is
-// refused, what is nobody's is ignored (runtime specification, config.md). Pure.
+// Owns the check of an OCI object of unknown origin, before anything is done for it. The result is a Spec that holds only
+// what minibox reads, or an error that names the first wrong field. Fields of the specification that minibox does not
+// support are refused, and fields that are not in the specification are ignored (config.md, "Extensibility"). Pure.
 
 import { SpecError } from "../errors.ts";
 import { cleanPath, show } from "./check.ts";
@@ -10,7 +10,7 @@ import { readProcess } from "./process-shape.ts";
 import { bool, list, object, optionalWord, type Reader, strings, text, word } from "./shape.ts";
 import type { Linux, Mount, Root, Spec } from "./types.ts";
 
-/** Versions 1.x are compatible with each other (semver.org). */
+/** All versions 1.x are compatible with each other (semver.org). */
 const ociVersion: Reader<string> = (value, field) => {
   const version = word(value, field);
   if (!/^1\.\d+\.\d+([-+].+)?$/.test(version))
@@ -28,14 +28,14 @@ const hostname: Reader<string | undefined> = (value, field) => {
   return name;
 };
 
-/** A relative destination starts at the root, too. */
+/** A relative destination is one from the root (config.md, "Mounts"). */
 const destination: Reader<string> = (value, field) => {
   const path = cleanPath(word(value, field));
   if (path === "/") throw new SpecError(field, "cannot be / itself");
   return path;
 };
 
-/** Options of the specification that would otherwise go to the file system, which knows none of them. */
+/** Options of the specification that minibox does not support. A file system knows none of them. */
 const REFUSED_OPTION =
   /^(r(ro|rw|(no)?(suid|dev|exec|relatime|atime|strictatime|diratime|symfollow))|r?idmap|tmpcopyup|remount|(no)?iversion)$/;
 
@@ -48,7 +48,7 @@ function checkOptions({ type, options = [] }: Mount, field: string): void {
     if (!isBind) continue;
     const { data, flags, attrSet, attrClear, propagation } = parseOptions([option]);
     if (data !== "") throw new SpecError(place, `${show(option)} is no option of a bind`);
-    // mount_setattr(2) has no attribute for sync and its kind, which are the whole file system's
+    // sync and its kind belong to the whole file system, so mount_setattr(2) has no attribute for them
     if (flags && !attrSet && !attrClear && !propagation && option !== "bind" && option !== "rbind")
       throw new SpecError(place, `${show(option)} cannot be set on a bind`);
   }
@@ -94,7 +94,7 @@ export function validate(value: unknown): Spec {
   return spec;
 }
 
-/** What only a namespace of the container's own can hold. */
+/** Checks that what belongs to a namespace does not change the host's. */
 function checkNamespaces({ hostname, domainname, linux }: Spec): void {
   if (!has(linux, "mount"))
     throw new SpecError("linux.namespaces", "needs one of type mount: the host's root must stay as it is");
@@ -117,7 +117,7 @@ function checkNamespaces({ hostname, domainname, linux }: Spec): void {
 const has = ({ namespaces }: Linux, wanted: string): boolean =>
   namespaces?.some(({ type }) => type === wanted) ?? false;
 
-/** Sysctls that each namespace has for itself (namespaces(7)); any other would be changed for the host. */
+/** Sysctls of which each namespace has its own (namespaces(7)). Any other is the host's. */
 const SYSCTLS: readonly [namespace: string, names: RegExp][] = [
   ["network", /^net\./],
   ["ipc", /^kernel\.(msgmax|msgmnb|msgmni|sem|shmall|shmmax|shmmni|shm_rmid_forced)$|^fs\.mqueue\./],

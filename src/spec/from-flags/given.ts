@@ -11,7 +11,7 @@ export interface Given {
 
 /** What the host knows and the flags refer to. */
 export interface Host {
-  /** "" where it was deleted */
+  /** the caller's working directory; "" where it was deleted */
   cwd: string;
   /** the caller's environment, asked for one name at a time */
   env(name: string): string | undefined;
@@ -22,7 +22,7 @@ export interface Host {
   seccomp(profile: string | undefined, capabilities: readonly string[]): Seccomp;
   /** the host's resolv.conf, where the rootfs has a place for it */
   resolvConf(): string | undefined;
-  /** what the container's oom_score_adj has to be set to, where the caller's own would not do */
+  /** the container's oom_score_adj, where the caller's must not be inherited */
   oomScoreAdj(): number | undefined;
   terminal: boolean;
   consoleSize: { height: number; width: number } | undefined;

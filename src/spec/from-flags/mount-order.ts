@@ -3,12 +3,12 @@
 import { UsageError } from "../../errors.ts";
 import type { Mount } from "../types.ts";
 
-/** True where `path` is `above`, or lies in it; both clean. */
+/** True where `path` is the directory `above` or lies in it. Both paths are clean. */
 const isWithin = (path: string, above: string): boolean => path === above || path.startsWith(`${above}/`);
 
 const depth = ({ destination }: Mount): number => destination.split("/").length;
 
-/** True where a mount of the user's stands in a default one's place, or shows what it has there itself. */
+/** True where a given mount has a default one's place, or is a bind of a directory around that place. */
 const replaces = (given: Mount, { destination }: Mount): boolean =>
   given.destination === destination || (given.type === "bind" && isWithin(destination, given.destination));
 

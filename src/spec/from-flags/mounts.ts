@@ -5,7 +5,7 @@ import { cleanPath } from "../check.ts";
 import type { Mount } from "../types.ts";
 import { parseCount, parseSize } from "./values.ts";
 
-/** What a bind has to do with the host's mount that it shows (mount_namespaces(7)). */
+/** How mounts spread between a bind and the host's mount that it shows (mount_namespaces(7)). */
 const PROPAGATION = ["private", "slave", "shared", "unbindable"].flatMap((name) => [name, `r${name}`]);
 
 const VOLUME_OPTIONS = new Set([
@@ -46,7 +46,7 @@ export function parseVolume(text: string, cwd: string): Mount {
       `--volume: "${text}" must be SRC:DST[:OPTION,…] (a path with ":" in it: use --mount)`,
     );
   const list = options ? options.split(",") : [];
-  // z and Z relabel for SELinux and are part of many a script; without SELinux they mean nothing
+  // z and Z ask for SELinux labels and stand in many scripts. Without SELinux they mean nothing.
   for (const option of list)
     if (!VOLUME_OPTIONS.has(option) && option !== "z" && option !== "Z")
       throw new UsageError(`--volume: unknown option "${option}" in "${text}"`);
@@ -88,7 +88,7 @@ const LARGEST_ID = 2 ** 32 - 2;
 /** The powers of 1024 that the letters of a number stand for (tmpfs(5)). */
 const LETTERS = " kmgtpe";
 
-/** The kernel takes a number that is too large modulo 2^64, so that hardly anything would fit in. */
+/** The kernel reads a number above 2^64 modulo 2^64. The tmpfs would have almost no room, so it is refused. */
 function checkTmpfsOption(option: string, text: string): void {
   if (/^(ro|rw|(no)?(suid|dev|exec|atime|diratime)|relatime|strictatime|sync)$/.test(option)) return;
   const [, key, value] = /^(size|mode|uid|gid|nr_inodes|nr_blocks)=(.*)$/s.exec(option) ?? [];
@@ -112,7 +112,7 @@ function checkTmpfsMode(what: string, mode: string): void {
   if (!/^0*[0-7]{1,4}$/.test(mode)) throw new UsageError(`${what} "${mode}" is not octal, at most 7777`);
 }
 
-/** Splits at commas, but not inside double quotes, which stand for a value with a comma in it (CSV). */
+/** Splits at commas, as CSV does: a value in double quotes may have commas in it. */
 function fields(text: string): string[] {
   const out: string[] = [];
   for (const match of text.matchAll(/(?:^|,)("(?:[^"]|"")*"|[^,]*)/g)) {

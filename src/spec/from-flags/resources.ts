@@ -35,7 +35,7 @@ function pidsLimit(given: Given): Pick<Resources, "pids"> {
   return limit > 0 ? { pids: { limit } } : {};
 }
 
-/** As in docker, 0 is as if the flag were not given. */
+/** In docker a swap of 0 is as if the flag were not given. */
 const withoutZero = (size: string | undefined): string | undefined =>
   size !== undefined && size !== "-1" && parseSize("--memory-swap", size) === 0 ? undefined : size;
 

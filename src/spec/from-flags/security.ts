@@ -143,7 +143,7 @@ export function securityFromFlags(given: Pick<Given, "many">): Security {
   };
 }
 
-/** Both labels of a container, whose parts are container-selinux's where no option says otherwise. */
+/** The SELinux labels of process and mounts. A part that no option gives is that of container-selinux. */
 function selinuxLabels(parts: SecurityOptions["label"]): { process: string; mount: string } | undefined {
   if (parts.disable || Object.keys(parts).length === 0) return undefined;
   const { user = "system_u", role = "system_r", type = "container_t", level = "s0" } = parts;

@@ -1,4 +1,4 @@
-// Owns --userns, --uidmap and --gidmap: text to what is asked for. Pure.
+// Owns --userns, --uidmap and --gidmap: text to a wish for a user namespace. Pure.
 
 import { UsageError } from "../../errors.ts";
 import { toHost } from "../id-mappings.ts";

@@ -1,9 +1,9 @@
-// Owns the values of flags and fields: sizes, durations, numbers, identifiers. Each function takes the flag's name for the error.
+// Owns the values of flags: sizes, durations, numbers, names. Each function takes the name of the flag for its errors.
 
 import { UsageError } from "../../errors.ts";
 
 const SIZE_UNITS: Record<string, number> = { "": 1, b: 1, k: 2 ** 10, m: 2 ** 20, g: 2 ** 30, t: 2 ** 40 };
-/** Where bytes are still counted exactly. */
+/** A double counts bytes exactly up to here. */
 const LARGEST_TERABYTES = Math.floor(Number.MAX_SAFE_INTEGER / SIZE_UNITS.t!);
 
 /** Bytes of "64m", "1.5g", "512" (docker's units, powers of 1024; "64MiB" and "64mb" too). @throws UsageError */
@@ -20,7 +20,7 @@ export function parseSize(flag: string, text: string): number {
 
 const DURATION_UNITS: Record<string, number> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 
-/** Days, so many that the milliseconds are still counted exactly: some 285,000 years. */
+/** A double counts milliseconds exactly up to this many days, some 285,000 years. */
 const LONGEST_DAYS = Math.floor(Number.MAX_SAFE_INTEGER / DURATION_UNITS.d!);
 
 /** Milliseconds of "5s", "1m30s", "250ms", "1.5h"; a plain number is seconds. @throws UsageError */
@@ -47,7 +47,7 @@ export function parseCount(flag: string, text: string, most: number, unlimited =
   return Number(text);
 }
 
-/** The most that a Linux kernel can be built for (NR_CPUS). */
+/** A Linux kernel can be built for at most this many CPUs (NR_CPUS). */
 const MOST_CPUS = 8192;
 
 /** CPUs as a decimal number above 0 ("1.5"). @throws UsageError */
@@ -71,7 +71,7 @@ export function parseCpuList(flag: string, text: string): string {
   return text;
 }
 
-/** A container's name: what is safe as a file name everywhere. @throws UsageError */
+/** A container's name, which is safe as the name of a file everywhere. @throws UsageError */
 export function parseName(flag: string, text: string): string {
   if (!/^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,63}$/.test(text))
     throw new UsageError(
@@ -87,8 +87,8 @@ export function parseChoice<T extends string>(flag: string, text: string, choice
 }
 
 /**
- * docker's --cgroup-parent, absolute or not a path from where the hierarchy is mounted, to OCI's cgroupsPath of one
- * container: the directory between them says that what is in it was made by minibox. @throws UsageError
+ * docker's --cgroup-parent to OCI's cgroupsPath of one container. With or without a "/" before it, the path starts where
+ * the hierarchy is mounted. A directory "minibox" in between marks what minibox has made. @throws UsageError
  */
 export function parseCgroupParent(flag: string, text: string, id: string): string {
   const names = text.split("/").filter((name) => name !== "" && name !== ".");
