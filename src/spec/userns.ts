@@ -20,7 +20,7 @@ export function userNamespaceWish({ linux }: Spec): UserNamespaceWish | undefine
   return uidMappings && gidMappings ? { kind: "mapped", uidMappings, gidMappings } : { kind: "auto" };
 }
 
-/** What it means where the host's root is among the mapped ids, for the person; undefined where it is not. Pure. */
+/** A warning where the host's root is among the mapped ids; undefined where it is not. Pure. */
 export function rootWarning(uid: readonly IdMapping[], gid: readonly IdMapping[]): string | undefined {
   const ids: string[] = [];
   for (const [what, maps] of [
