@@ -1,3 +1,5 @@
+// The words of a command line: those that reach the command as they are, and those that minibox refuses, with its answer.
+
 import { describe, expect, test } from "bun:test";
 import { readdirSync } from "node:fs";
 import { join } from "node:path";

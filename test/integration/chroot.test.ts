@@ -1,3 +1,5 @@
+// --chroot, which works without pivot_root(2), and the cases in which minibox falls back to it or reports an error.
+
 import { describe, expect, test } from "bun:test";
 import { denying } from "../support/deny.ts";
 import { leavesNothing } from "../support/leftovers.ts";

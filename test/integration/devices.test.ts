@@ -1,3 +1,5 @@
+// The container's /dev: which nodes and links it has, whom they belong to, and that they work.
+
 import { describe, expect, test } from "bun:test";
 import { leavesNothing } from "../support/leftovers.ts";
 import { execute, rootfs, run, scratchRootfs } from "../support/minibox.ts";

@@ -1,3 +1,5 @@
+// The environment of the command: minibox's own variables, those of -e and --env-file, and none of the caller's.
+
 import { describe, expect, test } from "bun:test";
 import { chmodSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

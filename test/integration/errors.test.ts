@@ -1,3 +1,5 @@
+// What minibox says when a run fails: the exit code 125, one line on stderr, and nothing left behind.
+
 import { describe, expect, test } from "bun:test";
 import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

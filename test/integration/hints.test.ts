@@ -1,4 +1,4 @@
-// Owns: what minibox advises works. Each failure is provoked for real, and its hint followed.
+// Each hint of minibox works: the failure is provoked, and then the hint is followed.
 
 import { describe, expect, test } from "bun:test";
 import { chmodSync, chownSync, existsSync, mkdirSync } from "node:fs";
@@ -20,7 +20,7 @@ const busybox = rootfs("busybox");
 const directory = scratchDirectory();
 leavesNothing();
 
-/** A shell script in a mount namespace of its own; $RUN is `minibox run`, $1 the busybox rootfs, $2 a scratch directory. */
+/** Runs a script in a mount namespace of its own; $1 is the busybox rootfs, $2 a scratch directory. */
 const shell = (script: string, ...before: string[]): Promise<Result> =>
   execute([...before, "unshare", "-m", "sh", "-c", script, "sh", busybox, scratchDirectory()]);
 

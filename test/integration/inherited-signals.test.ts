@@ -1,4 +1,4 @@
-// A caller that ignores or blocks signals: the exit code is right all the same, and the command starts with none of it.
+// A caller that ignores or blocks signals changes neither the exit code nor the signals of the command.
 
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { leavesNothing } from "../support/leftovers.ts";

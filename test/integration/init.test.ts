@@ -1,4 +1,4 @@
-// --init: minibox's child stays PID 1, runs the command below itself, reaps orphans.
+// --init: minibox's child stays as PID 1, starts the command as its own child, and reaps orphans.
 
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { childrenOf, SLOWNESS, start, tryText, until } from "../support/container.ts";

@@ -1,4 +1,4 @@
-// The check that ends every other file: what a file leaves is found, each kind of it, and what is somebody else's is not.
+// leavesNothing, the check at the end of test files: it finds each kind of thing that the file leaves, and nothing else.
 
 import { expect, test } from "bun:test";
 import { mkdirSync, readdirSync, rmdirSync } from "node:fs";
@@ -87,7 +87,7 @@ test("mounts are found on the file's directories and on the machine's own, new a
   const before = mountTable();
   const after = async (script: string): Promise<string[]> => {
     const { stdout } = await execute(["unshare", "-m", "sh", "-c", `${script}; cat /proc/self/mountinfo`]);
-    // each mount has another id and another parent in a namespace of its own, and so has its peer group
+    // in a new mount namespace each mount has another id, another parent and another peer group
     const bare = (table: string): string =>
       table.replace(/^\d+ \d+/gm, "1 1").replace(/ (shared|master):\d+/g, "");
     return changedMounts(bare(before), bare(stdout)).map((line) => line.split(" ").toSpliced(2, 4).join(" "));

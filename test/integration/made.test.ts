@@ -1,4 +1,4 @@
-// Holds that what minibox had to make in a rootfs is gone after the run, unless somebody uses it.
+// What minibox makes in a rootfs for a run, such as mount points, is removed after the run, unless it is used by then.
 
 import { afterAll, beforeEach, describe, expect, test } from "bun:test";
 import { chmodSync, existsSync, mkdirSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";

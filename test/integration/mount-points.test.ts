@@ -1,5 +1,5 @@
-// Holds where mounts and the working directory end up: nested ones, behind links that lead to nothing, whatever the
-// caller's umask, and in directories that not everybody may enter.
+// Where mounts and the working directory end up: nested ones, those behind links that lead to nothing, those made under
+// any umask of the caller's, and those in directories that not everybody may enter.
 
 import { afterAll, describe, expect, test } from "bun:test";
 import {
@@ -189,7 +189,7 @@ describe("the caller's umask", () => {
         "-c",
         "echo up; read x",
       ],
-      { stdin: "pipe", stdout: "pipe" },
+      { stdin: "pipe", stdout: "pipe", env: process.env },
     );
     await child.stdout.getReader().read();
     expect((await execute(["sh", "-c", path])).stdout).toBe("755\n700\n");

@@ -1,3 +1,5 @@
+// The mounts of a container: those that it always has, and those of -v, --mount and --tmpfs with their options.
+
 import { describe, expect, test } from "bun:test";
 import {
   chmodSync,

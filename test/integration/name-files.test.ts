@@ -1,4 +1,4 @@
-// Drives the binary and looks how a container finds its own name: /etc/hosts and /etc/hostname, which are its own.
+// /etc/hosts and /etc/hostname of a container, which are its own and have its name.
 
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import {

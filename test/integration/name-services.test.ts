@@ -1,4 +1,4 @@
-// Drives the binary as users whom only the host's name services know, with ranges of ids that only they know too.
+// Users that only the host's name services know (nsswitch.conf(5)), with ranges of ids that only they know too.
 
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";

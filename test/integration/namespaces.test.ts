@@ -1,3 +1,5 @@
+// The namespaces of a container: which are its own, and that its processes see nothing of the host's.
+
 import { describe, expect, test } from "bun:test";
 import { readFileSync, readlinkSync } from "node:fs";
 import { leavesNothing } from "../support/leftovers.ts";

@@ -1,3 +1,5 @@
+// --network: a container has a loopback of its own, or with `host` the network of the host.
+
 import { describe, expect, test } from "bun:test";
 import { existsSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { attackRootfs } from "../support/attack.ts";

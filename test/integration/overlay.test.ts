@@ -1,3 +1,5 @@
+// --overlay: the container writes to a layer that is thrown away, and the rootfs stays as it was.
+
 import { describe, expect, test } from "bun:test";
 import { existsSync, renameSync } from "node:fs";
 import { dirname, join } from "node:path";

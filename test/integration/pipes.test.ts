@@ -1,3 +1,5 @@
+// Containers in pipelines of a shell: data arrives whole, and ends arrive in both directions.
+
 import { describe, expect, test } from "bun:test";
 import { randomBytes } from "node:crypto";
 import { writeFileSync } from "node:fs";

@@ -1,4 +1,4 @@
-// Holds what a bind has to do with the host's mount that it shows: nothing, unless it is asked for.
+// Mount propagation (mount_namespaces(7)): a volume neither gets nor gives later mounts unless that is asked for.
 
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { chmodSync, mkdirSync } from "node:fs";

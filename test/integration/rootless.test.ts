@@ -1,4 +1,4 @@
-// Drives the binary as an ordinary user: containers without root, with and without subordinate ids.
+// Containers of an ordinary user, with and without subordinate ids.
 
 import { afterAll, afterEach, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import {

@@ -1,3 +1,5 @@
+// `minibox run` as a person types it first: the command's output and exit code, its name, the help.
+
 import { describe, expect, test } from "bun:test";
 import { existsSync, readFileSync } from "node:fs";
 import { RUN_FLAGS } from "../../src/cli/run-flags.ts";

@@ -6,7 +6,7 @@ import { mkdirSync, rmdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { SIGNALS } from "../../src/sys/constants.ts";
 import { hasController } from "../support/cgroups.ts";
-import { childrenOf, signal } from "../support/container.ts";
+import { childrenOf, signal, until } from "../support/container.ts";
 import { leavesNothing } from "../support/leftovers.ts";
 import { execute, MINIBOX, type Result, RUN, rootfs, skipped, skipReason } from "../support/minibox.ts";
 import { COMMAND, inShell, RAN, SHAPES } from "../support/shapes.ts";
@@ -80,17 +80,16 @@ describe.skipIf(skip !== "")("where few processes are allowed", () => {
   });
 });
 
-/** Removes a cgroup: possible once its last process has been waited for, in some cases by the host's init. */
-async function removed(cgroup: { remove(): void }): Promise<void> {
-  for (let tries = 0; ; tries++) {
+/** Removes a cgroup. The kernel allows it when the last process has been waited for, which may be up to the host's init. */
+const removed = (cgroup: { remove(): void }): Promise<void> =>
+  until("the cgroup can be removed", () => {
     try {
-      return cgroup.remove();
-    } catch (error) {
-      if (tries === 500) throw error;
-      await Bun.sleep(10);
+      cgroup.remove();
+      return true;
+    } catch {
+      return false;
     }
-  }
-}
+  });
 
 describe.skipIf(skip !== "")("where the state cannot be recorded", () => {
   const inside = (script: string): Promise<Result> =>

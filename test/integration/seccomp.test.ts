@@ -1,4 +1,4 @@
-// Owns: seccomp as a run meets it: the default filter, profiles of one's own, a listener.
+// seccomp in a run: the default filter, a profile from a file, a listener that answers system calls.
 
 import { beforeAll, describe, expect, test } from "bun:test";
 import { writeFileSync } from "node:fs";

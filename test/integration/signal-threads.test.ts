@@ -1,4 +1,4 @@
-// Signals that the kernel gives to a thread of the runtime's instead of the one that waits for them.
+// Signals that the kernel delivers to another thread of the runtime than the one that waits for them.
 
 import { expect, setDefaultTimeout, test } from "bun:test";
 import { readdirSync } from "node:fs";

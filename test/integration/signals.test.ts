@@ -1,4 +1,4 @@
-// Signals on their way from the supervisor to the command, with and without an init.
+// Signals that the supervisor passes on to the command, with and without an init.
 
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { readFileSync } from "node:fs";
@@ -13,7 +13,7 @@ const skip = skipReason();
 const busybox = skip ? "" : rootfs("busybox");
 
 const KEPT: readonly number[] = [SIGNALS.KILL, SIGNALS.STOP, SIGNALS.CHLD, SIGNALS.PIPE];
-/** All that can be passed on: glibc keeps 32 and 33 for its threads. */
+/** All signals that can be passed on. glibc keeps 32 and 33 for its threads. */
 const FORWARDED = Array.from({ length: 64 }, (_, i) => i + 1).filter(
   (signal) => !KEPT.includes(signal) && signal !== 32 && signal !== 33,
 );
@@ -43,10 +43,10 @@ describe.skipIf(skip !== "").each([[[]], [["--init"]]])("with the flags %p", (fl
   test("every signal that can be passed on reaches the command's handler, once", async () => {
     const list = FORWARDED.join(" ");
     const script = `for s in ${list}; do trap "echo got $s." $s; done; echo ready; while :; do sleep 0.05; done`;
-    // not bash: of a burst with SIGINT in it, it may run one trap and then none, without any container too
+    // not bash: in a burst of signals with SIGINT it may skip traps, also without a container
     const container = start([...flags, busybox, "sh", "-c", script]);
     await container.says("ready");
-    // SIGCONT and the signals that stop take each other out of the queue (signal(7)): one after the other
+    // SIGCONT and the stopping signals discard each other while they are pending (signal(7)), so they are sent one by one
     const alone = [...STOPPING, SIGNALS.CONT];
     const together = FORWARDED.filter((signal) => !alone.includes(signal));
     for (const signal of together) container.signal(signal);
@@ -103,7 +103,7 @@ describe.skipIf(skip !== "").each([[[]], [["--init"]]])("with the flags %p", (fl
   test("a harmless signal harms nobody, from the first moment on", async () => {
     for (let delay = 0; delay < 16; delay += 3) {
       const container = start([...flags, busybox, "sh", "-c", "read -r line; exit 9"]);
-      // before minibox's code runs (4 ms), a signal's default action is the kernel's: for these, nothing
+      // for some milliseconds minibox has no handlers yet, and the default action of these signals is to do nothing
       for (let i = 0; i < 4; i++) {
         await Bun.sleep(delay);
         for (const signal of HARMLESS) process.kill(container.pid, signal);
@@ -122,7 +122,7 @@ describe.skipIf(skip !== "")("a signal that the command does not handle", () => 
       const group = deadly.slice(i, i + 8).map(async (signal) => {
         const container = start([...flags, busybox, "sleep", "60"]);
         await until("sleep runs", () => descendants(container.pid).some((pid) => commandOf(pid) === "sleep"));
-        // before that a signal of a crash may be taken for minibox's own
+        // before that, a signal such as SIGSEGV may be taken for a crash of minibox itself
         await until("the supervisor has all signals", () => catches(container.pid, 64));
         container.signal(signal);
         return [signal, (await container.ended).status];

@@ -1,4 +1,4 @@
-// /dev/stdin, /dev/stdout and /dev/stderr: what the container's user may open anew of the caller's descriptors.
+// /dev/stdin, /dev/stdout and /dev/stderr: the container's user can open the caller's descriptors again through them.
 
 import { afterAll, describe, expect, test } from "bun:test";
 import { chmodSync, chownSync, readFileSync, statSync, writeFileSync } from "node:fs";

@@ -1,4 +1,4 @@
-// Holds what becomes of other file systems that the host has mounted inside the rootfs.
+// Other file systems that the host has mounted inside the rootfs, and what a container sees of them.
 
 import { afterAll, describe, expect, test } from "bun:test";
 import { chmodSync, mkdirSync, writeFileSync } from "node:fs";

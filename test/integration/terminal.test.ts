@@ -21,7 +21,7 @@ const stateOf = (pid: number): string =>
     .stdout.toString()
     .trim();
 
-/** A sleep that no other test runs: its seconds have the process's number behind the point. */
+/** A sleep that no other test file runs: its seconds have the pid of this process behind the point. */
 const sleep = (seconds: number): string => `sleep ${seconds}.${process.pid}`;
 const pidOf = (line: string): number => Number(Bun.spawnSync(["pgrep", "-fx", line]).stdout.toString());
 const isRunning = (line: string): boolean => pidOf(line) > 0;
@@ -219,7 +219,7 @@ describe.skipIf(skip !== "")("input that is pushed with TIOCSTI", () => {
     );
     await terminal.shows(/^has pushed$/m);
     await terminal.shows(/^outer 0$/m);
-    // the shell reads what was pushed, if anything was, before it reads this
+    // the shell would read anything that was pushed before it reads this
     expect(await terminal.ask("echo read", "after")).toBe("read");
     expect(existsSync(`/tmp/pushed-${name}`)).toBe(false);
     expect(terminal.screen()).not.toMatch(/^\$ touch/m);

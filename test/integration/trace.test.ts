@@ -1,3 +1,5 @@
+// --trace: each step and each system call of a run, on stderr.
+
 import { expect, test } from "bun:test";
 import { leavesNothing } from "../support/leftovers.ts";
 import { rootfs, run } from "../support/minibox.ts";

@@ -1,4 +1,4 @@
-// What is typed while a container runs that does not read it: there for the shell afterwards, and nothing else is.
+// Input that is typed while a container runs and does not read it: the shell gets all of it afterwards, and nothing else.
 
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { attackRootfs } from "../support/attack.ts";

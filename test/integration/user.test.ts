@@ -1,3 +1,5 @@
+// --user: the ids of the command, by number and by the names in the rootfs, also where its tables are strange or large.
+
 import { describe, expect, test } from "bun:test";
 import { mkdirSync, rmSync, statSync, symlinkSync, truncateSync, writeFileSync } from "node:fs";
 import { leavesNothing } from "../support/leftovers.ts";

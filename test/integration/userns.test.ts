@@ -1,4 +1,4 @@
-// Drives the binary as root with --userns: ids of the container mapped to others of the host's.
+// --userns, given by root: the container's ids are mapped to other ids of the host's.
 
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { chmodSync, existsSync, mkdirSync, rmSync, statSync, writeFileSync } from "node:fs";

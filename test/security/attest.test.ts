@@ -28,7 +28,7 @@ const DOCKER_CAPABILITIES = [
   "CAP_SETFCAP",
 ];
 
-/** The attestation of a container with these flags, and what its command printed. */
+/** Runs a container with these flags; returns its attestation and what its command printed. */
 async function attested(flags: string[]): Promise<{ posture: Attestation; stdout: string }> {
   const file = join(scratchDirectory(), "posture.json");
   const { status, stdout, stderr } = await run(["--attest", file, ...flags, rootfs("busybox"), "true"]);

@@ -1,5 +1,5 @@
-// Owns: the ways out through control groups: a release_agent that the host runs (CVE-2022-0492), limits raised from
-// inside, processes moved out.
+// Escapes through control groups: a release_agent that the host executes (CVE-2022-0492), limits raised from inside the
+// container, and processes moved out of the cgroup.
 
 import { beforeAll, expect, test } from "bun:test";
 import { existsSync } from "node:fs";
@@ -16,7 +16,7 @@ beforeAll(() => {
   root = attackRootfs({ nest: NEST });
 });
 
-/** Mounts each kind of control group that there may be, and looks for files that could be written. */
+/** Mounts each kind of cgroup hierarchy, and looks for files that can be written. */
 const ATTACK = `mkdir -p /tmp/cg
 for k in memory pids devices freezer rdma name=x none,name=y; do mount -t cgroup -o $k cgroup /tmp/cg 2>/dev/null && { echo mounted; test -e /tmp/cg/release_agent && test -z "$(cat /tmp/cg/release_agent)" && (echo >/tmp/cg/release_agent) 2>/dev/null && echo agent; umount /tmp/cg; }; done
 mount -t cgroup2 cgroup2 /tmp/cg 2>/dev/null && { echo mounted; umount /tmp/cg; }

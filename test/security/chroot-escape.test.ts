@@ -1,4 +1,4 @@
-// Owns: leaving the root by a second chroot (chroot(2): "does not change the working directory").
+// Leaving the root by a second chroot(2), which "does not change the current working directory".
 
 import { beforeAll, expect, test } from "bun:test";
 import { writeFileSync } from "node:fs";

@@ -1,5 +1,5 @@
-// Owns: an image that prepares the places where a terminal is made, to have the console mounted over, or made of, a file
-// of the host's (CVE-2025-52565).
+// An image that prepares /dev/console and /dev/pts, so that the console would be mounted over a file of the host's, or be
+// such a file (CVE-2025-52565).
 
 import { beforeAll, expect, test } from "bun:test";
 import { mkdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";

@@ -1,5 +1,5 @@
-// Owns: what minibox writes to /proc for the container, redirected to a file of somebody's choice by a /proc that is not
-// the kernel's (CVE-2025-52881, CVE-2019-16884).
+// A /proc that is not the kernel's, which would redirect what minibox writes there for the container to a file of the
+// attacker's choice (CVE-2025-52881, CVE-2019-16884).
 
 import { beforeAll, beforeEach, expect, test } from "bun:test";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
@@ -23,7 +23,7 @@ beforeEach(() => {
   }
 });
 
-/** A caller whose score is no usual one has minibox write the container's. */
+/** Starts words with an OOM score of the caller's own, which makes minibox write the container's score. */
 const from = (...words: string[]) => execute(["choom", "-n", "300", "--", ...words]);
 const SCORE = ["/bin/cat", "/proc/self/oom_score_adj"];
 const untouched = (): boolean =>

@@ -1,5 +1,5 @@
-// Owns: files of the image's that minibox might read or load while it still has the host's rights: libraries, name
-// services, passwd and group as FIFO, link or device, configuration of the runtime.
+// Files of the image that minibox might read or load while it still has the host's rights: libraries, name services, a
+// passwd or group that is a FIFO, a link or a device, and configuration files of Bun's.
 
 import { beforeAll, expect, test } from "bun:test";
 import { chmodSync, copyFileSync, existsSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
@@ -10,7 +10,7 @@ import { execute, RUN, run, scratchDirectory } from "../support/minibox.ts";
 
 leavesNothing();
 
-/** Says that it was loaded, in the root of whoever loads it. */
+/** A library that leaves a file in the root of the process that loads it. */
 const EVIL = `#include <fcntl.h>
 #include <unistd.h>
 __attribute__((constructor)) static void evil(void) { close(open("/loaded", O_CREAT | O_WRONLY, 0644)); }`;
@@ -55,7 +55,7 @@ const loaded = (): boolean => existsSync(join(root.path, "loaded"));
 
 test("a program of the host's in that root loads the image's libraries", async () => {
   plantLibraries();
-  // from outside, as any runtime is: already running when the root becomes the image's
+  // the runtime is such a process: it already runs when the image becomes its root
   const source = `#include <dlfcn.h>
 #include <unistd.h>
 int main(int n, char **v) { chroot(v[1]); chdir("/"); dlopen("libnss_systemd.so.2", RTLD_NOW); return 0; }`;
@@ -77,7 +77,7 @@ test("minibox loads none, whatever it has to do", async () => {
     const { status } = await run(["-q", ...flags, root.path, "/bin/true"]);
     expect([flags, status, loaded()]).toEqual([flags, 0, false]);
   }
-  // also not where it has to explain itself
+  // nor when minibox reads files of the image to explain an error
   expect((await run([root.path, "/bin/missing"])).status).toBe(127);
   expect((await run(["-u", "nobody-here", root.path, "/bin/true"])).status).toBe(125);
   expect(loaded()).toBe(false);

@@ -1,5 +1,5 @@
-// Owns: capabilities that arrive where nobody meant them: inheritable or ambient sets of the caller, file capabilities
-// of the image (CVE-2022-24769), more than was asked for.
+// Capabilities that the command must not get: the caller's inheritable or ambient ones, those of a file in the image
+// (CVE-2022-24769), and more than were asked for.
 
 import { beforeAll, expect, test } from "bun:test";
 import { attackRootfs } from "../support/attack.ts";
@@ -55,11 +55,11 @@ test("a file's capabilities give no user what is outside the bounding set, nor a
   const set = await execute(["setcap", "cap_net_admin,cap_chown+ep", `${root.path}/bin/busybox`]);
   expect(set.status).toBe(0);
   const open = ["-u", "1000", "--security-opt", "no-new-privileges=false"];
-  // the bounding set cuts it, and a program that asks for what it cannot have is not run at all
+  // the bounding set lacks the capability, and execve fails for a file that demands one which the process cannot get
   expect((await run([...open, root.path, ...SETS])).status).not.toBe(0);
   const control = await run([...open, "--cap-add", "net_admin", root.path, ...SETS]);
   expect(setsOf(control.stdout).CapEff).toBe("0000000000001001");
-  // one that is inside it, so that nothing but no_new_privs stands against it
+  // this one is in the bounding set, so only no_new_privs keeps it away
   await execute(["setcap", "cap_chown+ep", `${root.path}/bin/busybox`]);
   expect(setsOf((await run([...open, root.path, ...SETS])).stdout).CapEff).toBe("0000000000000001");
   const { stdout } = await run(["-u", "1000", root.path, ...SETS]);

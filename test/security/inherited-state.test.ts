@@ -1,5 +1,4 @@
-// Owns: what a process hands down to all that it starts without being asked: groups, umask, OOM score, personality,
-// terminal, and limits of what may be written to the host's log.
+// What every process passes on to its children unless it resets it: groups, umask, OOM score, personality, and terminal.
 
 import { beforeAll, expect, test } from "bun:test";
 import { attackRootfs } from "../support/attack.ts";
@@ -16,7 +15,7 @@ beforeAll(() => {
 const LOOK =
   "grep ^Groups /proc/self/status; umask; cat /proc/self/oom_score_adj; cat /proc/self/personality; env | grep -c SECRET; pwd";
 
-/** A caller with all of it set. */
+/** Words that set all of this and then execute others. */
 const CALLER = [
   "setarch",
   "-R",
@@ -82,6 +81,6 @@ test("a caller that the OOM killer spares has no container that is spared", asyn
     "/bin/cat",
     "/proc/self/oom_score_adj",
   ]);
-  // where the caller could not be spared to begin with there is nothing to see
+  // where the caller could not lower its score there is nothing to reset
   expect(stdout === "0\n" || stdout === "").toBe(true);
 });

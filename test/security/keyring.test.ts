@@ -1,4 +1,4 @@
-// Owns: keys of the host's, reached through the session keyring that a process inherits (keyrings(7)).
+// Keys of the host's, which a process could reach through the session keyring that it inherits (keyrings(7)).
 
 import { beforeAll, expect, test } from "bun:test";
 import { join } from "node:path";

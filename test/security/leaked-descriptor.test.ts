@@ -1,5 +1,5 @@
-// Owns: a directory of the host's as working directory, through a descriptor that the runtime left open
-// (CVE-2024-21626, CVE-2019-16884's cousin), and any descriptor of the host's in the command.
+// Descriptors that a runtime leaves open: one of a host's directory, which could become the working directory
+// (CVE-2024-21626), and any other that reaches the command.
 
 import { beforeAll, expect, test } from "bun:test";
 import { writeFileSync } from "node:fs";
@@ -10,7 +10,7 @@ import { execute, RUN, run, scratchDirectory } from "../support/minibox.ts";
 
 leavesNothing();
 
-/** A runtime that has a directory of the host's open on 7 when it takes the working directory that was asked for. */
+/** A runtime that changes to the working directory while its descriptor 7 is a directory of the host's. */
 const RUNTIME = `#define _GNU_SOURCE
 #include <fcntl.h>
 #include <unistd.h>
@@ -69,6 +69,6 @@ test("the command has no descriptor but the three", async () => {
     "/bin/ls",
     "/proc/self/fd",
   ]);
-  // the fourth is of the directory being listed
+  // the fourth is the one by which ls reads the directory
   expect(stdout.split("\n").filter(Boolean)).toEqual(["0", "1", "2", "3"]);
 });

@@ -1,5 +1,5 @@
-// Owns: the host's keys, memory, timing and sysctls, seen or written through /proc and /sys; and the ways to defeat the
-// masks over them: a /dev/null or a symbolic link that the image prepared (CVE-2025-31133), unmounting, remounting.
+// The host's keys, memory, timers and sysctls in /proc and /sys, which are masked or read-only, and attacks on the masks:
+// a /dev/null or a symbolic link that the image has prepared (CVE-2025-31133), unmounting, remounting.
 
 import { beforeAll, expect, test } from "bun:test";
 import { existsSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";

@@ -1,4 +1,4 @@
-// Owns: the host's disks, opened through a device node that the container makes or the image brings along (mknod(2)).
+// The host's disks, opened through a device node that the container makes (mknod(2)) or that the image contains.
 
 import { beforeAll, expect, test } from "bun:test";
 import { join } from "node:path";
@@ -8,7 +8,7 @@ import { execute, RUN, run } from "../support/minibox.ts";
 
 leavesNothing();
 
-/** A disk, the way to make disks, and FUSE: such as a host has without being asked for more. */
+/** The numbers of a disk (loop0), of /dev/loop-control, which makes more disks, and of /dev/fuse. */
 const NODES = [
   ["disk", "b", "7", "0"],
   ["control", "c", "10", "237"],

@@ -1,5 +1,5 @@
-// Owns: a directory of the rootfs swapped for a symbolic link by somebody outside (another container that shares it, or
-// its owner) between the look and the mount (CVE-2021-30465).
+// A directory of the rootfs that somebody outside (its owner, or another container that shares it) exchanges for a
+// symbolic link between the lookup of a mount's destination and the mount (CVE-2021-30465).
 
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { existsSync, mkdirSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";

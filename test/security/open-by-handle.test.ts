@@ -1,4 +1,4 @@
-// Owns: the host's files opened by a file handle, past every path (open_by_handle_at(2), the "shocker" of 2014).
+// The host's files, opened by a file handle instead of a path (open_by_handle_at(2), known as "shocker" since 2014).
 
 import { beforeAll, expect, test } from "bun:test";
 import { writeFileSync } from "node:fs";

@@ -1,4 +1,4 @@
-// Owns: processes of the host's seen, signalled, traced or read from inside (pid_namespaces(7), ptrace(2)).
+// Processes of the host's: a container must not see, signal, trace or read them (pid_namespaces(7), ptrace(2)).
 
 import { beforeAll, expect, test } from "bun:test";
 import { attackRootfs } from "../support/attack.ts";
@@ -34,7 +34,7 @@ test("minibox as PID 1 is the container's own, to be traced and read, and holds 
   const env = { ...process.env, SECRET: "caller-secret" };
   const scan = async (...words: string[]) =>
     (await run(["--init", root.path, "/scan", ...words], { env })).stdout;
-  // in two parts, for the words of the command are in there
+  // the text is given in two parts, since the command's own words are in that memory too
   expect(await scan("caller", "-secret")).toBe("0\n");
   expect(await scan("HOST", "NAME=")).not.toBe("0\n");
 });

@@ -1,4 +1,4 @@
-// Owns: the host's minibox overwritten from inside through /proc/PID/exe (CVE-2019-5736).
+// The executable of minibox, which a container must not overwrite through /proc/PID/exe (CVE-2019-5736).
 
 import { beforeAll, expect, test } from "bun:test";
 import { chmodSync, copyFileSync, cpSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";

@@ -1,4 +1,4 @@
-// Owns: a set-uid root program inside, which would make its caller root (execve(2), no_new_privs).
+// A set-uid program of root's inside the container, which would make its caller root without no_new_privs (execve(2)).
 
 import { beforeAll, expect, test } from "bun:test";
 import { chmodSync, chownSync } from "node:fs";

@@ -1,5 +1,5 @@
-// Owns: input pushed into the terminal of the caller, to be read by the caller's shell afterwards (TIOCSTI, ioctl_tty(2),
-// CVE-2017-5226), and taking that terminal over (TIOCSCTTY).
+// The caller's terminal: a container could push input that the caller's shell reads afterwards (TIOCSTI, ioctl_tty(2),
+// CVE-2017-5226), or make it its own controlling terminal (TIOCSCTTY).
 
 import { beforeAll, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";

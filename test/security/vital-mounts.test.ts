@@ -1,4 +1,4 @@
-// Owns: an image that has a symbolic link or a file where /proc, /sys and /dev belong, to have them mounted elsewhere or
+// An image with a symbolic link or a file in the place of /proc, /sys or /dev, so that they would be mounted elsewhere or
 // not at all (CVE-2019-16884, CVE-2019-19921, CVE-2023-27561).
 
 import { beforeEach, expect, test } from "bun:test";

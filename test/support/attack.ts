@@ -1,11 +1,11 @@
-// Owns what the tests of escapes share: root file systems that an attacker has filled, C programs compiled into them,
-// and a container without any defence, on which each attack is seen to work before minibox is seen to stop it.
+// Owns what the tests of escapes share: root file systems that an attacker has filled, C programs compiled into them, and
+// a container without any defence. An attack must work in that container before a test shows that minibox stops it.
 
 import { cpSync, existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { execute, type Result, rootfs, scratchDirectory, TOP } from "./minibox.ts";
 
-/** A binary of a C source, static unless told otherwise, compiled once for each text. */
+/** Compiles a C source, once for each text and set of flags; returns the path of the binary. */
 export function compile(source: string, flags = ["-static"]): string {
   const directory = join(TOP, ".cache", "programs");
   const path = join(directory, Bun.hash(source + flags).toString(16));
@@ -28,7 +28,7 @@ export function attackRootfs(programs: Record<string, string> = {}): { path: str
   return { path };
 }
 
-/** Namespaces and a chroot, nothing else: all capabilities, no filter, no masks, a writable /proc and /sys. */
+/** Runs words in namespaces and a chroot alone: with all capabilities, no filter, no masks, a writable /proc and /sys. */
 export function undefended(path: string, words: string[]): Promise<Result> {
   const script =
     'mount -t proc proc "$0/proc" && mount -t sysfs sysfs "$0/sys" && mount --rbind /dev "$0/dev" && exec chroot "$0" "$@"';

@@ -5,7 +5,7 @@ import { MINIBOX, type Result, ROOT, TOP } from "./minibox.ts";
 
 /** A `minibox run` in the background. */
 export interface Running {
-  /** the supervisor's */
+  /** the supervisor's pid */
   readonly pid: number;
   /** waits until stdout has this text; fails when the run ends first */
   says(text: string): Promise<void>;
@@ -22,11 +22,11 @@ export interface Running {
   readonly ended: Promise<Result>;
 }
 
-/** Starts `minibox run WORDS…`, with its state in the file's own place, behind the words of a wrapper, if there is one. */
+/** Starts `minibox run WORDS…` with the test file's own state directory; `wrapper` is words to put in front. */
 export const start = (words: readonly string[], wrapper: readonly string[] = []): Running =>
   startMinibox(["--root", ROOT, "run", ...words], wrapper);
 
-/** Starts `minibox WORDS…` in the background of the test. */
+/** Starts `minibox WORDS…` in the background; `wrapper` is words to put in front. */
 export function startMinibox(words: readonly string[], wrapper: readonly string[] = []): Running {
   const child = Bun.spawn([...wrapper, MINIBOX, ...words], {
     stdin: "pipe",
@@ -76,7 +76,7 @@ export function startMinibox(words: readonly string[], wrapper: readonly string[
   };
 }
 
-/** kill(2): any number from 1 to 64, and 0 to ask whether it lives. */
+/** kill(2) with a signal from 1 to 64, or with 0, which only asks whether the process exists; false where it fails. */
 export function signal(pid: number, number: number): boolean {
   try {
     return process.kill(pid, number);
@@ -85,7 +85,7 @@ export function signal(pid: number, number: number): boolean {
   }
 }
 
-/** Waits until a condition holds; fails with these words when it does not within some seconds. */
+/** Waits until a condition holds. @throws Error with these words when it does not hold within the seconds */
 export async function until(
   words: string,
   condition: () => boolean | Promise<boolean>,
@@ -98,7 +98,7 @@ export async function until(
   }
 }
 
-/** How much longer things take here than on a plain machine: the virtual machine of the cgroup tests is emulated. */
+/** The factor by which time limits grow: the virtual machine of the cgroup tests is emulated, and so is slow. */
 export const SLOWNESS = Number(process.env.MINIBOX_TEST_SLOWNESS ?? 1);
 
 /** A name for a container that no other test uses. */
@@ -114,7 +114,7 @@ export function tryText(path: string): string | undefined {
   }
 }
 
-/** The children of a process, as the host counts. */
+/** The pids of a process's children, in the host's pid namespace. */
 export function childrenOf(pid: number): number[] {
   const children = tryText(`/proc/${pid}/task/${pid}/children`) ?? "";
   return children.trim().split(" ").filter(Boolean).map(Number);

@@ -1,4 +1,4 @@
-// Owns a rootfs in which commands cannot be executed, and what a person is then told.
+// Owns a rootfs for commands that cannot be executed, and runs of them that return what minibox says.
 
 import { chmodSync, copyFileSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -8,9 +8,9 @@ import { RUN, scratchDirectory, skipReason } from "./minibox.ts";
 export const SEARCHED = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 export const ON_HOST = "it exists on the host, but a container sees only its rootfs";
 export const isX64 = process.arch === "x64";
-/** the name of a test that is skipped elsewhere */
+/** The name of a test that runs on x86-64 and is skipped elsewhere. */
 export const onX64 = (name: string): string => (isX64 ? name : `${name}: on x86-64 only`);
-/** why nothing of this can be tried here, or "" */
+/** Why these tests are skipped here, or "". */
 export const reason = skipReason("busybox", "setpriv");
 
 export type Content = string | Uint8Array;
@@ -20,13 +20,13 @@ export interface Told {
   status: number;
 }
 
-/** The line and, where there is one, the hint below it. */
+/** What minibox says: a line, and the hint below it where one is given. */
 export const says = (status: number, line: string, hint?: string): Told => ({
   said: hint === undefined ? line : `${line}\n  ${hint}`,
   status,
 });
 
-/** A small rootfs with busybox, for one test file; removed at its end, when nothing else of the file may be left either. */
+/** Makes a small rootfs with busybox for one test file; leavesNothing, called in here, removes it when the file ends. */
 export function makeRoot() {
   process.umask(0o022);
   const scratch = scratchDirectory();
@@ -44,7 +44,7 @@ export function makeRoot() {
 
   const link = (path: string, target: string): void => symlinkSync(target, join(root, path));
 
-  /** Runs minibox; what it said comes without the "minibox: " before it. */
+  /** Runs minibox and returns what it said, without the "minibox: " in front. */
   function run(
     words: string[],
     { flags = [] as string[], rootfs = root, prefix = [] as string[] } = {},

@@ -1,5 +1,5 @@
-// Owns a root that shows this machine's own programs: /usr is the host's, read-only; all else is the root's own, and
-// what a container writes goes with it. So whatever is installed here can be run in a container, without a copy.
+// Owns a root that shows this machine's own programs: /usr is the host's, read-only, and the rest belongs to the root. A
+// container can run whatever is installed here without a copy, and what it writes is gone when it ends.
 
 import {
   chmodSync,
@@ -22,24 +22,24 @@ const PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 /** A program's path in the view, if it is there. */
 export const inside = (program: string): string | undefined => Bun.which(program, { PATH }) ?? undefined;
 
-/** A reason to skip a test that runs these programs in the view, or "" for none; in CI a missing one is a failure. */
+/** Why a test that runs these programs in the view is skipped, or "". @throws Error in CI, which must have them */
 export const lacks = (...programs: string[]): string =>
   skipReason(...programs.map((program) => inside(program) ?? program));
 
 export interface HostView {
   readonly path: string;
-  /** writes a file of the root's own */
+  /** writes a file into the root */
   put(path: string, text: string): void;
-  /** what follows `minibox run` for these words in the view, starting in /tmp */
+  /** the words that follow `minibox run` to execute a command in the view, in /tmp */
   words(command: readonly string[], flags?: readonly string[]): string[];
   /** runs a bash script, which ends at the first command that fails */
   run(script: string, flags?: readonly string[]): Promise<Result>;
 }
 
-/** Parts of /etc that programs below /usr cannot do without: links to the chosen ones, certificates, who is who. */
+/** Parts of /etc that programs below /usr need: alternatives(1)' links, certificates, users and groups. */
 const SHARED = ["alternatives", "group", "ld.so.cache", "nsswitch.conf", "passwd", "ssl"];
 
-/** A view of its own for a test file, removed at its end, when nothing else of the file may be left either. */
+/** Makes a view for one test file; leavesNothing, called in here, removes it when the file ends. */
 export function hostView(): HostView {
   const path = scratchDirectory();
   leavesNothing();
@@ -75,5 +75,5 @@ export function hostView(): HostView {
   };
 }
 
-/** A run that did what it should and complained about nothing. */
+/** The result of a run that printed this, exited with 0, and wrote nothing to stderr. */
 export const said = (stdout: string): Result => ({ status: 0, stdout, stderr: "" });

@@ -1,5 +1,5 @@
-// Owns what a test file may not leave on the host: states, cgroups, processes and mounts of its own. Other containers
-// start and end on this machine at the same time, so the check looks at nothing that may be theirs.
+// Owns the check that a test file leaves no state, cgroup, process or mount of its own on the host. Other containers may
+// start and end on the same host meanwhile, so the check looks only at what it can tell to be the file's.
 
 import { afterAll, expect } from "bun:test";
 import {
@@ -17,15 +17,15 @@ import { join } from "node:path";
 import { SLOWNESS, tryText, until } from "./container.ts";
 import { ROOT, scratchDirectories, TOP } from "./minibox.ts";
 
-/** Every name that has ever been in the state directory: the ids of all containers that the file has run. */
+/** Every name that the state directory has ever had: the ids of all containers that the file has run. */
 const ids = new Set<string>();
 let watcher: FSWatcher | undefined;
 let mountsBefore = "";
 
-/** To be called at the top of a test file: at its end nothing of the file is left, its scratch directories included. */
+/** Called at the top of a test file: expects at its end that nothing of it is left, and removes its directories. */
 export function leavesNothing(): void {
   mkdirSync(ROOT, { recursive: true, mode: 0o700 });
-  // a state is gone when the container has ended, and its cgroup must be gone too: hence the ids are noted as they come
+  // A container's state is removed when the container ends, and only the state names its cgroup: so ids are noted here.
   watcher = watch(ROOT, { persistent: false }, (_, name) => ids.add(String(name)));
   mountsBefore = mountTable();
   afterAll(async () => {
@@ -38,7 +38,7 @@ export function leavesNothing(): void {
   });
 }
 
-/** Expects that no container of this file runs and nothing of one is left; what is just ending gets some seconds. */
+/** Expects that no container of this file is running and nothing of one is left. What is still ending gets 5 seconds. */
 export async function expectNothingLeft(): Promise<void> {
   await allAreNoted();
   await until("nothing is left", () => leftovers().length === 0, 5 * SLOWNESS).catch(() => {});
@@ -46,7 +46,8 @@ export async function expectNothingLeft(): Promise<void> {
 }
 
 let count = 0;
-/** Waits until every state that there has been is noted: inotify(7) keeps the order, so the last one is noted last. */
+
+/** Waits until `ids` is complete. inotify(7) reports names in their order, so a name made now is the last to arrive. */
 export async function allAreNoted(): Promise<void> {
   const name = `noted-${++count}`;
   mkdirSync(join(ROOT, name));
@@ -54,7 +55,7 @@ export async function allAreNoted(): Promise<void> {
   await until("the state directory's changes are noted", () => ids.has(name));
 }
 
-/** What is there of this file's containers at this moment, one line each. */
+/** What is left of this file's containers at this moment: a line for each state, cgroup, process and changed mount. */
 export function leftovers(): string[] {
   return [
     ...readdirSync(ROOT).map((name) => `state ${name}`),
@@ -72,7 +73,7 @@ function directoriesBelow(path: string, depth: number): string[] {
   return below.flatMap((directory) => [directory, ...directoriesBelow(directory, depth - 1)]);
 }
 
-/** None where the directory has just been removed. */
+/** The names of the subdirectories; none where the directory has been removed meanwhile. */
 function subdirectories(path: string): string[] {
   try {
     const entries = readdirSync(path, { withFileTypes: true });
@@ -82,12 +83,12 @@ function subdirectories(path: string): string[] {
   }
 }
 
-/** What tells the file's own from all else: paths that nobody else knows. */
+/** Paths that only this test file uses, and which therefore show what belongs to it. */
 const ownPaths = (): string[] => [ROOT, ...scratchDirectories()];
 
 /**
- * The processes that the file has started: those with a path of its own among their words or in the environment, where
- * RUN names one, and those in a cgroup of its containers, whose environment says nothing of the file.
+ * The processes that the file has started. Those on the host have one of its paths in their words or their environment
+ * (the variable RUN names one). A container's command has neither; it is found by the cgroup, which has the id's name.
  */
 function ownProcesses(): string[] {
   const paths = ownPaths();
@@ -101,12 +102,12 @@ function ownProcesses(): string[] {
     .map((pid) => `${pid} ${(tryText(`/proc/${pid}/cmdline`) ?? "").replaceAll("\0", " ")}`);
 }
 
-/** The mounts of the namespace that the tests run in, as the kernel lists them. */
+/** The mounts of the mount namespace that the tests run in (proc_pid_mountinfo(5)). */
 export const mountTable = (): string => readFileSync("/proc/self/mountinfo", "utf8");
 
 /**
- * What two tables of mounts (proc_pid_mountinfo(5)) differ in, one line each: mounts of this file's directories and of
- * the shared root file systems, and on the places of the machine where no container engine mounts anything.
+ * The watched lines in which two tables of mounts differ. Watched are mounts that name one of the file's directories or
+ * the shared root file systems, and mounts on /, /proc, /sys and /dev, where other container engines mount nothing.
  */
 export function changedMounts(before: string, after: string): string[] {
   const shared = join(TOP, ".cache/rootfs");

@@ -1,22 +1,22 @@
-// Owns the virtual machine as tests use it: whether it can be had, a command in it, and facts that a script finds there.
+// Owns the virtual machine for tests: whether it can run here, a command in it, and the facts that a script finds in it.
 
 import { relative } from "node:path";
 import { execute, MINIBOX, type Result, skipped, skipReason, TOP } from "./minibox.ts";
 
 const RUN = `${TOP}/scripts/vm/run.sh`;
 
-/** True within the virtual machine: it does not start another one. */
+/** True inside the virtual machine, which starts no other one. */
 const inside = process.env.MINIBOX_TEST_IN_VM !== undefined;
 
-/** Why no machine can be had here, or these programs on the host, or "". */
+/** Why a test that needs the machine, and these programs on the host, is skipped, or "". */
 export const reasonWithoutMachine = (...programs: string[]): string => whyNot([], programs);
 
-/** The same of one with systemd. */
+/** Why a test that needs the machine with systemd is skipped, or "". */
 export const reasonWithoutSystemd = (): string => whyNot(["--systemd"], []);
 
 function whyNot(flags: readonly string[], programs: readonly string[]): string {
   if (inside) return skipped("this is the virtual machine");
-  // a test of the binary of another place would be one of this checkout's in there
+  // the machine has this checkout's binary, and would test that instead of the one that was asked for
   if (relative(TOP, MINIBOX).startsWith("..")) return skipped("it tests the checkout's own binary");
   const check = Bun.spawnSync([RUN, ...flags, "--check"], { stderr: "ignore" });
   const reason = check.stdout.toString().trim();
@@ -25,11 +25,11 @@ function whyNot(flags: readonly string[], programs: readonly string[]): string {
   return reason ? skipped(reason) : skipReason(...programs);
 }
 
-/** Runs a command in a new machine; for the flags see scripts/vm/run.sh. */
+/** Runs a command in a new machine; the flags are those of scripts/vm/run.sh. */
 export const inMachine = (flags: readonly string[], words: readonly string[]): Promise<Result> =>
   execute([RUN, ...flags, "--", ...words]);
 
-/** For a script of facts: `fact NAME COMMAND…` prints NAME=STATUS OUTPUT, the output's lines joined by |. */
+/** The start of a script of facts: `fact NAME COMMAND…` prints NAME=STATUS OUTPUT, the output's lines joined by |. */
 export const PREAMBLE = `fact() {
   local name=$1 out status
   shift
@@ -40,7 +40,7 @@ export const PREAMBLE = `fact() {
 run() { /minibox/minibox run "$@"; }
 `;
 
-/** What such scripts in the directory have found, which is at /mnt/facts in the machine. @throws where it is nothing */
+/** Runs a line in a machine with the directory at /mnt/facts; returns the facts. @throws Error where there are none */
 export async function factsOf(
   directory: string,
   flags: readonly string[],

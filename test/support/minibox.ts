@@ -1,4 +1,4 @@
-// Owns driving the compiled binary in tests: running it, with states of the file's own, and the root file systems it runs on.
+// Owns running the compiled binary in tests, with a state directory for each test file, and the root file systems for it.
 
 import { cpSync, existsSync, mkdirSync, mkdtempSync, renameSync, rmSync } from "node:fs";
 import { join, resolve } from "node:path";
@@ -9,13 +9,15 @@ export const TOP = resolve(import.meta.dir, "../..");
 export const MINIBOX = resolve(process.env.MINIBOX ?? join(TOP, "minibox"));
 
 /**
- * Where this file's containers have their states, so that no other container of this machine is seen or pruned by them.
- * The path is short, since it may hold Unix sockets; minibox makes the directory.
+ * The state directory of this test file's containers (--root): any minibox removes what dead supervisors have left in the
+ * directory that it uses, so a shared one would let files disturb each other. The path of a Unix socket in it must fit
+ * into 108 bytes (unix(7)), so it is short. minibox makes it where it is missing.
  */
 export const ROOT = `/tmp/mb-${crypto.randomUUID().slice(0, 8)}`;
-/** The words of a run with that state directory, for tests that put others in front. */
+/** `minibox run` with that state directory, for tests that start it through other programs. */
 export const RUN = [MINIBOX, "--root", ROOT, "run"] as const;
-// Scripts of tests say `$RUN ROOTFS COMMAND`. Every process that a test starts inherits the variable, which tells whose it is.
+// Shell scripts in tests say `$RUN ROOTFS COMMAND`. Processes inherit the variable, and so show which file started them.
+// Bun.spawn passes it on only where its `env` is process.env.
 process.env.RUN = RUN.join(" ");
 
 export interface Result {
@@ -30,7 +32,7 @@ export interface Options {
   cwd?: string;
 }
 
-/** Runs any program to its end; nothing of it is a terminal. */
+/** Runs a program to its end. Its stdin is closed or a pipe, and its stdout and stderr are pipes: none is a terminal. */
 export async function execute(words: string[], options: Options = {}): Promise<Result> {
   const child = Bun.spawn(words, {
     stdin: options.stdin === undefined ? "ignore" : Buffer.from(options.stdin),
@@ -47,20 +49,20 @@ export async function execute(words: string[], options: Options = {}): Promise<R
   return { status, stdout, stderr };
 }
 
-/** `minibox WORDS…`, with the states in the default place unless the words say otherwise. */
+/** Runs `minibox WORDS…`: with the default state directory, unless the words name another. */
 export const minibox = (words: string[], options?: Options): Promise<Result> =>
   execute([MINIBOX, ...words], options);
 
-/** `minibox run WORDS…`, with the states in the file's own place. */
+/** Runs `minibox run WORDS…` with the test file's own state directory. */
 export const run = (words: string[], options?: Options): Promise<Result> =>
   execute([...RUN, ...words], options);
 
-/** A root file system of scripts/build-rootfs.sh, built once and kept between runs; tests must not write to it. */
+/** A root file system that scripts/build-rootfs.sh has built. It is kept between runs, and tests must not write to it. */
 export function rootfs(kind: "busybox" | "host"): string {
   const path = join(TOP, ".cache", "rootfs", kind);
   if (!existsSync(path)) {
     mkdirSync(join(TOP, ".cache", "rootfs"), { recursive: true });
-    // other test files may build it at this moment: the first that has finished gives it its name
+    // another test file may be building it as well: the first one to finish renames its own to the final name
     const made = `${path}.${process.pid}`;
     const built = Bun.spawnSync([join(TOP, "scripts/build-rootfs.sh"), "--from", kind, made]);
     if (!built.success) throw new Error(`build-rootfs.sh --from ${kind}: ${built.stderr}`);
@@ -76,7 +78,7 @@ export function rootfs(kind: "busybox" | "host"): string {
 
 const scratch: string[] = [];
 
-/** A directory of this test's own, below /tmp; leavesNothing removes it when the file ends. */
+/** Makes a directory below /tmp; leavesNothing removes it when the test file ends. */
 export function scratchDirectory(): string {
   const path = mkdtempSync("/tmp/minibox-test-");
   scratch.push(path);
@@ -93,13 +95,13 @@ export function scratchRootfs(): string {
   return path;
 }
 
-/** Says why a file's tests are skipped here, whatever the reporter shows; returns the reason. */
+/** Prints why tests are skipped, since `bun test` may not show it; returns the reason. */
 export function skipped(reason: string): string {
   console.error(`skipped here: ${reason}`);
   return reason;
 }
 
-/** A reason to skip a test here, or "" for none; where CI could have had it, a skip is a failure. */
+/** Why a test that needs root and these programs is skipped, or "". @throws Error in CI, which must have them */
 export function skipReason(...programs: string[]): string {
   const missing = programs.filter((program) => Bun.which(program) === null);
   const needs = process.getuid?.() === 0 ? missing.join(", ") : "root";

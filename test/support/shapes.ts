@@ -1,11 +1,11 @@
-// Owns the ways in which minibox's processes start, for tests that want the same of all of them.
+// Owns the ways in which minibox starts its processes, for tests that expect the same of each way.
 
 import { execute, type Result, RUN, rootfs } from "./minibox.ts";
 import { type Place, userWords } from "./user.ts";
 
 /**
- * Their names, and the words of a run but for the command: each is another sequence of starts of the runtime. What is
- * noted of ids belongs to other tests.
+ * The name of each way, and the words of its run up to the command. An ordinary user's run has -q: other tests hold what
+ * it says about ids.
  */
 export const SHAPES: [string, (place: Place) => string[]][] = [
   ["root", () => [...RUN, rootfs("busybox")]],
@@ -14,10 +14,10 @@ export const SHAPES: [string, (place: Place) => string[]][] = [
   ["an ordinary user", (place) => userWords([place.minibox, "run", "-q", place.rootfs])],
 ];
 
-/** A command, and how a run of it ends. */
+/** A command, and the result of a run of it. */
 export const COMMAND = ["/bin/sh", "-c", "echo ran; exit 7"];
 export const RAN = { status: 7, stdout: "ran\n", stderr: "" };
 
-/** Runs the words in place of a shell that has done something before. */
+/** Runs a line in a shell, which then executes the words in its own place. */
 export const inShell = (before: string, words: readonly string[]): Promise<Result> =>
   execute(["bash", "-c", `${before}; exec "$@"`, "bash", ...words], { cwd: "/" });

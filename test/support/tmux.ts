@@ -6,7 +6,7 @@ import { MINIBOX, ROOT, TOP } from "./minibox.ts";
 
 let count = 0;
 
-/** Shells with job control, as a person's that has nothing set up. */
+/** The shells with job control, started without a person's settings. */
 export const SHELLS = {
   bash: "bash --norc --noprofile",
   dash: "dash",
@@ -47,7 +47,7 @@ export class Tmux {
     this.press("Enter");
   }
 
-  /** Its device file. */
+  /** The terminal's device file. */
   get device(): string {
     return this.tmux("display-message", "-p", "#{pane_tty}").trim();
   }
@@ -56,17 +56,17 @@ export class Tmux {
     this.tmux("resize-window", "-x", String(columns), "-y", String(rows));
   }
 
-  /** What is on the screen, with what has scrolled out at its top. */
+  /** The text of the screen, and above it what has scrolled out. */
   screen(): string {
     return this.tmux("capture-pane", "-p", "-J", "-S", "-");
   }
 
-  /** The visible part alone. */
+  /** The text of the screen alone. */
   view(): string {
     return this.tmux("capture-pane", "-p");
   }
 
-  /** Waits until the screen matches; fails with the screen when it does not within some seconds. */
+  /** Waits until the screen matches; returns it. @throws Error when it does not match within the seconds */
   async shows(pattern: RegExp, seconds = 30 * SLOWNESS): Promise<string> {
     const deadline = performance.now() + seconds * 1000;
     for (;;) {
@@ -77,7 +77,7 @@ export class Tmux {
     }
   }
 
-  /** Runs a line in the outer shell that prints one word behind a mark, and returns the word. */
+  /** Runs a command that prints one word, and returns the word. Each question needs another mark. */
   async ask(line: string, mark: string): Promise<string> {
     this.enter(`echo "${mark}=$(${line})"`);
     const screen = await this.shows(new RegExp(`^${mark}=(\\S+)$`, "m"));
@@ -89,8 +89,8 @@ export class Tmux {
   }
 }
 
-/** A path below the repository, as short as it can be typed. */
+/** A path to type: relative where it is below the repository. */
 export const typed = (path: string): string => resolve(path).replace(`${TOP}/`, "./");
 
-/** The binary with the file's own state directory, as it is typed in front of the command. */
+/** The binary with the test file's own state directory, to type in front of a command. */
 export const typedMinibox = (): string => `${typed(MINIBOX)} --root ${ROOT}`;

@@ -1,4 +1,4 @@
-// Owns: what a person is told, word for word, when the command cannot be executed: a file that is no program for this host.
+// What minibox says, word for word, when the command cannot be executed: a file that is no program for this host.
 
 import { describe, expect, test } from "bun:test";
 import { join } from "node:path";

@@ -1,4 +1,4 @@
-// Owns: what a person is told, word for word, when the command cannot be executed: limits too small to start.
+// What minibox says, word for word, when the command cannot be executed: limits too small to start it.
 
 import { describe, expect, test } from "bun:test";
 import { writeFileSync } from "node:fs";

@@ -1,4 +1,4 @@
-// Owns: what a person is told, word for word, when the command cannot be executed: the loader of a dynamic program.
+// What minibox says, word for word, when the command cannot be executed: the loader of a dynamic program.
 
 import { describe, expect, test } from "bun:test";
 import { copyFileSync, mkdirSync } from "node:fs";

@@ -1,4 +1,4 @@
-// Owns: what a person is told, word for word, when the command cannot be executed: no such file.
+// What minibox says, word for word, when the command cannot be executed: no such file.
 
 import { describe, expect, test } from "bun:test";
 import { mkdirSync } from "node:fs";

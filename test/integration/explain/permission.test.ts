@@ -1,4 +1,4 @@
-// Owns: what a person is told, word for word, when the command cannot be executed: modes, mounts and attributes.
+// What minibox says, word for word, when the command cannot be executed: modes, mounts and attributes.
 
 import { dlopen, FFIType, ptr } from "bun:ffi";
 import { describe, expect, test } from "bun:test";

@@ -1,4 +1,4 @@
-// Owns: what a person is told, word for word, when the command cannot be executed: the interpreter of a script.
+// What minibox says, word for word, when the command cannot be executed: the interpreter of a script.
 
 import { describe, expect, test } from "bun:test";
 import { type Content, makeRoot, reason, says } from "../../support/explain.ts";

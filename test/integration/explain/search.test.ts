@@ -1,4 +1,4 @@
-// Owns: what a person is told, word for word, when the command cannot be executed: no such name on the PATH.
+// What minibox says, word for word, when the command cannot be executed: no such name on the PATH.
 
 import { describe, expect, test } from "bun:test";
 import { chmodSync } from "node:fs";

@@ -1,4 +1,4 @@
-// Owns: what a person is told, word for word, when the command cannot be executed: the same, whatever the way to run it.
+// What minibox says, word for word, when the command cannot be executed: the same words for each way to run it.
 
 import { describe, expect, test } from "bun:test";
 import { linkSync } from "node:fs";

@@ -1,4 +1,4 @@
-// Owns: daemons without systemd, each as a user of its own: started, asked, stopped.
+// Daemons without systemd, each as a user of its own: each is started, asked something, and stopped.
 
 import { describe, expect, test } from "bun:test";
 import { existsSync, readdirSync } from "node:fs";

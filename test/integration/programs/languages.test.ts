@@ -1,4 +1,4 @@
-// Owns: languages that people run, in a default container: their random numbers, threads, processes and sockets.
+// Programming languages in a default container: their random numbers, threads, processes and sockets.
 
 import { describe, expect, test } from "bun:test";
 import { dirname } from "node:path";

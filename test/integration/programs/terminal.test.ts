@@ -1,4 +1,4 @@
-// Owns: a shell's job control on the container's terminal.
+// The job control of a shell on the container's terminal.
 
 import { describe, expect, test } from "bun:test";
 import { hostView } from "../../support/host-view.ts";

@@ -1,4 +1,4 @@
-// Owns: the tools of a developer and of an administrator in a default container: TLS, git, keys, tracers.
+// Tools of developers and administrators in a default container: TLS, git, keys, tracers.
 
 import { describe, expect, test } from "bun:test";
 import { hostView, lacks, said } from "../../support/host-view.ts";
