@@ -102,6 +102,12 @@ function line(outcome: Outcome): string {
   return `${passed ? "ok  " : "FAIL"} ${times} ${String(testsOf(outcome)).padStart(4)} tests  ${file}${skips}`;
 }
 
+/** The names of the tests that failed; all of the output where it failed otherwise. */
+const failedTests = ({ output }: Outcome): string => {
+  const names = output.split("\n").filter((text) => text.startsWith("(fail)"));
+  return [...new Set(names)].join("\n") || output;
+};
+
 /** Runs the files in so many lanes: each takes the next file when it has finished one. */
 async function runAll(files: string[], lanes: number, flags: string[]): Promise<Outcome[]> {
   const queue = [...files];
@@ -111,6 +117,7 @@ async function runAll(files: string[], lanes: number, flags: string[]): Promise<
       const outcome = await runFile(file, flags);
       outcomes.push(outcome);
       if (testsOf(outcome) > 0 || !outcome.passed) console.log(line(outcome));
+      if (!outcome.passed) console.log(failedTests(outcome));
     }
   };
   await Promise.all(Array.from({ length: lanes }, lane));
@@ -144,11 +151,7 @@ async function again(failed: Outcome[], flags: string[]): Promise<{ flaky: Outco
     const [second] = await runAll([first.file], 1, flags);
     (second!.passed ? flaky : broken).push(second!);
     heading(second!.passed ? `flaky: ${first.file}, its first run` : `failed twice: ${first.file}`);
-    const isName = (text: string): boolean => text.startsWith("(fail)");
-    if (!second!.passed) {
-      console.log(second!.output);
-      console.log("the first time:", first.output.split("\n").filter(isName).join("\n") || first.output);
-    } else console.log(first.output);
+    console.log(second!.passed ? first.output : second!.output);
   }
   return { flaky, broken };
 }
