@@ -191,7 +191,7 @@ exec {consoleLog}>&-
 
 showConsole() { tail -n "$1" <&"$consoleRead" | sed 's/^/vm console: /' >&2; }
 answer=''
-if ! read -r -t 120 answer <&"$report" || [[ $answer != up ]]; then
+if ! read -r -t 240 answer <&"$report" || [[ $answer != up ]]; then
   if [[ -n $console ]]; then showConsole +1; else showConsole 40; fi
   if [[ -z ${MINIBOX_VM_AGAIN-} ]]; then
     echo 'vm: the virtual machine did not come up, as happens now and then to an emulated one: trying once more' >&2
