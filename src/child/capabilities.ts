@@ -22,14 +22,13 @@ const MOST = 64;
 
 /**
  * Empties the bounding set but for the spec's, while we still have CAP_SETPCAP. What was asked for by name and cannot
- * be given is refused; what is only usual is gone without, with a word about it. @throws SysError, Refusal
+ * be given is refused; what is only usual is gone without, with a word about it. A spec without sets gives none. @throws SysError, Refusal
  */
 export function limitBounding(
-  { capabilities: sets, user }: Process,
+  { capabilities: sets = {}, user }: Process,
   required: readonly string[],
   warn: (message: string) => void,
 ): void {
-  if (!sets) return;
   step("limit the capabilities", "root inside is root over less: what is dropped here cannot be got back");
   const wanted = capabilityMask(sets.permitted);
   const permitted = permittedCapabilities();
@@ -63,8 +62,7 @@ function tellLacking(
 }
 
 /** Sets what is left to the command, after the change of user. @throws SysError */
-export function limitCapabilities({ capabilities: sets }: Process): void {
-  if (!sets) return;
+export function limitCapabilities({ capabilities: sets = {} }: Process): void {
   const ambient = sets.ambient ?? [];
   const had = permittedCapabilities();
   const given = (names: readonly string[] | undefined): CapabilityMask => {

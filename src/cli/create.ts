@@ -1,14 +1,16 @@
 // Owns `minibox create`: a container that is made, and waits to be started by whoever comes.
 
-import { abandon } from "../container/begin.ts";
+import { abandon, type Starting } from "../container/begin.ts";
 import { create, type Request } from "../container/create.ts";
 import { earlyEnd, errorOf } from "../container/failure.ts";
 import { bury } from "../container/spawn.ts";
 import { leaveToCaller } from "../container/state.ts";
 import { UsageError } from "../errors.ts";
-import type { Command } from "./commands.ts";
+import { parseName } from "../spec/from-flags/values.ts";
+import type { Call, Command } from "./commands.ts";
 import { refuseSystemdCgroup } from "./globals.ts";
 import { begun, extrasFor } from "./making.ts";
+import { note } from "./report.ts";
 import { requestFrom, wantedFrom, warnFor } from "./request.ts";
 import { command as run } from "./run-usage.ts";
 
@@ -17,34 +19,33 @@ const FOR_A_SUPERVISOR = ["timeout", "stop-timeout", "attest", "trace", "tty", "
 
 export const command: Command = {
   meta: { name: "create", description: "Make a container that waits to be started" },
-  args: Object.fromEntries(Object.entries(run.args).filter(([name]) => !FOR_A_SUPERVISOR.includes(name))),
+  args: {
+    ...Object.fromEntries(Object.entries(run.args).filter(([name]) => !FOR_A_SUPERVISOR.includes(name))),
+    bundle: {
+      type: "string",
+      alias: "b",
+      valueHint: "dir",
+      description: "make the container of this OCI bundle's config.json; its name is the only other word",
+    },
+    ROOTFS: {
+      type: "positional",
+      description: "directory that becomes the root; or the name",
+      required: true,
+    },
+    COMMAND: { type: "positional", description: "program and its arguments", required: false, many: true },
+  },
   more: `  The stdin, stdout and stderr of create are the command's.
 
     minibox create --name web ubuntu-rootfs sleep 60
     minibox start web
     minibox delete --force web
 `,
-  async run({ given: values, rest, globals }) {
-    refuseSystemdCgroup(globals);
-    const wanted = wantedFrom("create", { given: values, rest });
-    const { given } = wanted;
-    if (given.one("name") === undefined)
-      throw new UsageError("create needs --name: by its name the container is started and deleted");
-    const extras = await extrasFor(given);
-    const { starting, userns } = await begun(given, extras);
-    let request: Request;
-    try {
-      request = { ...requestFrom(wanted, extras.compiler).request, userns };
-    } catch (error) {
-      abandon(starting);
-      throw error;
-    }
-    const container = create(starting, request, {
-      hold: true,
-      owner: "caller",
-      warn: warnFor(given),
-      trace: () => {},
-    });
+  async run(call) {
+    refuseSystemdCgroup(call.globals);
+    const { starting, request, warn } = call.given.has("bundle")
+      ? await fromBundle(call)
+      : await fromFlags(call);
+    const container = create(starting, request, { hold: true, owner: "caller", warn, trace: () => {} });
     const { handshake, child, directory, undo } = container;
     try {
       handshake.finish();
@@ -59,3 +60,41 @@ export const command: Command = {
     return 0;
   },
 };
+
+/** What a container is made of. */
+interface Prepared {
+  starting: Starting;
+  request: Request;
+  warn(message: string): void;
+}
+
+async function fromFlags(call: Call): Promise<Prepared> {
+  const wanted = wantedFrom("create", call);
+  const { given } = wanted;
+  if (given.one("name") === undefined)
+    throw new UsageError("create needs --name: by its name the container is started and deleted");
+  const extras = await extrasFor(given);
+  const { starting, userns } = await begun(given, extras);
+  try {
+    const { request } = requestFrom(wanted, extras.compiler);
+    return { starting, request: { ...request, userns }, warn: warnFor(given) };
+  } catch (error) {
+    abandon(starting);
+    throw error;
+  }
+}
+
+async function fromBundle({ given, rest }: Call): Promise<Prepared> {
+  for (const flag of given.keys())
+    if (flag !== "bundle")
+      throw new UsageError(
+        `--${flag} and --bundle contradict each other: the bundle's config.json says it all`,
+      );
+  const [id, beyond] = rest;
+  if (id === undefined || beyond !== undefined)
+    throw new UsageError("create --bundle takes one word, the container's name");
+  const { beginFor, requestFromBundle } = await import("./bundle.ts");
+  const request = requestFromBundle(parseName("CONTAINER", id), given.get("bundle")![0]!);
+  const { starting, userns } = beginFor(request.spec);
+  return { starting, request: { ...request, userns }, warn: note };
+}

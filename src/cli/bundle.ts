@@ -1,0 +1,65 @@
+// Owns the way from a bundle to a container's request (runtime specification, bundle.md).
+
+import { begin, beginUserNamespace, type Starting } from "../container/begin.ts";
+import type { Request } from "../container/create.ts";
+import { checkSecurityModules } from "../container/security-modules.ts";
+import { UserNamespaceNeeded } from "../container/spawn.ts";
+import { RunError, SpecError } from "../errors.ts";
+import { checkRootfs } from "../rootfs/check.ts";
+import { compileSeccomp } from "../seccomp/load-profile.ts";
+import { specFromBundle } from "../spec/from-bundle.ts";
+import type { Spec } from "../spec/types.ts";
+import { userNamespaceWish } from "../spec/userns.ts";
+import { geteuid } from "../sys/process.ts";
+import { userNamespaceWork } from "../userns/parent.ts";
+import { planUserNamespace } from "../userns/plan.ts";
+import { environmentVariable, workingDirectory } from "./caller.ts";
+import { readNamedFile } from "./named-files.ts";
+import { note } from "./report.ts";
+
+/** Milliseconds between SIGTERM and SIGKILL, for who supervises it later. */
+const STOP_TIMEOUT = 10_000;
+
+/** Reads a bundle and makes the request for it. @throws RunError, SpecError, SysError */
+export function requestFromBundle(id: string, directory: string): Request {
+  const bundle = directory.startsWith("/") ? directory : `${workingDirectory()}/${directory}`;
+  const file = `${bundle}/config.json`;
+  const spec = specFromBundle(readNamedFile(file, file), bundle);
+  if (spec.process.terminal)
+    throw new SpecError(
+      "process.terminal",
+      "needs somebody who takes the terminal, and create has nobody",
+      file,
+    );
+  checkRootfs(spec.root.path);
+  checkSecurityModules(spec);
+  const { seccomp } = spec.linux;
+  return {
+    id,
+    bundle,
+    spec,
+    options: {
+      init: false,
+      noPivot: false,
+      overlay: false,
+      requiredCapabilities: [],
+      stopTimeout: STOP_TIMEOUT,
+      trace: false,
+    },
+    host: { ownFiles: [], seccomp: seccomp && compileSeccomp(seccomp, `${file}: linux.seccomp`, note) },
+  };
+}
+
+/** Spawns the first process that a spec asks for. @throws RunError, SysError */
+export function beginFor(spec: Spec): { starting: Starting; userns: Request["userns"] } {
+  const namespaces = spec.linux.namespaces ?? [];
+  const wish = userNamespaceWish(spec);
+  try {
+    if (!wish && geteuid() === 0) return { starting: begin(namespaces), userns: undefined };
+  } catch (error) {
+    if (!(error instanceof UserNamespaceNeeded)) throw error;
+  }
+  const plan = planUserNamespace(wish, environmentVariable("PATH"));
+  if (!plan) throw new RunError("this user may make no container here without a user namespace");
+  return { starting: beginUserNamespace(false, namespaces), userns: userNamespaceWork(plan) };
+}

@@ -1,0 +1,182 @@
+// A bundle becomes a container by its config.json alone: what that says is done or refused, and nothing is added to it.
+
+import { describe, expect, test } from "bun:test";
+import { closeSync, mkdirSync, openSync, readlinkSync, symlinkSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { tryText, uniqueName, until } from "../support/container.ts";
+import { leavesNothing } from "../support/leftovers.ts";
+import {
+  execute,
+  MINIBOX,
+  type Result,
+  ROOT,
+  rootfs,
+  scratchDirectory,
+  skipReason,
+} from "../support/minibox.ts";
+
+leavesNothing();
+
+const skip = skipReason();
+const busybox = rootfs("busybox");
+
+const BASE = {
+  ociVersion: "1.0.2",
+  process: { args: ["true"], cwd: "/", env: ["PATH=/bin"], user: { uid: 0, gid: 0 } },
+  root: { path: "rootfs" },
+  mounts: [
+    { destination: "/proc", type: "proc", source: "proc" },
+    { destination: "/dev", type: "tmpfs", source: "tmpfs" },
+  ],
+  linux: { namespaces: [{ type: "pid" }, { type: "mount" }] as { type: string; path?: string }[] },
+};
+
+const minibox = (...words: string[]): Promise<Result> => execute([MINIBOX, "--root", ROOT, ...words]);
+
+/** Makes a bundle whose root.path is relative, and creates its container; all that either writes is in the file `output`. */
+async function create(
+  change: (config: typeof BASE) => object,
+): Promise<{ name: string; status: number; output: string }> {
+  const bundle = join(scratchDirectory(), "bundle");
+  mkdirSync(bundle);
+  symlinkSync(busybox, join(bundle, "rootfs"));
+  writeFileSync(join(bundle, "config.json"), JSON.stringify(change(structuredClone(BASE))));
+  const name = uniqueName();
+  const output = join(bundle, "output");
+  const fd = openSync(output, "a");
+  const child = Bun.spawn([MINIBOX, "--root", ROOT, "create", "--bundle", bundle, name], {
+    stdin: "ignore",
+    stdout: fd,
+    stderr: fd,
+  });
+  closeSync(fd);
+  return { name, status: await child.exited, output };
+}
+
+/** Runs a shell script in the container of a changed bundle to its end; returns what it wrote. */
+async function runs(
+  script: string,
+  change: (config: typeof BASE) => object = (config) => config,
+): Promise<string> {
+  const { name, status, output } = await create((config) => {
+    config.process.args = ["sh", "-c", script];
+    return change(config);
+  });
+  expect([status, tryText(output)]).toEqual([0, ""]);
+  expect(await minibox("start", name)).toEqual({ status: 0, stdout: "", stderr: "" });
+  const hasEnded = async (): Promise<boolean> => (await minibox("state", name)).stdout.includes('"stopped"');
+  await until("it has ended", hasEnded);
+  expect((await minibox("delete", name)).status).toBe(0);
+  return tryText(output) ?? "";
+}
+
+async function refusal(change: (config: typeof BASE) => object): Promise<string> {
+  const { name, status, output } = await create(change);
+  expect([status, (await minibox("state", name)).status]).toEqual([125, 125]);
+  return (tryText(output) ?? "").replace(/^minibox: \S+\/config\.json: /, "");
+}
+
+describe.skipIf(skip !== "")("a bundle", () => {
+  test("without seccomp, capabilities or a hostname has none of them", async () => {
+    const status = "grep -E 'Seccomp:|NoNewPrivs|CapEff' /proc/self/status";
+    expect(await runs(status)).toBe("CapEff:\t0000000000000000\nNoNewPrivs:\t0\nSeccomp:\t0\n");
+  });
+
+  test("with seccomp has that filter", async () => {
+    const seccomp = {
+      defaultAction: "SCMP_ACT_ALLOW",
+      syscalls: [{ names: ["mkdir", "mkdirat"], action: "SCMP_ACT_ERRNO", errnoRet: 95 }],
+    };
+    const noNewPrivileges = true;
+    const written = await runs("exec 2>&1; mkdir /tmp/x; grep Seccomp: /proc/self/status", (config) => ({
+      ...config,
+      process: { ...config.process, noNewPrivileges },
+      linux: { ...config.linux, seccomp },
+    }));
+    expect(written).toMatch(/^mkdir: .*: (Operation|Not) .*supported\nSeccomp:\t2\n$/);
+  });
+
+  test("has the limits of 64 bits that it asks for", async () => {
+    const bundle = join(scratchDirectory(), "bundle");
+    mkdirSync(bundle);
+    const config = JSON.stringify({
+      ...BASE,
+      root: { path: busybox },
+      process: {
+        ...BASE.process,
+        args: ["sh", "-c", "grep 'Max core' /proc/self/limits"],
+        rlimits: [{ type: "RLIMIT_CORE", soft: "SOFT", hard: "MOST" }],
+      },
+    })
+      .replace('"SOFT"', "9007199254740993")
+      .replace('"MOST"', String(2n ** 64n - 1n));
+    writeFileSync(join(bundle, "config.json"), config);
+    const name = uniqueName();
+    const child = Bun.spawn([MINIBOX, "--root", ROOT, "create", "--bundle", bundle, name], {
+      stdout: Bun.file(join(bundle, "output")),
+      stdin: "ignore",
+    });
+    expect(await child.exited).toBe(0);
+    expect((await minibox("start", name)).status).toBe(0);
+    await until("it has written", () => (tryText(join(bundle, "output")) ?? "").includes("\n"));
+    expect(tryText(join(bundle, "output"))).toMatch(/ 9007199254740993 +unlimited /);
+    expect((await minibox("delete", "--force", name)).status).toBe(0);
+  });
+
+  test("without a pid namespace stays in its caller's, and all of it ends with delete", async () => {
+    const { name, status, output } = await create((config) => {
+      config.process.args = ["sh", "-c", "sleep 1000 & readlink /proc/self/ns/pid; wait"];
+      config.linux.namespaces = [{ type: "mount" }];
+      return config;
+    });
+    expect(status).toBe(0);
+    expect((await minibox("start", name)).status).toBe(0);
+    await until("it has written", () => (tryText(output) ?? "").includes("\n"));
+    expect(tryText(output)).toBe(`${readlinkSync("/proc/self/ns/pid")}\n`);
+    expect(await minibox("delete", "--force", name)).toEqual({ status: 0, stdout: "", stderr: "" });
+  });
+
+  test("joins namespaces that have a path, in whatever order they are listed", async () => {
+    const holder = Bun.spawn(["unshare", "-Uuinm", "--map-root-user", "sleep", "1000"]);
+    try {
+      await until("they are there", () => tryText(`/proc/${holder.pid}/comm`) === "sleep\n");
+      const at = (type: string, file: string) => ({ type, path: `/proc/${holder.pid}/ns/${file}` });
+      const written = await runs("readlink /proc/self/ns/uts; readlink /proc/self/ns/ipc", (config) => {
+        config.linux.namespaces = [
+          { type: "mount" },
+          at("uts", "uts"),
+          at("ipc", "ipc"),
+          at("user", "user"),
+          { type: "pid" },
+        ];
+        return config;
+      });
+      const inodes = ["uts", "ipc"].map((file) => `${readlinkSync(`/proc/${holder.pid}/ns/${file}`)}\n`);
+      expect(written).toBe(inodes.join(""));
+    } finally {
+      holder.kill(9);
+      await holder.exited;
+    }
+  });
+
+  test("is refused by the name of the field that is wrong or not supported", async () => {
+    const changes: [unknown, string][] = [
+      [{ hooks: { prestart: [{ path: "/bin/true" }] } }, "hooks: is not supported by minibox"],
+      [{ mounts: [{ destination: 3 }] }, "mounts[0].destination: must be a string, not 3"],
+      [{ process: { ...BASE.process, args: [] } }, "process.args"],
+      [{ process: { ...BASE.process, terminal: true } }, "process.terminal"],
+      [
+        { linux: { ...BASE.linux, intelRdt: { closID: "x" } } },
+        "linux.intelRdt: is not supported by minibox",
+      ],
+      [{ linux: { namespaces: [{ type: "mount" }, { type: "mount" }] } }, "linux.namespaces[1]"],
+    ];
+    for (const [change, words] of changes)
+      expect(await refusal((config) => ({ ...config, ...(change as object) }))).toStartWith(words);
+  });
+
+  test("takes no flag of a container that is made from flags", async () => {
+    const { stderr } = await minibox("create", "--bundle", "/nosuch", "--memory", "3m", "x");
+    expect(stderr).toStartWith("minibox: --memory and --bundle contradict each other");
+  });
+});
