@@ -14,7 +14,16 @@ import {
 import { join } from "node:path";
 import { startMinibox, uniqueName } from "../support/container.ts";
 import { leavesNothing } from "../support/leftovers.ts";
-import { execute, MINIBOX, minibox, ROOT, rootfs, run, scratchDirectory } from "../support/minibox.ts";
+import {
+  execute,
+  MINIBOX,
+  minibox,
+  ROOT,
+  rootfs,
+  run,
+  scratchDirectory,
+  skipReason,
+} from "../support/minibox.ts";
 
 const busybox = rootfs("busybox");
 const directory = scratchDirectory();
@@ -225,6 +234,19 @@ describe("the words before the command", () => {
     ]);
     expect([stdout, stderr]).toEqual(["ran\n0\n", ""]);
   });
+
+  test.skipIf(skipReason("strace") !== "")(
+    "do not delay a run: its first process is spawned before they are looked at",
+    async () => {
+      const [log, calls] = [fresh(), join(directory, "calls")];
+      const traced = ["strace", "-f", "-o", calls, "-e", "trace=execve,openat", MINIBOX];
+      await execute([...traced, "--root", fresh(), `--log=${log}`, "run", busybox, "true"]);
+      const order = lines(calls).flatMap(
+        (line) => /(execve)\("\/proc\/self\/fd|(openat)\(.*fresh/.exec(line)?.slice(1) ?? [],
+      );
+      expect(order.filter(Boolean).slice(0, 2)).toEqual(["execve", "openat"]);
+    },
+  );
 
   test("--systemd-cgroup is known, and a container with it refused", async () => {
     expect((await minibox(["--systemd-cgroup", "version"])).status).toBe(0);
