@@ -5,7 +5,7 @@ import { leavesNothing } from "../support/leftovers.ts";
 import { execute, RUN, rootfs, skipReason } from "../support/minibox.ts";
 import { makePlace, type Place, userWords } from "../support/user.ts";
 
-setDefaultTimeout(30_000);
+setDefaultTimeout(60_000);
 leavesNothing();
 const skip = skipReason("setpriv", "perl", "env", "newuidmap");
 const busybox = skip ? "" : rootfs("busybox");

@@ -6,7 +6,7 @@ import { start } from "../support/container.ts";
 import { leavesNothing } from "../support/leftovers.ts";
 import { rootfs, run, skipReason } from "../support/minibox.ts";
 
-setDefaultTimeout(30_000);
+setDefaultTimeout(60_000);
 leavesNothing();
 const skip = skipReason();
 const busybox = skip ? "" : rootfs("busybox");

@@ -7,7 +7,7 @@ import { childrenOf, start, tryText, until } from "../support/container.ts";
 import { leavesNothing } from "../support/leftovers.ts";
 import { rootfs, skipReason } from "../support/minibox.ts";
 
-setDefaultTimeout(20_000);
+setDefaultTimeout(60_000);
 leavesNothing();
 const skip = skipReason();
 const busybox = skip ? "" : rootfs("busybox");
