@@ -56,8 +56,8 @@ export function setCapabilities(
 }
 
 /**
- * int prctl(PR_CAPBSET_DROP, int capability), for good. False where this kernel has no such capability. @throws
- * SysError
+ * int prctl(PR_CAPBSET_DROP, int capability), for good. False where this kernel has no such capability.
+ * @throws SysError
  */
 export function dropFromBoundingSet(number: number): boolean {
   const result = attempt("prctl", PR.PR_CAPBSET_DROP, number, 0, 0, 0);

@@ -42,9 +42,12 @@ export const MS = {
 /** linux/fs.h: umount2(2) */
 export const UMOUNT = { MNT_FORCE: 1, MNT_DETACH: 2, MNT_EXPIRE: 4, UMOUNT_NOFOLLOW: 8 } as const;
 
-/** linux/mount.h: open_tree(2), move_mount(2), mount_setattr(2) */
-export const OPEN_TREE_CLONE = 1;
-export const MOVE_MOUNT_F_EMPTY_PATH = 4;
+/** linux/mount.h: open_tree(2), move_mount(2), fsopen(2), fsmount(2), fsconfig(2), mount_setattr(2) */
+export const OPEN_TREE = { OPEN_TREE_CLONE: 1, OPEN_TREE_CLOEXEC: 0o2000000 } as const;
+export const MOVE_MOUNT = { MOVE_MOUNT_F_EMPTY_PATH: 4, MOVE_MOUNT_T_EMPTY_PATH: 0x40 } as const;
+export const FSOPEN_CLOEXEC = 1;
+export const FSMOUNT_CLOEXEC = 1;
+export const FSCONFIG = { FSCONFIG_SET_FLAG: 0, FSCONFIG_SET_STRING: 1, FSCONFIG_CMD_CREATE: 6 } as const;
 export const MOUNT_ATTR = {
   MOUNT_ATTR_RDONLY: 1,
   MOUNT_ATTR_NOSUID: 2,

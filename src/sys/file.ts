@@ -172,8 +172,8 @@ export function writeAll(fd: number, bytes: Uint8Array): void {
 }
 
 /**
- * Writes text to an existing file in one write(2): files of cgroups and of /proc take a value in no other way. @throws
- * SysError
+ * Writes text to an existing file in one write(2): files of cgroups and of /proc take a value in no other way.
+ * @throws SysError
  */
 export function writeFile(path: string, text: string): void {
   withFd(open(path, O.O_WRONLY), (fd) => write(fd, text));
@@ -219,8 +219,8 @@ const parseStatx = (): Stat => ({
 const STATX_BASIC_STATS = 0x7ff;
 
 /**
- * int statx(int fd, "", AT_EMPTY_PATH, unsigned mask, struct statx *buf): what a descriptor is open on. @throws
- * SysError
+ * int statx(int fd, "", AT_EMPTY_PATH, unsigned mask, struct statx *buf): what a descriptor is open on.
+ * @throws SysError
  */
 export function statx(fd: number): Stat {
   call("statx", fd, "", AT.AT_EMPTY_PATH, STATX_BASIC_STATS, statxBytes);

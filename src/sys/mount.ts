@@ -1,6 +1,6 @@
-// Owns the mount calls of mount(2), umount2(2), pivot_root(2), chroot(2).
+// Owns mounts: the calls of mount(2), umount2(2), pivot_root(2), chroot(2), and those that take a mount by descriptor.
 
-import { AT, MOVE_MOUNT_F_EMPTY_PATH, OPEN_TREE_CLONE, UMOUNT } from "./constants.ts";
+import { AT, FSCONFIG, FSMOUNT_CLOEXEC, FSOPEN_CLOEXEC, MOVE_MOUNT, OPEN_TREE, UMOUNT } from "./constants.ts";
 import { withFd } from "./file.ts";
 import { attempt, call } from "./libc.ts";
 
@@ -26,8 +26,8 @@ export const tryMount = (
 ): number => attempt("mount", source, target, fstype, flags, data);
 
 /**
- * int umount2(const char *target, MNT_DETACH): the mount leaves the tree now, and ends with its last user. @throws
- * SysError
+ * int umount2(const char *target, MNT_DETACH): the mount leaves the tree now, and ends with its last user.
+ * @throws SysError
  */
 export const detach = (target: string): number => call("umount2", target, UMOUNT.MNT_DETACH);
 
@@ -40,20 +40,20 @@ export const chroot = (path: string): number => call("chroot", path);
 /** A path for an open descriptor, for calls that take no descriptor. The kernel follows it to exactly this inode. */
 export const fdPath = (fd: number): string => `/proc/self/fd/${fd}`;
 
-const OPEN_TREE_CLOEXEC = 0o2000000;
+const CLONED = OPEN_TREE.OPEN_TREE_CLONE | OPEN_TREE.OPEN_TREE_CLOEXEC;
 
 /**
  * int open_tree(int dirfd, const char *path, unsigned flags), always OPEN_TREE_CLONE|OPEN_TREE_CLOEXEC: a detached copy of
  * the mount at a path. @throws SysError
  */
 export const openTree = (dirfd: number, path: string, flags: number): number =>
-  call("open_tree", dirfd, path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | flags);
+  call("open_tree", dirfd, path, CLONED | flags);
 
 /** open_tree(2): a descriptor, or -errno. */
 export const tryOpenTree = (dirfd: number, path: string, flags: number): number =>
-  attempt("open_tree", dirfd, path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | flags);
+  attempt("open_tree", dirfd, path, CLONED | flags);
 
-const MOVE_MOUNT_T_EMPTY_PATH = 0x40;
+const { MOVE_MOUNT_F_EMPTY_PATH, MOVE_MOUNT_T_EMPTY_PATH } = MOVE_MOUNT;
 
 /**
  * int move_mount(int from_dirfd, "", int to_dirfd, const char *to_path, unsigned flags): attaches a detached mount at a
@@ -97,11 +97,7 @@ export function setMountAttributes(fd: number, attributes: MountAttributes): voi
   call("mount_setattr", fd, "", flags, attr, attr.length);
 }
 
-const FSOPEN_CLOEXEC = 1;
-const FSCONFIG_SET_FLAG = 0;
-const FSCONFIG_SET_STRING = 1;
-const FSCONFIG_CMD_CREATE = 6;
-const FSMOUNT_CLOEXEC = 1;
+const { FSCONFIG_SET_FLAG, FSCONFIG_SET_STRING, FSCONFIG_CMD_CREATE } = FSCONFIG;
 
 /** fsopen(2), fsconfig(2), fsmount(2): a new file system on a mount that is not attached yet. @throws SysError */
 export function mountDetached(

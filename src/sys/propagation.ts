@@ -59,8 +59,8 @@ export function whyNotTied(path: string, tie: Tie, userNamespace: boolean): stri
 }
 
 /**
- * A detached copy of a mount that is tied to it. It must be made before the mount itself is made private. @throws
- * SysError
+ * A detached copy of a mount that is tied to it. It must be made before the mount itself is made private.
+ * @throws SysError
  */
 export function openTied(path: string, flags: number, tie: Tie): number {
   const tree = openTree(AT_FDCWD, path, flags);

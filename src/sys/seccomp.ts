@@ -21,7 +21,7 @@ export function installFilter(program: Uint8Array, flags: number): number {
 }
 
 /**
- * int prctl(PR_SET_NO_NEW_PRIVS, 1): from here on execve(2) heeds no set-uid bit and no file capability. @throws
- * SysError
+ * int prctl(PR_SET_NO_NEW_PRIVS, 1): from here on execve(2) heeds no set-uid bit and no file capability.
+ * @throws SysError
  */
 export const setNoNewPrivileges = (): number => call("prctl", PR.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);

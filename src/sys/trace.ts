@@ -2,17 +2,30 @@
 
 import {
   AT,
+  AT_FDCWD,
   CLONE,
+  CLOSE_RANGE_CLOEXEC,
+  F_GETFL,
+  F_SETFD,
+  F_SETFL,
+  FSCONFIG,
+  FSMOUNT_CLOEXEC,
+  FSOPEN_CLOEXEC,
   IOCTL,
   MOUNT_ATTR,
+  MOVE_MOUNT,
   MS,
   O,
+  OPEN_TREE,
   PR,
   RESOLVE,
   S_IFBLK,
   S_IFCHR,
   S_IFIFO,
   S_IFMT,
+  SIG_BLOCK,
+  SIG_SETMASK,
+  SIG_UNBLOCK,
   SIGNALS,
   UMOUNT,
 } from "./constants.ts";
@@ -74,13 +87,12 @@ const fileMode: Decode = (arg) => {
 const device: Decode = (arg) =>
   `makedev(${(Number(arg) >> 8) & 0xfff}, ${(Number(arg) & 0xff) | ((Number(arg) >>> 12) & ~0xff)})`;
 const signal = oneOf(SIGNALS, "SIG");
-const how = oneOf({ SIG_BLOCK: 0, SIG_UNBLOCK: 1, SIG_SETMASK: 2 });
+const how = oneOf({ SIG_BLOCK, SIG_UNBLOCK, SIG_SETMASK });
 const unsigned: Decode = (arg) => (arg === 0xffffffff ? "~0U" : String(arg));
 const resource: Decode = (arg) => RLIMITS[Number(arg)] ?? String(arg);
-const TREE = { OPEN_TREE_CLONE: 1, OPEN_TREE_CLOEXEC: O.O_CLOEXEC, ...AT };
+const TREE = { ...OPEN_TREE, ...AT };
 const limit: Decode = (arg) => (Number(arg) >= 2 ** 63 ? "RLIM64_INFINITY" : String(arg));
 const rlimit = struct(["rlim_cur", limit], ["rlim_max", limit]);
-const MOVE = { MOVE_MOUNT_F_EMPTY_PATH: 4, MOVE_MOUNT_T_EMPTY_PATH: 0x40 };
 
 /** How arguments are decoded, by call and place. An argument that is not here is printed as it is. */
 const DECODERS: Record<string, Record<number, Decode>> = {
@@ -102,19 +114,19 @@ const DECODERS: Record<string, Record<number, Decode>> = {
   umask: { 0: octal },
   statx: { 0: atDirectory, 2: bits(AT) },
   open_tree: { 0: atDirectory, 2: bits(TREE) },
-  move_mount: { 0: atDirectory, 2: atDirectory, 4: bits(MOVE) },
+  move_mount: { 0: atDirectory, 2: atDirectory, 4: bits(MOVE_MOUNT) },
   mount_setattr: {
     2: bits(AT),
     3: struct(["attr_set", bits(MOUNT_ATTR)], ["attr_clr", bits(MOUNT_ATTR)], ["propagation", bits(MS)]),
   },
   faccessat: { 0: atDirectory },
-  fsopen: { 1: bits({ FSOPEN_CLOEXEC: 1 }) },
-  fsconfig: { 1: oneOf({ FSCONFIG_SET_FLAG: 0, FSCONFIG_SET_STRING: 1, FSCONFIG_CMD_CREATE: 6 }) },
-  fsmount: { 1: bits({ FSMOUNT_CLOEXEC: 1 }), 2: bits(MOUNT_ATTR) },
+  fsopen: { 1: bits({ FSOPEN_CLOEXEC }) },
+  fsconfig: { 1: oneOf(FSCONFIG) },
+  fsmount: { 1: bits({ FSMOUNT_CLOEXEC }), 2: bits(MOUNT_ATTR) },
   ioctl: { 1: oneOf(IOCTL) },
   prctl: { 0: oneOf(PR) },
-  fcntl: { 1: oneOf({ F_SETFD: 2, F_GETFL: 3, F_SETFL: 4 }) },
-  close_range: { 1: unsigned, 2: bits({ CLOSE_RANGE_CLOEXEC: 4 }) },
+  fcntl: { 1: oneOf({ F_SETFD, F_GETFL, F_SETFL }) },
+  close_range: { 1: unsigned, 2: bits({ CLOSE_RANGE_CLOEXEC }) },
   rt_sigaction: { 0: signal },
   rt_sigprocmask: { 0: how },
   kill: { 1: signal },
@@ -122,7 +134,7 @@ const DECODERS: Record<string, Record<number, Decode>> = {
 };
 
 function atDirectory(arg: Arg): string {
-  return arg === -100 ? "AT_FDCWD" : String(arg);
+  return arg === AT_FDCWD ? "AT_FDCWD" : String(arg);
 }
 
 function show(arg: Arg): string {
