@@ -4,7 +4,7 @@ import { listDirectory, rmdir } from "../sys/directory.ts";
 import { withFd } from "../sys/file.ts";
 import { lock, unlock } from "../sys/lock.ts";
 import { endProcess, removeCgroup, removeDirectory, removeFiles } from "./delete.ts";
-import { isLocked, readState, tryOpenDirectory } from "./state.ts";
+import { hasState, isLocked, readState, tryOpenDirectory } from "./state.ts";
 import { isForeign, openRoot } from "./state-root.ts";
 
 /** How long, in milliseconds, a command waits for a process of another container that does not end (in state D). */
@@ -37,7 +37,8 @@ export function removeDead(path: string): boolean {
   return withFd(directory, (fd) => {
     if (isLocked(fd)) return false;
     const state = readState(fd);
-    if (state?.owner === "caller") return false;
+    // what cannot be read is not ours to remove: another version of minibox may have written it
+    if (state ? state.owner === "caller" : hasState(fd)) return false;
     if (state) {
       const directory = { path, fd, state };
       endProcess(directory); // only one that has cleared its PR_SET_PDEATHSIG has outlived its supervisor

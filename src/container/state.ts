@@ -77,6 +77,13 @@ export function readState(directory: number): State | undefined {
   }
 }
 
+/** True where the directory holds a state, readable or not. */
+export function hasState(directory: number): boolean {
+  const fd = tryOpenat(directory, STATE_FILE, O.O_PATH | O.O_NOFOLLOW);
+  if (fd >= 0) close(fd);
+  return fd >= 0;
+}
+
 /** Opens a container's directory, and locks it unless that is its supervisor's; undefined where there is none. @throws SysError */
 export function tryOpenState(id: string): StateDirectory | undefined {
   const root = openRoot();
