@@ -60,7 +60,7 @@ describe.skipIf(skip !== "").each(Object.keys(SHELLS) as (keyof typeof SHELLS)[]
     );
     await terminal.shows(/^(\$ )*output/m);
     const pid = await running(name, "sleep");
-    expect(stateOf(pid)).toBe("S");
+    await until("it waits", () => stateOf(pid) === "S");
     terminal.enter("jobs");
     await terminal.shows(/\] *\+? +[Rr]unning/);
     terminal.enter("kill %1; wait; echo wai''ted");
@@ -149,7 +149,7 @@ describe.skipIf(skip !== "")("a job", () => {
     const used = ticksOf(pid);
     await Bun.sleep(1500); // no wait for anything: it is the time that is measured
     expect(ticksOf(pid) - used).toBeLessThan(5); // of 150
-    expect(stateOf(pid)).toBe("S");
+    await until("it waits", () => stateOf(pid) === "S");
     expect(rawSettings(terminal)).toBe(before);
     process.kill(pid, "SIGTERM");
     await gone(pid);
@@ -254,7 +254,7 @@ describe.skipIf(skip !== "")("a job", () => {
       pid = await running(name, "sleep");
     }
     await until("the terminal is gone", () => !existsSync(device));
-    expect(stateOf(pid)).toBe("S");
+    await until("it waits", () => stateOf(pid) === "S");
     process.kill(pid, "SIGTERM");
     await gone(pid);
   });
