@@ -8,9 +8,9 @@ import { EINVAL } from "../sys/errno.ts";
 import { tryOpen, tryReadFile, tryStat, tryWrite, withFd } from "../sys/file.ts";
 
 /** @throws RunError where a profile or label is named that nothing here would enforce */
-export function checkSecurityModules({ process, linux }: Spec): void {
-  if (process.apparmorProfile) checkAppArmor(process.apparmorProfile);
-  if (process.selinuxLabel || linux.mountLabel) checkSelinux([process.selinuxLabel, linux.mountLabel]);
+export function checkSecurityModules({ process: { apparmorProfile, selinuxLabel }, linux }: Spec): void {
+  if (apparmorProfile) checkAppArmor(apparmorProfile);
+  if (selinuxLabel || linux.mountLabel) checkSelinux([selinuxLabel, linux.mountLabel]);
 }
 
 const SELINUX = "/sys/fs/selinux";
