@@ -1,6 +1,6 @@
-// Owns the errors that are the person's to act on; SysError, of the kernel's making, lives in sys/errno.ts.
+// Owns the errors that a person can act on. The error of a failed kernel call is sys/errno.ts's SysError.
 
-/** A word of the command line that minibox does not know, and those of its kind that it does. */
+/** A word of the command line that minibox does not know, with the known words of the same kind. */
 export interface Unknown {
   kind: "flag" | "command";
   word: string;
@@ -18,9 +18,9 @@ export class UsageError extends Error {
 }
 
 /**
- * The container cannot be made as asked; `hint` says what to do, where there is something. `field` is the path of the
- * OCI field at fault (`linux.resources.pids.limit`), and the message is then what follows its name: "cannot be
- * enforced: …", or ": no user …". cli/failure.ts shows the flag in place of the field where one was typed.
+ * The container cannot be made as asked. `status` is minibox's exit code, `hint` tells the person what to do about it.
+ * `field` is the path of the OCI field at fault (`linux.resources.pids.limit`); `message` is then what follows that
+ * path: "cannot be enforced: …", or ": no user …". Where a flag set the field, cli/failure.ts shows the flag instead.
  */
 export class RunError extends Error {
   constructor(
@@ -47,9 +47,9 @@ export class NoRootfsError extends RunError {
 }
 
 /**
- * A field of the OCI object has a value that it cannot have. Exit code 125, as for a wrong flag. The field's path
- * comes first (`mounts[2].destination: …`), or the flag that was typed for it (cli/failure.ts); "" is the whole object.
- * A bundle's field has the file before it.
+ * A field of the OCI object has a value that is not allowed. Exit code 125, as for a wrong flag. The message starts
+ * with the field's path (`mounts[2].destination: …`); the field "" is the whole object. Where a flag set the field,
+ * cli/failure.ts shows the flag instead. `file` is the config.json that the object was read from, and comes first.
  */
 export class SpecError extends Error {
   constructor(
@@ -61,7 +61,7 @@ export class SpecError extends Error {
   }
 }
 
-/** The known word that a mistyped one stands for, if one is near enough to be meant (Damerau-Levenshtein). */
+/** Returns the known word nearest to a mistyped one (Damerau-Levenshtein distance); undefined where none is near. */
 export function nearest(word: string, known: readonly string[]): string | undefined {
   let best: string | undefined;
   let bestDistance = mostSlips(word) + 0.01;
@@ -73,8 +73,9 @@ export function nearest(word: string, known: readonly string[]): string | undefi
 }
 
 /**
- * How many slips a word may hold. Short names are many and close to each other: in two letters only a swap is taken
- * for a slip, below five letters no letter for another, for "vim" is a name of its own and no mistyped "mim".
+ * Returns the greatest distance at which a word of this length still counts as mistyped. Short names of programs are
+ * close to each other, so a word of two letters may only have them swapped, and a word of fewer than five may not have
+ * a letter replaced: "vim" is a name of its own, not a mistyped "mim".
  */
 export function mostSlips({ length }: { length: number }): number {
   if (length < 3) return length < 2 ? 0 : TRANSPOSED;
@@ -82,9 +83,11 @@ export function mostSlips({ length }: { length: number }): number {
   return length < 8 ? REPLACED : 2 * REPLACED;
 }
 
-/** Less than any other slip, being the commonest: "sl" is meant for ls before nl. */
+/**
+ * The distance of two swapped letters. It is the smallest because this slip is the commonest: "sl" means ls, not nl.
+ */
 const TRANSPOSED = 0.9;
-/** More than a letter too many or too few. */
+/** The distance of one letter in place of another. A letter too many or too few is less: 1. */
 const REPLACED = 1.1;
 
 function editDistance(a: string, b: string): number {

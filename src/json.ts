@@ -1,18 +1,18 @@
-// Owns JSON with whole numbers of 64 bits, which JavaScript's own JSON rounds or refuses. A leaf: both sides use it.
+// Owns JSON with whole numbers of 64 bits: JSON.parse() rounds such a number, and JSON.stringify() refuses a bigint.
 
-/** JSON text; a bigint is written as plain digits, which any reader of JSON takes for a number. @throws TypeError for a cycle */
+/** Returns a value as JSON text. A bigint is written as plain digits, a JSON number. @throws TypeError for a cycle */
 export function stringify(value: unknown): string {
   try {
     return JSON.stringify(value);
   } catch {
-    // A bigint makes JSON.stringify throw. Only then is it worth asking a function about each value.
+    // JSON.stringify() throws for a bigint. Only then is it called with a replacer, which makes it slower.
     return JSON.stringify(value, digits);
   }
 }
 
 declare global {
   interface JSON {
-    /** ECMAScript's JSON.parse source text access proposal: a value that is written as this very text */
+    /** returns a value that JSON.stringify() writes as this very text (ECMAScript's JSON.parse source text access) */
     rawJSON(text: string): unknown;
   }
 }
@@ -20,12 +20,12 @@ declare global {
 const digits = (_key: string, value: unknown): unknown =>
   typeof value === "bigint" ? JSON.rawJSON(`${value}`) : value;
 
-/** 9007199254740993, the first whole number that a double does not hold, has 16 digits. */
+/** The smallest whole number that a double cannot hold, 9007199254740993, has 16 digits. */
 const LONG_NUMBER = /\d{16}/;
 
 /**
- * Reads JSON text. A whole number in plain digits that a double does not hold exactly comes as a bigint, any other
- * number as a number. Of equal keys in one object the last counts, as in Go's encoding/json. @throws SyntaxError
+ * Parses JSON text. A whole number in plain digits that a double cannot hold exactly becomes a bigint, every other
+ * number a number. Where an object has a key twice, the last one counts, as in Go's encoding/json. @throws SyntaxError
  */
 export function parse(text: string): unknown {
   return LONG_NUMBER.test(text) ? JSON.parse(text, exact) : JSON.parse(text);

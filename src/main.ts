@@ -1,6 +1,6 @@
-// Owns the choice between the two programs in this one file: the container's first process, and the command line. The
-// order is for speed. A first import() costs 0.9 ms and code that is only there costs time too, so the child's code is
-// imported statically, and the command line's only after the child of a plain `run` was spawned: it loads meanwhile.
+// Owns which program this process is: a container's first process (`child`), the process that makes a user namespace
+// (`userns`), or the command line. The order is for speed. A first import() takes 0.9 ms, so the child's code is
+// imported statically. The command line's code is loaded while the child of a plain `run`, already spawned, starts up.
 
 import { child } from "./child/index.ts";
 import { enterUserNamespace } from "./child/userns.ts";
@@ -13,6 +13,7 @@ else if (command === "userns") enterUserNamespace(Number(socket));
 else {
   const words = process.argv.slice(2);
   const starting = beginAtOnce(words.slice(commandAt(words)));
-  // main() reports its own errors: what is left is a host without the memory or the stack to load it (scripts/elf/guard.ts)
+  // main() reports its own errors. Only loading its code can fail here, for want of memory or stack
+  // (scripts/elf/guard.ts).
   import("./cli/index.ts").then(({ main }) => main(starting)).catch(() => process.abort());
 }

@@ -1,6 +1,6 @@
-// Owns the protocol between parent and child: length-prefixed JSON over one Unix stream socket, both ends here.
-// The parent sends one ChildRequest, then a word when the child may go on; the child reports what it does, and its
-// end of the socket closes by itself when execve succeeds.
+// Owns the protocol between parent and child, both ends of it. A message is JSON text behind its length, four bytes
+// little-endian, on a Unix stream socket. The parent sends descriptors and one ChildRequest; the child reports what it
+// does. The child's end is close-on-exec, so the end of the stream tells the parent that execve(2) has succeeded.
 
 import type { Options } from "./container/options.ts";
 import { parse, stringify } from "./json.ts";
@@ -13,9 +13,10 @@ import { untraced } from "./sys/libc.ts";
 import { receive, sendFd } from "./sys/socket.ts";
 
 /**
- * A fixed environment: the container's, or the caller's, could change what the runtime does (BUN_OPTIONS, LD_PRELOAD).
- * Without helper threads, the child may enter a user namespace. (useJIT=0 would start it sooner still, but takes bun:ffi away.)
- * The first one keeps address space, which may be limited, and tells ours from a caller's (scripts/elf/guard.ts).
+ * All of the child's environment: the caller's or the container's variables could change what Bun does (BUN_OPTIONS,
+ * LD_PRELOAD). The first one makes Bun reserve less address space, which may be limited, and scripts/elf/guard.ts knows
+ * by it that minibox started the process. Without the concurrent JIT Bun starts no helper threads: only a process of
+ * one thread may change its user namespace (setns(2)). useJIT=0 would start faster still, but bun:ffi needs the JIT.
  */
 export const CHILD_ENVIRONMENT: string[] = [
   "BUN_JSC_jitMemoryReservationSize=16777216",
@@ -23,7 +24,10 @@ export const CHILD_ENVIRONMENT: string[] = [
   "BUN_JSC_useWarmUpMarkedBlocks=0",
 ];
 
-/** Everything that decides what the container's first process becomes. A network namespace made by the parent comes with it. */
+/**
+ * Everything that decides what the container's first process becomes. A network namespace's descriptor may come with
+ * it.
+ */
 export interface ChildRequest {
   id: string;
   /** absolute; relative paths in the spec start here */
@@ -35,20 +39,20 @@ export interface ChildRequest {
 
 /** What the parent found out or made on the host for a container. */
 export interface Host {
-  /** an empty directory of this container's own, to mount what needs a place before the root is ready */
+  /** the container's directory on the host, where the child can mount something before the container's root is ready */
   stateDirectory: string;
   /** which of 0, 1 and 2 become the container's terminal, where it has one; the others stay the caller's */
   terminalDescriptors?: readonly number[] | undefined;
-  /** laid upon the rootfs's files of the same paths, where it has them */
+  /** files to mount over the rootfs's files of the same paths */
   ownFiles: readonly OwnFile[];
   cgroup: CgroupToJoin;
   /** the user namespace allows no setgroups(2): the caller's supplementary groups stay (user_namespaces(7)) */
   keepGroups: boolean;
   /** the compiled form of spec.linux.seccomp */
   seccomp?: SeccompFilter | undefined;
-  /** signals that are ignored on the parent's side of execve: Bun's doing, or the caller's (nohup) */
+  /** signals that the parent ignores, because Bun or the caller (nohup) made it; a child inherits that (execve(2)) */
   ignoredSignals: readonly number[];
-  /** with everything in force the child waits before execve; the word to go on comes over a listening socket */
+  /** the child waits, with everything in force but execve, until somebody connects to its socket and sends "go" */
   hold: boolean;
   /** the container ends with the process that made it (PR_SET_PDEATHSIG) */
   endsWithMaker: boolean;
@@ -56,59 +60,64 @@ export interface Host {
 
 /** The container's cgroup, as the child joins and shows it. */
 export interface CgroupToJoin {
-  /** files to write "0" into, which means oneself */
+  /** the files into which a process writes "0" to join (cgroups(7)) */
   files: readonly string[];
-  /** how many of them, from the first, must let the child in */
+  /** this many files, from the first, must accept the child; the others may refuse it */
   required: number;
-  /** no device can be opened but harmless ones */
+  /** the cgroup lets only harmless devices be opened */
   limitsDevices: boolean;
   /** the control groups that the container sees; undefined where the host has none */
   view?: CgroupView | undefined;
 }
 
-/** A file that the container has for itself. */
+/** A file of the container's own, mounted over the rootfs's. */
 export interface OwnFile {
   path: string;
   text: string;
-  /** the rootfs gets a place for it, where it has none, for as long as the container runs */
+  /** where the rootfs lacks the file, an empty one is made there for as long as the container runs */
   make: boolean;
 }
 
-/** Version 2 is one file system, version 1 one for each of these names, with mount(2)'s options; null for version 2. */
+/**
+ * The control groups as a container sees them. Version 2 is one file system. Version 1 is one file system for each
+ * hierarchy, mounted with these options in a directory of this name; `options` is null for a hierarchy of version 2.
+ */
 export interface CgroupView {
   version: 1 | 2;
   hierarchies: [name: string, options: string | null][];
 }
 
 /**
- * What the parent opened because the child may not, by name: "root" and "bind N" are detached copies of mounts (N is
- * the bind's place in spec.mounts), "cgroup N" is the Nth of the cgroup's files, open for writing.
+ * What the parent opened for the child, by name. "root" and "bind N" are detached copies of mounts, where N is the
+ * bind's place in spec.mounts. "cgroup N" is the Nth of the cgroup's files, open for writing. "start" is the listening
+ * socket over which a held container is started.
  */
 export type Descriptors = Map<string, number>;
 
 /** What the process that makes a user namespace needs to know. */
 export interface EnterRequest {
-  /** the container's, of which it enters the user and the pid namespace */
+  /** the container's namespaces; the process enters the user and the pid namespace alone */
   namespaces: readonly Namespace[];
-  /** the parent could not open the executable so that nobody can write it: the new namespace gives the right to */
+  /** the parent may not clone a read-only mount of the executable; in a user namespace the process may, and does */
   seal: boolean;
   /** report every call */
   trace: boolean;
 }
 
-/** An argument as JSON can carry it: of a kernel structure the bytes in hex, of a large buffer only the length. */
+/** A call's argument as JSON can carry it: a kernel structure as its bytes in hex, a large buffer as its length. */
 export type WireArg = Exclude<Arg, Uint8Array> | { hex: string } | { length: number };
-/** A compiled filter on its way to the child. */
+
+/** A compiled seccomp filter. */
 export interface SeccompFilter {
   /** an array of struct sock_filter, in base64 */
   program: string;
   /** SECCOMP_FILTER_FLAG_* */
   flags: number;
-  /** the filter has notices to give: its listener goes to the parent */
+  /** the filter sends notices (SCMP_ACT_NOTIFY), so the child sends the descriptor of its listener to the parent */
   listens: boolean;
 }
 
-/** What security modules will confine the command with, as they tell it. */
+/** The labels that security modules will confine the command with, as the kernel writes them. */
 export interface Labels {
   apparmorProfile?: string;
   selinuxLabel?: string;
@@ -126,13 +135,13 @@ export type ToChild =
 
 export type FromChild =
   | { type: "error"; step: string; call: string; args: Arg[]; errno: number }
-  /** the request itself cannot be met: a sentence for the person */
+  /** the request cannot be met; the message is a sentence for the person */
   | { type: "refused"; message: string }
   | { type: "step"; text: string; why: string }
   | { type: "call"; name: string; args: WireArg[]; result: number }
   /** a new user namespace waits for its mappings */
   | { type: "map" }
-  /** the first process of the container was started inside of it: readPid() has its pid */
+  /** the container's first process was started in the user namespace; its pid follows (readPid()) */
   | { type: "spawned" }
   /** comes with the pty's master */
   | { type: "terminal" }
@@ -145,9 +154,11 @@ export type FromChild =
   | { type: "held"; labels: Labels }
   /** execve comes next */
   | { type: "ready" }
-  /** an init starts the command now, which may take the init over: only an error of that start is to be believed */
+  /**
+   * an init is about to start the command. The command can take the init over, so from now on only errors are believed.
+   */
   | { type: "spawning" }
-  /** never sent: what the end of the stream means after "ready" */
+  /** never sent: the parent's name for the end of the stream after "ready" */
   | { type: "started" };
 
 /** Sends one message, with a descriptor where one is given. @throws SysError (EPIPE when the other end is gone) */
@@ -166,8 +177,8 @@ function frameOf(text: string): Uint8Array {
 const PID_SIZE = 4;
 
 /**
- * The bytes of "spawned", with room for a pid as an int at their end. Who sends them starts a process and ends: it may
- * make no message at that time, so posix_spawn(3) writes the pid into these bytes.
+ * Returns the message "spawned" with room for a pid, an int, at its end. The sender runs no JavaScript any more between
+ * posix_spawn(3) and its own end, so posix_spawn writes the pid into these bytes.
  */
 export function spawnedFrame(): Uint8Array {
   const frame = frameOf(JSON.stringify({ type: "spawned" }));
@@ -176,7 +187,7 @@ export function spawnedFrame(): Uint8Array {
   return bytes;
 }
 
-/** The pid that follows "spawned"; undefined at the end of the stream. @throws SysError */
+/** Reads the pid that follows "spawned"; undefined at the end of the stream. @throws SysError */
 export function readPid(socket: number): number | undefined {
   const pid = new Int32Array(1);
   return untraced(() => readOn(socket, new Uint8Array(pid.buffer), 0)) ? pid[0]! : undefined;
@@ -199,8 +210,8 @@ export interface Received<T> {
 }
 
 /**
- * Waits for the next message; undefined at the end of the stream, also in the midst of one, and where the other end
- * was killed before it had read what we sent (ECONNRESET). @throws SysError
+ * Waits for the next message. Undefined where the stream ends, even in the middle of a message, and where the other
+ * end was killed before it had read everything that was sent to it (ECONNRESET). @throws SysError
  */
 export function read<T extends ToChild | FromChild>(socket: number): Received<T> | undefined {
   return untraced(() => {
@@ -213,17 +224,17 @@ export function read<T extends ToChild | FromChild>(socket: number): Received<T>
   });
 }
 
-/** More than an honest last word and its trace take. */
-const LAST_WORDS = 65_536;
+/** In bytes. An error and the trace of the calls before it are smaller. */
+const MOST_AT_HAND = 65_536;
 
 /**
- * The messages that are there, without waiting: for a peer that may be in hostile hands, and could send half of one, or
- * gigabytes. Undefined at the end of the stream, and for what is no message. Descriptors that come along are dropped.
+ * Returns the messages that have arrived, without waiting. It is for a peer that may be hostile and could send half a
+ * message, or gigabytes. Undefined at the end of the stream and for bytes that are no message. Descriptors are dropped.
  */
 export function readAtHand<T extends FromChild>(socket: number): T[] | undefined {
   return untraced(() => {
     setNonblocking(socket);
-    const bytes = new Uint8Array(LAST_WORDS);
+    const bytes = new Uint8Array(MOST_AT_HAND);
     const n = tryRead(socket, bytes);
     if (n === -EAGAIN) return [];
     try {
