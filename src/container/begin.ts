@@ -22,7 +22,9 @@ function setUmask(): void {
   ownUmask = umask(0o022);
 }
 
-/** Takes the signals and spawns the child; `namespaces` are the spec's. @throws UserNamespaceNeeded, RunError, SysError */
+/**
+ * Takes the signals and spawns the child; `namespaces` are the spec's. @throws UserNamespaceNeeded, RunError, SysError
+ */
 export function begin(namespaces = NEW_PID): Starting {
   const signals = takeSignals();
   setUmask();

@@ -1,4 +1,4 @@
-// Owns a container's name: its directory is made and locked before anything else of it is there.
+// Owns taking a container's name: its state directory is made and locked before anything else of the container exists.
 
 import { RunError } from "../errors.ts";
 import { AT_FDCWD } from "../sys/constants.ts";
@@ -11,12 +11,16 @@ import { removeDead } from "./prune.ts";
 import { type State, type StateDirectory, tryOpenDirectory, writeState } from "./state.ts";
 import { openRoot } from "./state-root.ts";
 
-/** Makes a container's directory, and locks it. @throws RunError when the name is in use, SysError */
+/**
+ * Makes a container's state directory, locks it, and writes the state. @throws RunError when the name is in use,
+ * SysError
+ */
 export function claim(state: State): StateDirectory {
   step("record the container's state", "first of all: what follows can be removed from this file alone");
   const root = openRoot();
   return withFd(root.fd, (rootFd) => {
-    // Whoever holds the lock of the root and finds a directory without a lock has found a dead container's.
+    // A new directory is locked before the lock of the state root is released. So a process that holds the root's lock
+    // and finds a directory without a lock knows that its supervisor is dead.
     lock(rootFd);
     const path = `${root.path}/${state.id}`;
     let made = tryMkdirat(AT_FDCWD, path, 0o700);
@@ -25,7 +29,7 @@ export function claim(state: State): StateDirectory {
     if (made < 0) throw new SysError("mkdirat", [path], -made, `create ${path}`);
     const fd = tryOpenDirectory(path);
     if (fd < 0) throw new SysError("openat", [path], -fd, `open ${path}`);
-    lock(fd); // this waits: a process that looks whether the container is dead holds the lock for a moment
+    lock(fd); // waits: a process that checks whether the container is dead holds this lock for a moment
     const directory = { path, fd, state };
     writeState(directory);
     return directory;

@@ -62,8 +62,8 @@ export interface Container {
 }
 
 /**
- * Makes the container and sends its first process the request. What comes of that the handshake tells. Where this fails,
- * nothing is left. @throws RunError, SysError
+ * Makes the container and sends its first process the request. What comes of that the handshake tells. Where this
+ * fails, nothing is left. @throws RunError, SysError
  */
 export function create(starting: Starting, asked: Request, making: Making): Container {
   const { child } = starting;

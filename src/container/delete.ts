@@ -1,4 +1,4 @@
-// Owns removing a container: everything that its state names, whoever made it.
+// Owns removing a container: everything that its state records, whichever process made it.
 
 import { openCgroup } from "../cgroup/index.ts";
 import { O, SIGNALS } from "../sys/constants.ts";
@@ -18,8 +18,8 @@ import {
 import { openRoot } from "./state-root.ts";
 
 /**
- * Ends what still runs of a container and removes it: its cgroup, what was made for it in its rootfs, its directory. The
- * directory's descriptor, and with it the lock, goes last. @throws SysError
+ * Kills a container's processes and removes its cgroup, what was made in its rootfs, and its state directory. Closes
+ * the directory's descriptor at the end, which releases the lock. @throws SysError
  */
 export function deleteContainer(directory: StateDirectory, warn: (message: string) => void): void {
   endProcess(directory);
@@ -27,42 +27,51 @@ export function deleteContainer(directory: StateDirectory, warn: (message: strin
   removeFiles(directory);
   if (rmdir(directory.path) < 0)
     withFd(openRoot().fd, (root) => {
-      // Whoever starts on the same rootfs either has its state by now, or makes its places itself.
+      // The lock orders this against claim(): a new container on the same rootfs has recorded its state already and
+      // inherits the notes, or has to wait, and makes its mount points itself.
       lock(root);
       removeDirectory(directory);
     });
   close(directory.fd);
 }
 
-/** Ends a container whose supervisor is there, or has left it; returns once all of it is removed. @throws SysError */
+/** Kills a supervisor's container; returns once the supervisor, or else this call, has removed it. @throws SysError */
 export function endSupervised(directory: StateDirectory): void {
   endProcess(directory);
-  lock(directory.fd); // the supervisor lets the lock go when it has removed everything
+  lock(directory.fd); // waits: the supervisor holds the lock until it has removed everything, or ends
   if (readState(directory.fd)) deleteContainer(directory, () => {});
   else close(directory.fd);
 }
 
-/** Kills the container's first process, where it is still that one. */
+/** Kills the container's first process, unless its pid belongs to another process by now. */
 export function endProcess({ state: { pid, startTime } }: StateDirectory): void {
   if (isRunning(pid, startTime)) kill(pid, SIGNALS.KILL);
 }
 
-/** Removes the container's cgroup, with what lives in it; returns the directories that are left. */
+/**
+ * Kills what is in the container's cgroup and removes it. `patience` is in milliseconds. Returns the paths that are
+ * left.
+ */
 export const removeCgroup = ({ state: { cgroup } }: StateDirectory, patience?: number): string[] =>
   cgroup ? openCgroup(cgroup).remove(patience) : [];
 
-/** The state's own files. */
+/** Removes the files that the state consists of. */
 export function removeFiles({ fd }: Pick<StateDirectory, "fd">): void {
   for (const name of [START_SOCKET, `${STATE_FILE}.new`, STATE_FILE]) tryUnlinkat(fd, name, 0);
 }
 
-/** Removes a directory that may hold notes of what was made in a rootfs, with the lock of the root held. */
+/**
+ * Removes a state directory, and what its notes say was made in the rootfs. The caller holds the lock of the state
+ * root. False where the directory could not be removed.
+ */
 export function removeDirectory({ path }: Pick<StateDirectory, "path">): boolean {
   settleMade(path, (rootfs) => heirOf(rootfs, path));
   return rmdir(path) === 0;
 }
 
-/** The state directory of another living container that has this rootfs. */
+/**
+ * Returns the state directory of another container that has this rootfs and is not dead; undefined where there is none.
+ */
 function heirOf(rootfs: string, except: string): string | undefined {
   const wanted = tryStat(rootfs);
   const all = except.slice(0, except.lastIndexOf("/"));

@@ -1,5 +1,5 @@
-// Owns what becomes of CAP_MKNOD where no cgroup limits the devices: then a node is as good as the device, any disk
-// included, and the container does not get the capability to make one.
+// Owns taking CAP_MKNOD away where no cgroup limits the devices. There, whoever can make a device node can open the
+// device, any disk included, so the container must not be able to make one.
 
 import { RunError } from "../errors.ts";
 import type { Capabilities, Spec } from "../spec/types.ts";
@@ -7,8 +7,9 @@ import type { Capabilities, Spec } from "../spec/types.ts";
 const MKNOD = "CAP_MKNOD";
 
 /**
- * The object without CAP_MKNOD, with a word about it where it was in the bounding set. In a user namespace a node cannot
- * be made, or not be opened, so the object stays. Pure. @throws RunError where the capability is among those required
+ * Returns the spec without CAP_MKNOD, and warns where its bounding set had it. A spec with a user namespace is returned
+ * as it is: the kernel lets nobody make a device node in a user namespace (mknod(2)). Pure. @throws RunError where the
+ * capability is among those required
  */
 export function withoutDeviceNodes(
   spec: Spec,

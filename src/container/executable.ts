@@ -1,7 +1,8 @@
-// Owns the view of our own executable that the child is started from: one through which nobody can write it.
+// Owns the descriptor of minibox's executable that the child is started from: one through which nobody can write the
+// file.
 //
-// Whoever is in a container may get to see the link /proc/PID/exe of a minibox process that enters it (an interpreter
-// line `#!/proc/self/exe` is enough), and opens it for writing when that has ended (CVE-2019-5736).
+// A program in a container can open /proc/PID/exe of a minibox process that enters the container (a script that starts
+// with `#!/proc/self/exe` is one way), and open that for writing once the process has ended (CVE-2019-5736).
 
 import { tryFaccessat } from "../sys/access.ts";
 import {
@@ -23,7 +24,10 @@ import { geteuid } from "../sys/process.ts";
 
 const SELF = "/proc/self/exe";
 
-/** A read-only mount of its own, or -errno where we may not make one. @throws SysError */
+/**
+ * Makes a read-only mount of minibox's executable alone. Returns its descriptor, or open_tree(2)'s -errno. @throws
+ * SysError
+ */
 export function cloneExecutable(): number {
   step(
     "clone a read-only mount of our own executable",
@@ -34,22 +38,22 @@ export function cloneExecutable(): number {
   return tree;
 }
 
-/** A descriptor to execute, close-on-exec. @throws SysError */
+/** Returns a descriptor of minibox's executable through which it cannot be written, close-on-exec. @throws SysError */
 export function openExecutable(): number {
   const tree = cloneExecutable();
   if (tree >= 0) return tree;
-  // EINVAL: it runs from no mount of this namespace, as from a memfd
+  // EINVAL: the executable is on no mount of this mount namespace, for example a memfd
   if (tree !== -EPERM && tree !== -ENOSYS && tree !== -EINVAL)
     throw new SysError("open_tree", [AT_FDCWD, SELF, 0], -tree, "clone the mount of our own executable");
   const file = open(SELF, 0);
-  // what is not the caller's to write is not the container's either: without root, its root is the caller
+  // Without real root, root in the container is the caller. A file that the caller cannot write needs no protection.
   if (statx(file).uid !== geteuid() && tryFaccessat(AT_FDCWD, SELF, W_OK) < 0) return file;
   const copy = sealedCopy(file);
   close(file);
   return copy;
 }
 
-/** The whole executable in memory that cannot be changed any more (memfd_create(2)): for want of anything cheaper. */
+/** Copies the whole executable into a sealed memfd, which nobody can change (memfd_create(2)). */
 function sealedCopy(file: number): number {
   step(
     "copy our own executable into sealed memory",

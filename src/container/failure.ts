@@ -1,17 +1,19 @@
-// Owns turning the end of a container that never ran its command into an error.
+// Owns the errors for a container that ended before it ran its command.
 
 import { RunError } from "../errors.ts";
 import { SIGNALS } from "../sys/constants.ts";
 import { SysError } from "../sys/errno.ts";
 import type { Failure } from "./handshake.ts";
 
-/** What the child could not do, as an error. */
+/** Returns the error for what the child reported that it could not do. */
 export const errorOf = (failure: Failure): Error =>
   failure.type === "refused"
     ? new RunError(failure.message)
     : new SysError(failure.call, failure.args, failure.errno, failure.step);
 
-/** The child ended and said nothing. `status` is its exit code, or 128 and the signal that ended it. */
+/**
+ * Returns the error for a child that ended without a report. `status` is its exit code, or 128 + the signal's number.
+ */
 export function earlyEnd(status: number): RunError {
   const how = status > 128 ? `was ended by signal ${status - 128}` : `ended with ${status}`;
   const hint =

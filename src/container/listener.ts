@@ -1,4 +1,5 @@
-// Owns handing a seccomp listener to the agent that the profile names (runtime-spec, "containerProcessState").
+// Owns handing a seccomp listener to the agent that the profile names (runtime-spec, config-linux.md, "The Container
+// Process State").
 
 import { encode } from "../sys/bytes.ts";
 import { SysError } from "../sys/errno.ts";
@@ -7,7 +8,10 @@ import { step } from "../sys/libc.ts";
 import { sendFd, tryConnect } from "../sys/socket.ts";
 import { ociState, type State } from "./state.ts";
 
-/** Connects to linux.seccomp.listenerPath and sends the descriptor with the state; closes ours. @throws SysError */
+/**
+ * Connects to linux.seccomp.listenerPath, sends the descriptor with the container's state, and closes the descriptor.
+ * @throws SysError
+ */
 export function handListener(
   listener: number,
   container: Pick<State, "id" | "bundle" | "spec" | "pid">,

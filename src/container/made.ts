@@ -1,5 +1,5 @@
-// Owns what minibox had to make in a rootfs, to have places for mounts and a working directory: noted in the state
-// directory of the container that made it, and removed with that, unless somebody uses it.
+// Owns the files and directories that minibox made in a rootfs as mount points and as a working directory. They are
+// noted in the state directory of the container that needed them, and removed with it, unless somebody else uses them.
 
 import { encode } from "../sys/bytes.ts";
 import { AT, O, RESOLVE, S_IFDIR, S_IFMT, S_IFREG } from "../sys/constants.ts";
@@ -19,12 +19,12 @@ import {
 export interface Made {
   /** the rootfs */
   root: string;
-  /** inside it, without links */
+  /** of the file or directory, inside the rootfs and without symbolic links */
   path: string;
   inode: number;
 }
 
-/** Notes what was made, one line each. @throws SysError */
+/** Adds a line to the notes for each thing that was made. @throws SysError */
 export function noteMade(stateDirectory: string, made: readonly Made[]): void {
   const flags = O.O_WRONLY | O.O_CREAT | O.O_APPEND | O.O_NOFOLLOW;
   withFd(open(`${stateDirectory}/made`, flags, 0o600), (fd) =>
@@ -33,8 +33,9 @@ export function noteMade(stateDirectory: string, made: readonly Made[]): void {
 }
 
 /**
- * Removes what is noted, where it is still as it was made. `heirTo` tells the state directory of another container on
- * the same rootfs: removing a directory would end the mounts that it has there, so it inherits the note. @throws SysError
+ * Removes the notes, and what is noted where it is still as it was made. `heirTo` returns the state directory of
+ * another container on the same rootfs, if any. Removing a directory would end that container's mounts on it, so that
+ * container gets the notes and nothing else is removed. @throws SysError
  */
 export function settleMade(stateDirectory: string, heirTo: (root: string) => string | undefined): void {
   const path = `${stateDirectory}/made`;
@@ -46,7 +47,7 @@ export function settleMade(stateDirectory: string, heirTo: (root: string) => str
   unlink(path);
 }
 
-/** A kill may have cut the last line short. */
+/** Reads the notes. The last line is left out where a kill cut it short. */
 function parse(text: string): Made[] {
   const made: Made[] = [];
   for (const line of text.split("\n")) {
@@ -68,16 +69,20 @@ function removeAll(rootfs: string, made: readonly Made[]): void {
   });
 }
 
+/** True where both are the same file. */
 export const isSame = (a: Stat, b: Stat | undefined): boolean =>
   a.inode === b?.inode && a.major === b.major && a.minor === b.minor;
 
-/** Another user's container, or a chroot, is in no state directory of ours. */
+/**
+ * True where a process of the host has this directory as its root. Another user's container, or a chroot, is not among
+ * the containers that minibox finds in its state directories.
+ */
 function isRootOfAnybody(rootfs: Stat): boolean {
   const names = withFd(open("/proc", O.O_DIRECTORY), listDirectory);
   return names.some((name) => /^\d+$/.test(name) && isSame(rootfs, tryStat(`/proc/${name}/root`)));
 }
 
-/** By descriptor, since the rootfs may be somebody's who exchanges names in it. */
+/** Removes one file or directory, by descriptor: another process may exchange names in the rootfs at any time. */
 function remove(root: number, { path, inode }: Made): void {
   const slash = path.lastIndexOf("/");
   const name = path.slice(slash + 1);
@@ -90,7 +95,7 @@ function remove(root: number, { path, inode }: Made): void {
     const stat = withFd(fd, statx);
     const type = stat.mode & S_IFMT;
     if (stat.inode !== inode) return;
-    // a directory that has something in it stays by itself
+    // the kernel refuses to remove a directory that is not empty
     if (type === S_IFDIR) tryUnlinkat(parent, name, AT.AT_REMOVEDIR);
     else if (type === S_IFREG && stat.size === 0) tryUnlinkat(parent, name, 0);
   });

@@ -1,16 +1,16 @@
-// Owns what is asked of a container that the OCI object has no field for. It travels with the object to the child, and
-// is stored with it.
+// Owns what can be asked of a container and has no field in the OCI object. The options are sent to the child, and
+// stored in the state, together with that object.
 
 export interface Options {
-  /** minibox stays as PID 1 and runs the command below itself */
+  /** minibox stays PID 1 and runs the command as its child */
   init: boolean;
   /** the root is changed with chroot(2), for hosts where pivot_root(2) cannot work */
   noPivot: boolean;
-  /** writes go to a tmpfs above the rootfs, which ends with the container */
+  /** writes go to a tmpfs over the rootfs, which is gone when the container ends */
   overlay: boolean;
-  /** capabilities that were asked for by name: where the host cannot give one of them, the container must not start */
+  /** capabilities that were asked for by name: where one of them cannot be given, the container does not start */
   requiredCapabilities: readonly string[];
-  /** milliseconds until the container is told to end; undefined for never */
+  /** milliseconds after which the container gets SIGTERM; undefined for never */
   timeout?: number | undefined;
   /** milliseconds between SIGTERM and SIGKILL */
   stopTimeout: number;

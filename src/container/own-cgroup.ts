@@ -1,4 +1,4 @@
-// Owns making a container's cgroup, or the refusal where it needs one and cannot have it.
+// Owns making a container's cgroup, and the refusal where the container needs one and none can be made.
 
 import { needsCgroup } from "../cgroup/index.ts";
 import type { NewCgroup } from "../cgroup/types.ts";
@@ -8,21 +8,21 @@ import { umask } from "../sys/access.ts";
 import { SysError } from "../sys/errno.ts";
 
 export interface OwnCgroup {
-  /** undefined where the container stays in its maker's */
+  /** undefined where the container stays in the cgroup of the process that made it */
   cgroup: NewCgroup | undefined;
-  /** the cgroup lets no device be opened but harmless ones */
+  /** the cgroup lets only harmless devices be opened */
   limitsDevices: boolean;
 }
 
 /**
- * Makes the cgroup with its limits. Without permission to, a container that asked for no limit goes without one.
+ * Makes the cgroup and sets its limits. Where that fails, a container that asked for no limit runs without a cgroup.
  * @throws SysError, RunError where a limit cannot be enforced
  */
 export function makeCgroup(cgroup: NewCgroup | undefined, linux: Linux): OwnCgroup {
   const none = { cgroup: undefined, limitsDevices: false };
   if (!cgroup) return none;
   const { resources = {} } = linux;
-  const before = umask(0o022); // every user of the container may read the cgroup's files
+  const before = umask(0o022); // so that every user in the container may read the cgroup's files
   try {
     cgroup.create();
     const limitsDevices = cgroup.limitDevices(resources.devices);

@@ -1,4 +1,4 @@
-// Owns stopping all of a container and letting it go on, by the freezer of its cgroup.
+// Owns pausing and resuming all processes of a container, by the freezer of its cgroup (cgroups(7)).
 
 import { openCgroup } from "../cgroup/index.ts";
 import type { Cgroup } from "../cgroup/types.ts";
@@ -6,13 +6,13 @@ import { RunError } from "../errors.ts";
 import { type State, statusOf } from "./state.ts";
 import { checkStatus } from "./status.ts";
 
-/** Returns when all processes are stopped. @throws RunError, SysError */
+/** Stops every process of the container and returns when all are stopped. @throws RunError, SysError */
 export function pauseContainer(state: State): void {
   checkStatus("pause", state.id, statusOf(state));
   cgroupOf(state).freeze();
 }
 
-/** @throws RunError, SysError */
+/** Lets the processes of a paused container go on. @throws RunError, SysError */
 export function resumeContainer(state: State): void {
   checkStatus("resume", state.id, statusOf(state));
   cgroupOf(state).thaw();

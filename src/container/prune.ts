@@ -1,4 +1,4 @@
-// Owns cleaning up after supervisors that ended without doing so themselves. A caller's container is never touched.
+// Owns removing the containers of supervisors that ended without removing them. A caller's container is never touched.
 
 import { listDirectory, rmdir } from "../sys/directory.ts";
 import { withFd } from "../sys/file.ts";
@@ -7,7 +7,7 @@ import { endProcess, removeCgroup, removeDirectory, removeFiles } from "./delete
 import { hasState, isLocked, readState, tryOpenDirectory } from "./state.ts";
 import { isForeign, openRoot } from "./state-root.ts";
 
-/** How long, in milliseconds, a command waits for a process of another container that does not end (in state D). */
+/** How long, in milliseconds, a command waits for a killed process of another container that does not end (state D). */
 const PATIENCE = 100;
 
 /** Removes the containers of dead supervisors. @throws SysError */
@@ -24,13 +24,17 @@ export function prune(): void {
   });
 }
 
-/** False where the container is somebody's; true may also mean that it is not locked yet. */
+/**
+ * False where a supervisor holds the lock, or a caller owns the container. True also for one that is not locked yet.
+ */
 function mayBeDead(path: string): boolean {
   const directory = tryOpenDirectory(path);
   return directory >= 0 && withFd(directory, (fd) => !isLocked(fd) && readState(fd)?.owner !== "caller");
 }
 
-/** Ends and removes what a dead supervisor left, with the lock of the root held. True when it is gone now. */
+/**
+ * Ends and removes a dead supervisor's container. The caller holds the lock of the state root. True where it is gone.
+ */
 export function removeDead(path: string): boolean {
   const directory = tryOpenDirectory(path);
   if (directory < 0) return false;
@@ -41,7 +45,7 @@ export function removeDead(path: string): boolean {
     if (state ? state.owner === "caller" : hasState(fd)) return false;
     if (state) {
       const directory = { path, fd, state };
-      endProcess(directory); // only one that has cleared its PR_SET_PDEATHSIG has outlived its supervisor
+      endProcess(directory); // a process that has cleared its PR_SET_PDEATHSIG outlives its supervisor
       if (removeCgroup(directory, PATIENCE).length > 0) return false;
     }
     removeFiles({ fd });

@@ -1,4 +1,4 @@
-// Owns whether this host has the security module that a container asks for (AppArmor, SELinux).
+// Owns the check that the host has the security module that a container asks for (AppArmor, SELinux).
 
 import { RunError } from "../errors.ts";
 import type { Spec } from "../spec/types.ts";
@@ -7,7 +7,7 @@ import { O } from "../sys/constants.ts";
 import { EINVAL } from "../sys/errno.ts";
 import { tryOpen, tryReadFile, tryStat, tryWrite, withFd } from "../sys/file.ts";
 
-/** @throws RunError where a profile or label is named that nothing here would enforce */
+/** Checks that the host enforces the profile and the labels that the spec names. @throws RunError */
 export function checkSecurityModules({ process: { apparmorProfile, selinuxLabel }, linux }: Spec): void {
   if (apparmorProfile) checkAppArmor(apparmorProfile);
   if (selinuxLabel || linux.mountLabel) checkSelinux([selinuxLabel, linux.mountLabel]);
@@ -15,7 +15,7 @@ export function checkSecurityModules({ process: { apparmorProfile, selinuxLabel 
 
 const SELINUX = "/sys/fs/selinux";
 
-/** The kernel itself says whether it knows a label. */
+/** Checks labels against the loaded policy. @throws RunError */
 function checkSelinux(labels: readonly (string | undefined)[]): void {
   if (!tryStat(`${SELINUX}/enforce`))
     throw new RunError(
@@ -23,7 +23,7 @@ function checkSelinux(labels: readonly (string | undefined)[]): void {
       125,
       "leave process.selinuxLabel away, or boot a kernel with SELinux enabled",
     );
-  // it would take any label for that of the kernel, and confine nothing
+  // without a policy the kernel treats every label like its own, "kernel", and confines nothing
   if (tryReadFile("/proc/self/attr/current")?.replace("\0", "") === "kernel")
     throw new RunError(
       "an SELinux label is asked for, but no SELinux policy is loaded",
@@ -39,7 +39,10 @@ function checkSelinux(labels: readonly (string | undefined)[]): void {
       );
 }
 
-/** What hinders us from asking is no answer: the label is set all the same, and then it counts. */
+/**
+ * Asks the kernel whether the policy knows a label: a write to selinuxfs's "context" fails with EINVAL where it does
+ * not. Where minibox may not ask, the answer is true: the kernel then refuses a wrong label when the child sets it.
+ */
 function isKnown(label: string): boolean {
   const fd = tryOpen(`${SELINUX}/context`, O.O_RDWR);
   const bytes = encode(label);

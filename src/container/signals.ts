@@ -1,4 +1,5 @@
-// Owns the signals of the process that makes a container: which are taken, and which its caller wants ignored (signal(7)).
+// Owns the signals of the process that makes a container: which it reads, and which its caller wants ignored
+// (signal(7)).
 
 import { SFD_CLOEXEC, SFD_NONBLOCK, SIGNALS } from "../sys/constants.ts";
 import { errnoName } from "../sys/errno.ts";
@@ -9,23 +10,29 @@ import { redirectSignals } from "../sys/signal-threads.ts";
 import { signalfd } from "../sys/signalfd.ts";
 
 /**
- * Left alone: two that cannot be taken, and SIGPIPE, which is ours alone (a blocked one would queue up with each
- * write to a closed pipe).
+ * The signals that are not blocked. SIGKILL and SIGSTOP cannot be. SIGPIPE only ever comes from minibox's own writes to
+ * a closed pipe; blocked, it would stay pending.
  */
 const NOT_TAKEN: readonly number[] = [SIGNALS.KILL, SIGNALS.STOP, SIGNALS.PIPE];
 
-/** Blocks every signal that we pass on and returns a descriptor that they are read from. @throws SysError */
+/**
+ * Blocks every signal that is passed on to the command. Returns the signalfd(2) that they are read from. @throws
+ * SysError
+ */
 export function takeSignals(): number {
   step("take the signals", "read from a descriptor from here on, they are passed on to the command");
   const taken = new Uint8Array(8).fill(0xff);
   for (const signal of NOT_TAKEN) taken[(signal - 1) >> 3]! &= ~(1 << ((signal - 1) & 7));
   setSignalMask(taken);
-  // where SIGCHLD is ignored, the kernel keeps no exit code of a child for its parent (wait(2)), and ours would inherit that
+  // Where SIGCHLD is ignored, the kernel keeps no exit code of a child (wait(2)). The container would inherit that too.
   defaultSignal(SIGNALS.CHLD);
   return signalfd(taken, SFD_NONBLOCK | SFD_CLOEXEC);
 }
 
-/** Brings us the signals that a thread of the runtime's would get in our stead; what our caller ignores stays ignored. */
+/**
+ * Makes signals reach the signalfd although Bun's other threads do not block them: a thread that gets one passes it on.
+ * `ignored` are the signals that the caller wants ignored; they stay so.
+ */
 export function gatherSignals(ignored: readonly number[]): void {
   const signals: number[] = [];
   for (let signal = 1; signal <= 64; signal++)
@@ -37,7 +44,7 @@ export function gatherSignals(ignored: readonly number[]): void {
 
 const NOT_GATHERED: ReadonlySet<number> = new Set([...NOT_TAKEN, SIGNALS.CHLD, ...THREAD_SIGNALS]);
 
-/** The signals of a mask in /proc/PID/status (SigCgt, SigIgn, SigBlk: proc_pid_status(5)). */
+/** Returns the signals of a mask in the text of /proc/PID/status (SigCgt, SigIgn, SigBlk: proc_pid_status(5)). */
 export function signalsIn(status: string, field: string): number[] {
   const at = status.indexOf(`${field}:`) + field.length + 1;
   const hex = status.slice(at, status.indexOf("\n", at)).trim();
@@ -48,13 +55,16 @@ export function signalsIn(status: string, field: string): number[] {
   return signals;
 }
 
-/** The signals that this process, and so any that it starts, ignores. */
+/** Returns the signals that this process ignores; every process that it starts inherits that (execve(2)). */
 export const ignoredSignals = (): number[] => signalsIn(procStatus(getpid()) ?? "", "SigIgn");
 
-/** What Bun ignores for itself; the caller's shell (nohup, a command in the background) has a word on the others. */
+/**
+ * The signals that Bun itself ignores. Any other ignored one was ignored by the caller (nohup, a shell's background
+ * job).
+ */
 const BUNS_OWN: readonly number[] = [SIGNALS.PIPE, SIGNALS.XFSZ];
 
-/** Of the ignored signals those that our caller wants us to ignore. */
+/** Returns those of the ignored signals that minibox's caller ignored, not Bun. */
 export function byCaller(ignored: readonly number[]): number[] {
   const signals: number[] = [];
   for (const signal of ignored) if (!BUNS_OWN.includes(signal)) signals.push(signal);

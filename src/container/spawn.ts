@@ -39,13 +39,15 @@ export function hangUp(child: Pick<Child, "socket">): void {
 /** What every `run` asks for. */
 export const NEW_PID: readonly Namespace[] = [{ type: "pid" }];
 
-/** The caller may make no pid namespace here, but it may in a user namespace of its own (unshare -Ur, no CAP_SYS_ADMIN). */
+/**
+ * The caller may make no pid namespace here, but it may in a user namespace of its own (unshare -Ur, no CAP_SYS_ADMIN).
+ */
 export class UserNamespaceNeeded extends Error {}
 
 /**
- * Spawns `/proc/self/exe child` in the pid namespace that these namespaces of a spec ask for: a new one, one with a path,
- * or where there is none of that type, ours. The child waits for its request, and ends by itself when our end of the
- * socket closes. @throws UserNamespaceNeeded, RunError, SysError
+ * Spawns `/proc/self/exe child` in the pid namespace that these namespaces of a spec ask for: a new one, one with a
+ * path, or where there is none of that type, ours. The child waits for its request, and ends by itself when our end of
+ * the socket closes. @throws UserNamespaceNeeded, RunError, SysError
  */
 export function spawnChild(namespaces: readonly Namespace[]): Child {
   const place = namespaces.findIndex(({ type }) => type === "pid");

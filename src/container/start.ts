@@ -1,5 +1,5 @@
-// Owns letting a held container go. Any process that may open the state directory can do it: the held process listens on
-// a socket in there (child/hold.ts), and reports over the connection as it did to its maker.
+// Owns starting a held container. Any process that may open the state directory can do it: the held process listens on
+// a socket in that directory (child/hold.ts), and sends its messages over the connection from then on.
 
 import { RunError } from "../errors.ts";
 import { send } from "../sync.ts";
@@ -11,7 +11,7 @@ import { type Failure, Handshake } from "./handshake.ts";
 import { hangUp } from "./spawn.ts";
 import { START_SOCKET, type StateDirectory, writeState } from "./state.ts";
 
-/** Says "go" to the held process; returns the connection, over which its messages come. @throws SysError */
+/** Sends "go" to the held process. Returns the connection over which its messages come. @throws SysError */
 export function letGo({ fd, path, state }: StateDirectory): number {
   const connection = tryConnect(`${fdPath(fd)}/${START_SOCKET}`);
   if (connection < 0)
@@ -25,14 +25,16 @@ export function letGo({ fd, path, state }: StateDirectory): number {
   return connection;
 }
 
-/** A container that was let go: it runs, or could not. */
+/** A held container that was let go. */
 export interface Started {
-  /** the process waits, to be looked at, until hangUp() */
+  /** why the command could not be run; the process then waits until hangUp(), so that its root can be looked at */
   failure: Failure | undefined;
   hangUp(): void;
 }
 
-/** Lets a held container go and waits until it runs its command, or says why it cannot. @throws RunError, SysError */
+/**
+ * Lets a held container go, and waits until it runs its command or reports why it cannot. @throws RunError, SysError
+ */
 export function startContainer(directory: StateDirectory, warn: (message: string) => void): Started {
   const connection = { socket: letGo(directory) };
   const handshake = new Handshake(connection, { warn, trace: () => {} });
@@ -44,7 +46,7 @@ export function startContainer(directory: StateDirectory, warn: (message: string
   return { failure, hangUp: () => hangUp(connection) };
 }
 
-/** Records that the command runs; it is not to be started again. @throws SysError */
+/** Records that the command runs, and removes the socket, so that it cannot be started again. @throws SysError */
 export function recordStarted(directory: StateDirectory): void {
   tryUnlinkat(directory.fd, START_SOCKET, 0);
   directory.state.status = "running";

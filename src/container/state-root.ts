@@ -1,4 +1,4 @@
-// Owns where the states of all containers are: one directory, whose owner alone may write it.
+// Owns the state root: the one directory that holds every container's state directory. Only its owner may write it.
 
 import { RunError } from "../errors.ts";
 import { AT_FDCWD, O } from "../sys/constants.ts";
@@ -9,33 +9,41 @@ import { geteuid } from "../sys/process.ts";
 
 let chosenRoot: string | undefined;
 
-/** Keeps all states in this directory instead, an absolute path without a slash at its end. */
+/** Chooses the state root (--root): an absolute path without a slash at its end. */
 export function useStateRoot(path: string): void {
   chosenRoot = path;
 }
 
-/** The directory of all states: the chosen one, else /run/minibox for root, or in a user's own runtime directory. */
+/**
+ * Returns the path of the state root: the chosen one, else /run/minibox for root, else one in the user's runtime
+ * directory.
+ */
 export function stateRoot(): string {
   if (chosenRoot !== undefined) return chosenRoot;
   const uid = geteuid();
   return uid === 0 ? "/run/minibox" : ownRoot(uid, uid);
 }
 
-/** `hostUid` names it: root of a user namespace is somebody else for the others who use /tmp. */
+/**
+ * `hostUid` is the user's id on the host. It names the directory in /tmp, where root of a user namespace is not id 0.
+ */
 function ownRoot(uid: number, hostUid: number): string {
   const own = process.env.XDG_RUNTIME_DIR;
-  // su keeps the variable of the user before: that directory is closed to us
+  // su(1) keeps the variable of the user who called it: that directory belongs to another user
   return own?.startsWith("/") && tryStat(own)?.uid === uid ? `${own}/minibox` : `/tmp/minibox-${hostUid}`;
 }
 
-/** Opens the root of all states, making it where missing; another user's directory in its place is refused. */
+/**
+ * Opens the state root, and makes it where it is missing. @throws RunError where it belongs to another user or others
+ * may write it, SysError
+ */
 export function openRoot(): { path: string; fd: number } {
   const path = stateRoot();
   const fd = openOrMake(path);
   if (fd >= 0) return checkOwner(path, fd);
   if (chosenRoot !== undefined || geteuid() !== 0 || (fd !== -EACCES && fd !== -EROFS && fd !== -ENOENT))
     throw new SysError("openat", [path], -fd, `open the state directory ${path}`);
-  // root of a user namespace, to whom the host's /run is closed
+  // this process is root of a user namespace, which may not write the host's /run
   const [, outside] = readFile("/proc/self/uid_map").trim().split(/\s+/);
   const instead = ownRoot(0, Number(outside));
   const other = openOrMake(instead);
@@ -43,7 +51,7 @@ export function openRoot(): { path: string; fd: number } {
   return checkOwner(instead, other);
 }
 
-/** The descriptor, or -errno. */
+/** Opens a directory, and makes it where it is missing. Returns the descriptor, or -errno. */
 function openOrMake(path: string): number {
   const flags = O.O_DIRECTORY | O.O_NOFOLLOW;
   const fd = tryOpen(path, flags);
@@ -70,6 +78,6 @@ function checkOwner(path: string, fd: number): { path: string; fd: number } {
   );
 }
 
-/** A directory that the caller chose may hold more than states. */
+/** True where a directory is not a container's. Only a state root that the caller chose may hold such directories. */
 export const isForeign = (path: string): boolean =>
   chosenRoot !== undefined && !["state.json", "made"].some((name) => tryStat(`${path}/${name}`, false));

@@ -1,5 +1,5 @@
-// Owns the life of a container in the runtime specification's words (runtime.md, "State"), and which command may act at
-// which point of it.
+// Owns the states that a container can be in, by the runtime specification's names (runtime.md, "State"), and which
+// command is allowed in which state.
 
 import { RunError } from "../errors.ts";
 
@@ -16,7 +16,10 @@ const ALLOWED = {
 
 export type Action = keyof typeof ALLOWED;
 
-/** @throws RunError where the action means nothing to a container of this status; engines match the text for "stopped" */
+/**
+ * Checks that a command is allowed for a container of this status. @throws RunError where it is not; container engines
+ * look for the text "container not running" in the error for a stopped one.
+ */
 export function checkStatus(action: Action, id: string, status: Status): void {
   const allowed: readonly Status[] = ALLOWED[action];
   if (allowed.includes(status)) return;

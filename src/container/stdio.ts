@@ -1,5 +1,5 @@
-// Owns what the container's user may do with the caller's files on 0, 1 and 2. /dev/stdout is a link to /proc/self/fd/1:
-// who opens it opens the file anew, and needs the permission. Programs that log to /dev/stderr do just that.
+// Owns the container's user's permission for the caller's files on descriptors 0, 1 and 2. /dev/stdout is a link to
+// /proc/self/fd/1, and open(2) of it checks the file's permissions again. Programs that log to /dev/stderr do that.
 
 import { toHost } from "../spec/id-mappings.ts";
 import type { Spec } from "../spec/types.ts";
@@ -12,9 +12,10 @@ import { geteuid } from "../sys/process.ts";
 import { isPipe } from "../sys/statfs.ts";
 
 /**
- * Makes the container's user the owner of pipes, and of named FIFOs and files that are open for writing, as runc does.
- * Returns what gives the named ones back as they were. Root of the host may open them all anyhow; an ordinary user may
- * give nothing away, so there the child sees to the pipes.
+ * Makes the container's user the owner of pipes, and of FIFOs and files that are open for writing, as runc does.
+ * Returns a function that gives FIFOs and files their old owner and mode back. It does nothing where the user is root,
+ * who may open them all, and where minibox is not root, which may not change an owner (chown(2)): there the child
+ * changes the pipes' owner.
  */
 export function lendDescriptors({ process: { user }, linux }: Spec): () => void {
   const uid = linux.uidMappings ? toHost(linux.uidMappings, user.uid) : user.uid;
@@ -29,7 +30,7 @@ export function lendDescriptors({ process: { user }, linux }: Spec): () => void 
   return () => {
     for (const [fd, { uid, mode }] of lent) {
       own(fd, uid);
-      // the owner may have changed it
+      // the container's user, as the owner, may have changed the mode
       tryFchmod(fd, mode & 0o7777);
     }
   };
@@ -37,7 +38,7 @@ export function lendDescriptors({ process: { user }, linux }: Spec): () => void 
 
 const own = (fd: number, uid: number): number => tryFchown(fd, uid, -1);
 
-/** What is only read stays the caller's: the owner of a file can make it writable. */
+/** False for a file that is open for reading only: the container's user, as its owner, could make it writable. */
 function isLendable(fd: number, { mode }: Stat): boolean {
   if ((mode & S_IFMT) === S_IFIFO) return true;
   return (mode & S_IFMT) === S_IFREG && (tryFcntl(fd, F_GETFL) & O_ACCMODE) !== 0;

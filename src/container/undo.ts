@@ -1,19 +1,19 @@
-// Owns taking back what a failed step has left: each thing that is made says first how it is undone.
+// Owns undoing what was made when a later step fails.
 
 export class Undo {
   private steps: (() => void)[] = [];
 
-  /** Adds how to undo what comes next. */
+  /** Adds a function that undoes one thing. */
   add(step: () => void): void {
     this.steps.push(step);
   }
 
-  /** Undoes everything, the last first. */
+  /** Calls the functions, the one added last first. */
   rollBack(): void {
     for (let step = this.steps.pop(); step; step = this.steps.pop()) step();
   }
 
-  /** Keeps everything: there is nothing to undo any more. */
+  /** Forgets the functions, so that everything is kept. */
   commit(): void {
     this.steps = [];
   }
