@@ -3,7 +3,7 @@
 import { abandon, type Starting } from "../container/begin.ts";
 import { create, type Request } from "../container/create.ts";
 import { earlyEnd, errorOf } from "../container/failure.ts";
-import { bury } from "../container/spawn.ts";
+import { reap } from "../container/spawn.ts";
 import { leaveToCaller } from "../container/state.ts";
 import { UsageError } from "../errors.ts";
 import { parseName } from "../spec/from-flags/values.ts";
@@ -50,7 +50,7 @@ export const command: Command = {
     try {
       handshake.finish();
       if (handshake.failure) throw errorOf(handshake.failure);
-      if (!handshake.held) throw earlyEnd(bury(child).status);
+      if (!handshake.held) throw earlyEnd(reap(child).status);
       leaveToCaller(directory);
     } catch (error) {
       undo.rollBack();

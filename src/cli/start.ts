@@ -15,11 +15,11 @@ export const command: Command = {
     const directory = openState(id);
     const { state } = directory;
     checkStatus("start", id, statusOf(state));
-    const { failure, hangUp } = startContainer(directory, note);
+    const { failure, closeSocket } = startContainer(directory, note);
     if (!failure) return 0;
     const isExec = failure.type === "error" && failure.call === "execve";
     const error = isExec ? await explain(failure, state.pid, state.spec) : errorOf(failure);
-    hangUp();
+    closeSocket();
     throw error;
   },
 };

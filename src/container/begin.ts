@@ -1,10 +1,10 @@
-// Owns the very beginning of a container: its first process is spawned before anything else is even looked at, for its
-// runtime takes some 4 ms to start, in which the parent has time to load the rest of itself and to prepare.
+// Owns the very beginning of a container: its first process is spawned before the command line is even parsed. The
+// process's runtime takes some 4 ms to start, and meanwhile the parent loads the rest of its code and prepares.
 
 import { umask } from "../sys/access.ts";
 import { geteuid } from "../sys/process.ts";
 import { takeSignals } from "./signals.ts";
-import { bury, type Child, hangUp, NEW_PID, spawnChild, spawnUserNamespace } from "./spawn.ts";
+import { type Child, closeSocket, NEW_PID, reap, spawnChild, spawnUserNamespace } from "./spawn.ts";
 
 /** A container that is starting: its first process waits for the request, in a pid namespace of its own. */
 export interface Starting {
@@ -14,10 +14,12 @@ export interface Starting {
 
 let ownUmask = 0;
 
-/** The caller's umask, for what is made in the caller's name. */
+/** Returns the caller's umask. */
 export const callerUmask = (): number => ownUmask;
 
-/** What is made for a container, on the host or inside, has the modes of its own, whatever the caller's umask cuts. */
+/**
+ * Sets a fixed umask, so that the caller's does not change the modes of what is made on the host and in the container.
+ */
 function setUmask(): void {
   ownUmask = umask(0o022);
 }
@@ -31,33 +33,33 @@ export function begin(namespaces = NEW_PID): Starting {
   return { child: spawnChild(namespaces), signals };
 }
 
-/** The same for a container with a user namespace; what makes that is the first child. @throws SysError */
+/** Takes the signals and spawns the process that makes a user namespace, for a container with one. @throws SysError */
 export function beginUserNamespace(trace: boolean, namespaces = NEW_PID): Starting {
   const signals = takeSignals();
   setUmask();
   return { child: spawnUserNamespace(trace, namespaces), signals };
 }
 
-/** Flags of `run` that need another first process than begin() spawns, or none. */
+/** Flags of `run` with which begin()'s process would be the wrong one, or none is needed. */
 const NOT_AT_ONCE = ["--trace", "--help", "-h", "--userns", "--uidmap", "--gidmap"];
 
 /**
- * Begins a container if the words, from the command on, look like a run that will need one; they are not parsed yet.
- * Undefined where they do not, and after a failure: the run tries again by itself, and then the error is told.
+ * Begins a container where the words of the command line, not parsed yet, look like a plain `run`. Returns undefined
+ * where they do not, and after a failure: `run` itself then begins again and reports the error.
  */
 export function beginAtOnce(words: readonly string[]): Starting | undefined {
   if (words[0] !== "run" || words.length < 3) return undefined;
   for (const word of words) for (const other of NOT_AT_ONCE) if (word.startsWith(other)) return undefined;
   try {
-    // an ordinary user has no other container
+    // an ordinary user's containers all have a user namespace
     return geteuid() === 0 ? begin() : beginUserNamespace(false);
   } catch {
     return undefined;
   }
 }
 
-/** A container that will not be run after all. */
+/** Ends the first process of a container that will not be made. */
 export function abandon({ child }: Starting): void {
-  hangUp(child);
-  bury(child);
+  closeSocket(child);
+  reap(child);
 }

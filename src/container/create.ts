@@ -1,5 +1,5 @@
-// Owns making a container: what the host keeps for it is recorded and made, and its first process gets the request that
-// says what to become. Whoever calls this decides what comes next: to supervise the process, or to leave it held.
+// Owns making a container: the state, the cgroup and the network on the host, and the request to the container's first
+// process. The caller then supervises that process (`run`), or leaves it held (`create`).
 
 import { callersView, planCgroup } from "../cgroup/index.ts";
 import type { NewCgroup } from "../cgroup/types.ts";
@@ -16,7 +16,7 @@ import { abandon, type Starting } from "./begin.ts";
 import { claim } from "./claim.ts";
 import { deleteContainer } from "./delete.ts";
 import { withoutDeviceNodes } from "./device-nodes.ts";
-import { type Ears, Handshake } from "./handshake.ts";
+import { type Callbacks, Handshake } from "./handshake.ts";
 import { handListener } from "./listener.ts";
 import { noteMade } from "./made.ts";
 import type { Options } from "./options.ts";
@@ -28,24 +28,24 @@ import { START_SOCKET, type State, type StateDirectory, writeState } from "./sta
 import { lendDescriptors } from "./stdio.ts";
 import { Undo } from "./undo.ts";
 
-/** A container as it is asked for. */
+/** What container to make. */
 export interface Request {
   id: string;
   /** absolute; relative paths in the spec start here */
   bundle: string;
   spec: ChildRequest["spec"];
   options: Options;
-  /** what was found out before anything is made */
+  /** what the caller found out about the host beforehand */
   host: Pick<Host, "terminalDescriptors" | "ownFiles" | "seccomp">;
-  /** the container has a user namespace: what the parent has to do for it; its code is loaded only then */
+  /** what the parent does for a container with a user namespace; this code is only loaded for such a container */
   userns?: UserNamespaceWork | undefined;
 }
 
-/** How a container is made. */
-export interface Making extends Pick<Ears, "warn" | "trace" | "terminal"> {
-  /** With everything in force the first process waits before execve(2), until start.ts lets it go. */
+/** How to make it. */
+export interface Making extends Pick<Callbacks, "warn" | "trace" | "terminal"> {
+  /** the first process waits, with everything in force but execve(2), until start.ts lets it go */
   hold: boolean;
-  /** Only a supervisor's container ends with the process that makes it. */
+  /** a supervisor's container is killed when the process that makes it ends; a caller's is not */
   owner: State["owner"];
 }
 
@@ -55,15 +55,15 @@ export interface Container {
   handshake: Handshake;
   request: Request;
   directory: StateDirectory;
-  /** undefined where the container stays in its maker's */
+  /** undefined where the container stays in the cgroup of the process that made it */
   cgroup: NewCgroup | undefined;
-  /** takes everything back; committed, the container stays */
+  /** rollBack() removes the container; after commit() it stays */
   undo: Undo;
 }
 
 /**
- * Makes the container and sends its first process the request. What comes of that the handshake tells. Where this
- * fails, nothing is left. @throws RunError, SysError
+ * Makes the container and sends its first process the request. The returned handshake then receives what that process
+ * reports. Where making it fails, everything made is removed again. @throws RunError, SysError
  */
 export function create(starting: Starting, asked: Request, making: Making): Container {
   const { child } = starting;
@@ -87,7 +87,7 @@ export function create(starting: Starting, asked: Request, making: Making): Cont
       request.userns?.openDescriptors(child.pid, spec, own.cgroup?.joinFiles ?? [], making.warn) ??
       new Map<string, number>();
     if (making.hold) descriptors.set("start", listenAt(`${fdPath(directory.fd)}/${START_SOCKET}`));
-    give(
+    sendRequest(
       child,
       childRequest(request, directory, own, making, entered?.keepGroups ?? false),
       network,
@@ -101,7 +101,7 @@ export function create(starting: Starting, asked: Request, making: Making): Cont
   }
 }
 
-/** What the host keeps for a container, recorded before it is made. */
+/** Records the container's state, then makes its cgroup, so that a cgroup never exists without a record of it. */
 function reserve(
   child: Child,
   { id, bundle, spec, options, userns }: Request,
@@ -124,7 +124,7 @@ function reserve(
   undo.add(() => deleteContainer(directory, warn));
   const own = makeCgroup(cgroup, spec.linux);
   if (cgroup && cgroup.record !== directory.state.cgroup) {
-    directory.state.cgroup = cgroup.record; // some of its directories were there before: they must never be removed
+    directory.state.cgroup = cgroup.record; // some directories existed before: they must not be removed with the container
     writeState(directory);
   }
   prune();
@@ -140,7 +140,7 @@ function childRequest(
 ): ChildRequest {
   const limitsDevices = own.limitsDevices || !isInitialUserNamespace();
   const spec = limitsDevices ? asked : withoutDeviceNodes(asked, options.requiredCapabilities, warn);
-  const { seccomp: _, ...linux } = spec.linux; // the child needs the compiled form alone
+  const { seccomp: _, ...linux } = spec.linux; // the child uses the compiled filter, host.seccomp
   return {
     id,
     bundle,
@@ -163,8 +163,11 @@ function childRequest(
   };
 }
 
-/** A child that is gone already is for the handshake to notice. */
-function give(
+/**
+ * Sends the descriptors and the request, and closes the descriptors. No error where the child has ended: its handshake
+ * then finds the end of the stream.
+ */
+function sendRequest(
   child: Child,
   request: ChildRequest,
   network: number | undefined,

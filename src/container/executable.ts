@@ -25,8 +25,8 @@ import { geteuid } from "../sys/process.ts";
 const SELF = "/proc/self/exe";
 
 /**
- * Makes a read-only mount of minibox's executable alone. Returns its descriptor, or open_tree(2)'s -errno. @throws
- * SysError
+ * Makes a read-only mount of minibox's executable alone. Returns its descriptor, or open_tree(2)'s -errno.
+ * @throws SysError
  */
 export function cloneExecutable(): number {
   step(

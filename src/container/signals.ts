@@ -16,8 +16,8 @@ import { signalfd } from "../sys/signalfd.ts";
 const NOT_TAKEN: readonly number[] = [SIGNALS.KILL, SIGNALS.STOP, SIGNALS.PIPE];
 
 /**
- * Blocks every signal that is passed on to the command. Returns the signalfd(2) that they are read from. @throws
- * SysError
+ * Blocks every signal that is passed on to the command. Returns the signalfd(2) from which they are read.
+ * @throws SysError
  */
 export function takeSignals(): number {
   step("take the signals", "read from a descriptor from here on, they are passed on to the command");

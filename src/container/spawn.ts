@@ -1,4 +1,4 @@
-// Owns bringing the child to life: this binary again, first process of a new pid namespace.
+// Owns spawning the child: minibox's own executable again, as the first process of the container's pid namespace.
 
 import { RunError } from "../errors.ts";
 import type { Namespace } from "../spec/types.ts";
@@ -15,39 +15,37 @@ import { spawnInPidNamespace, trySpawn } from "../sys/spawn.ts";
 import { cloneExecutable, openExecutable } from "./executable.ts";
 
 export interface Child {
-  /** in a user namespace first the process that makes it, then the container's own */
+  /** where a user namespace is made, at first the process that makes it, then the container's first process */
   pid: number;
   pidfd: number;
-  /** -1 once it is closed */
+  /** the parent's end; -1 once it is closed */
   socket: number;
-  /** how it ended, once it was waited for: from then on its pid may be another's */
+  /** how the child ended, once it was waited for; from then on another process can get its pid */
   exit: Exit | undefined;
 }
 
-/** Waits for a child's end, once. */
-export function bury(child: Child): Exit {
+/** Waits for the child's end (wait4(2)); a second call returns the same again. */
+export function reap(child: Child): Exit {
   child.exit ??= wait(child.pid)?.exit ?? { status: 125, signal: 0 };
   return child.exit;
 }
 
-/** Closes our end of the socket: a child that has not become the command yet ends. */
-export function hangUp(child: Pick<Child, "socket">): void {
+/** Closes the parent's end of the socket. A child that is still minibox, and not yet the command, ends on that. */
+export function closeSocket(child: Pick<Child, "socket">): void {
   if (child.socket >= 0) close(child.socket);
   child.socket = -1;
 }
 
-/** What every `run` asks for. */
+/** The namespaces for a container whose spec is not known yet: every `run` makes a pid namespace. */
 export const NEW_PID: readonly Namespace[] = [{ type: "pid" }];
 
-/**
- * The caller may make no pid namespace here, but it may in a user namespace of its own (unshare -Ur, no CAP_SYS_ADMIN).
- */
+/** This process has no CAP_SYS_ADMIN, so it can make a pid namespace only inside a user namespace that it makes first. */
 export class UserNamespaceNeeded extends Error {}
 
 /**
- * Spawns `/proc/self/exe child` in the pid namespace that these namespaces of a spec ask for: a new one, one with a
- * path, or where there is none of that type, ours. The child waits for its request, and ends by itself when our end of
- * the socket closes. @throws UserNamespaceNeeded, RunError, SysError
+ * Spawns `/proc/self/exe child` in the pid namespace that the spec's namespaces ask for: a new one, the one at a path,
+ * or, where they name none of that type, this process's. The child waits for its request, and ends where the parent's
+ * end of the socket closes before that. @throws UserNamespaceNeeded, RunError, SysError
  */
 export function spawnChild(namespaces: readonly Namespace[]): Child {
   const place = namespaces.findIndex(({ type }) => type === "pid");
@@ -69,7 +67,10 @@ export function spawnChild(namespaces: readonly Namespace[]): Child {
   return { pid, pidfd: pidfdOpen(pid), socket: ours, exit: undefined };
 }
 
-/** The way back into our own pid namespace, which must be open before we turn to another one. */
+/**
+ * Opens this process's pid namespace, and makes sure that setns(2) can return to it. @throws UserNamespaceNeeded,
+ * SysError
+ */
 function openOwnPidNamespace(): number {
   const own = open("/proc/self/ns/pid", 0);
   if (trySetns(own, CLONE.CLONE_NEWPID) === 0) return own;
@@ -86,8 +87,8 @@ function openPidNamespace(path: string, place: number): number {
 }
 
 /**
- * Spawns `/proc/self/exe userns`, which enters a user namespace and starts the child in there (child/userns.ts); of the
- * container's namespaces it enters that and the pid one. @throws SysError
+ * Spawns `/proc/self/exe userns`. That process enters the user and the pid namespace of the container, starts the child
+ * there and ends (child/userns.ts). @throws SysError
  */
 export function spawnUserNamespace(trace: boolean, namespaces: readonly Namespace[] = NEW_PID): Child {
   const [ours, theirs] = socketpair();
@@ -96,9 +97,9 @@ export function spawnUserNamespace(trace: boolean, namespaces: readonly Namespac
     "spawn /proc/self/exe userns",
     "the same binary again, to make a user namespace and start the child inside it",
   );
-  becomeSubreaper(); // its child becomes ours when it ends
+  becomeSubreaper(); // when that process ends, its child becomes a child of this process
   const tree = cloneExecutable();
-  // before the spawn, while the other end is open for certain
+  // sent before the spawn: later the other end may be closed, and sending would fail
   send(ours, { type: "enter", enter: { namespaces, seal: tree < 0, trace } });
   const words = ["minibox", "userns", String(theirs)];
   const pid = trySpawn(tree < 0 ? "/proc/self/exe" : fdPath(tree), words, CHILD_ENVIRONMENT);

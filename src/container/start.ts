@@ -8,7 +8,7 @@ import { SysError } from "../sys/errno.ts";
 import { fdPath } from "../sys/mount.ts";
 import { tryConnect } from "../sys/socket.ts";
 import { type Failure, Handshake } from "./handshake.ts";
-import { hangUp } from "./spawn.ts";
+import { closeSocket } from "./spawn.ts";
 import { START_SOCKET, type StateDirectory, writeState } from "./state.ts";
 
 /** Sends "go" to the held process. Returns the connection over which its messages come. @throws SysError */
@@ -27,9 +27,9 @@ export function letGo({ fd, path, state }: StateDirectory): number {
 
 /** A held container that was let go. */
 export interface Started {
-  /** why the command could not be run; the process then waits until hangUp(), so that its root can be looked at */
+  /** why the command could not be run; the process then waits until closeSocket(), so that its root can be looked at */
   failure: Failure | undefined;
-  hangUp(): void;
+  closeSocket(): void;
 }
 
 /**
@@ -43,7 +43,7 @@ export function startContainer(directory: StateDirectory, warn: (message: string
   if (handshake.started) recordStarted(directory);
   else if (!failure)
     throw new RunError(`the container ${directory.state.id} ended before it could run its command`);
-  return { failure, hangUp: () => hangUp(connection) };
+  return { failure, closeSocket: () => closeSocket(connection) };
 }
 
 /** Records that the command runs, and removes the socket, so that it cannot be started again. @throws SysError */

@@ -1,6 +1,6 @@
-// Owns what is known of a container on disk: a directory each, with one file that says everything, state.json. It is
-// replaced as a whole, so it can be read at any moment. A lock on the directory says that somebody acts on the container
-// (flock(2)): a supervisor holds it as long as it lives, however it ends, and any other command while it acts.
+// Owns the record of a container on disk: a directory with the file state.json. The file is replaced as a whole, so it
+// can be read at any moment. The directory carries a lock (flock(2)): a supervisor holds it as long as it lives, and the
+// kernel releases it however the supervisor ends; other commands hold it while they act on the container.
 
 import { openCgroup } from "../cgroup/index.ts";
 import type { CgroupRecord } from "../cgroup/types.ts";
@@ -18,20 +18,20 @@ import type { Options } from "./options.ts";
 import { openRoot } from "./state-root.ts";
 import type { Status } from "./status.ts";
 
-/** Everything that is known of a container; what is to be removed is recorded before it is made. */
+/** Everything that is recorded of a container. Whatever has to be removed later is recorded before it is made. */
 export interface State {
   id: string;
-  /** as it was when the file was written; statusOf() tells what is true now */
+  /** the status when the file was written; statusOf() returns the status now */
   status: Exclude<Status, "paused" | "stopped">;
-  /** A supervisor's container ends with it and is removed. A caller's stays until the caller deletes it. */
+  /** a supervisor's container is removed when its supervisor ends; a caller's stays until the caller deletes it */
   owner: "supervisor" | "caller";
-  /** the container's first process, as the host counts */
+  /** the container's first process, in minibox's own pid namespace */
   pid: number;
-  /** of that process, in clock ticks after boot: another with the same pid started later */
+  /** when that process started, in clock ticks after boot: a later process with the same pid has another start time */
   startTime: number;
   /** seconds since the epoch */
   created: number;
-  /** its cgroup, to be removed with it; undefined where it has none */
+  /** the container's cgroup, removed with it; undefined where it has none of its own */
   cgroup?: CgroupRecord | undefined;
   bundle: string;
   spec: Spec;
@@ -50,13 +50,13 @@ export const STATE_FILE = "state.json";
 /** The socket over which a held container is started. */
 export const START_SOCKET = "start";
 
-/** Opens a directory below the root of all states without following a link; -errno where it cannot. */
+/** Opens a directory of the state root without following a symbolic link. Returns the descriptor, or -errno. */
 export const tryOpenDirectory = (path: string): number => tryOpen(path, O.O_DIRECTORY | O.O_NOFOLLOW);
 
 /** True where another process holds the lock. */
 export const isLocked = (fd: number): boolean => !tryLock(fd);
 
-/** Writes the file anew, whole or not at all. @throws SysError */
+/** Replaces state.json as a whole (rename(2)). @throws SysError */
 export function writeState({ fd, state }: StateDirectory): void {
   const next = `${STATE_FILE}.new`;
   withFd(openat(fd, next, O.O_WRONLY | O.O_CREAT | O.O_TRUNC | O.O_NOFOLLOW, 0o600), (file) =>
@@ -65,7 +65,7 @@ export function writeState({ fd, state }: StateDirectory): void {
   renameat(fd, next, fd, STATE_FILE);
 }
 
-/** What the file in an open directory says; undefined where there is none, or none of this form. */
+/** Reads state.json in an open directory; undefined where there is none, or it has another form. */
 export function readState(directory: number): State | undefined {
   const fd = tryOpenat(directory, STATE_FILE, O.O_NOFOLLOW);
   if (fd < 0) return undefined;
@@ -84,7 +84,10 @@ export function hasState(directory: number): boolean {
   return fd >= 0;
 }
 
-/** Opens a container's directory, and locks it unless that is its supervisor's; undefined where there is none. @throws SysError */
+/**
+ * Opens the directory of the container with this id, and locks it where a caller owns the container: a supervisor holds
+ * the lock of its own. Undefined where there is no such container. @throws SysError
+ */
 export function tryOpenState(id: string): StateDirectory | undefined {
   const root = openRoot();
   close(root.fd);
@@ -110,19 +113,19 @@ export function openState(id: string): StateDirectory {
   return directory;
 }
 
-/** An id is the name of a directory, and must not lead to another place. @throws RunError */
+/** Returns the id. An id is the name of a directory, so it must not lead to another one. @throws RunError */
 function checkId(id: string): string {
   if (id === "" || id === "." || id === ".." || id.includes("/")) throw noSuchContainer(id);
   return id;
 }
 
-/** The status of this moment. */
+/** Returns the container's status now. */
 export function statusOf({ pid, startTime, status, cgroup }: State): Status {
   if (!isRunning(pid, startTime)) return "stopped";
   return status === "running" && cgroup && openCgroup(cgroup).isFrozen() ? "paused" : status;
 }
 
-/** The runtime specification's object for a container (runtime.md, "State"). */
+/** Returns the runtime specification's object for a container (runtime.md, "State"). */
 export const ociState = (
   { id, pid, bundle, spec }: Pick<State, "id" | "pid" | "bundle" | "spec">,
   status: Status,
@@ -135,7 +138,7 @@ export const ociState = (
   annotations: spec.annotations ?? {},
 });
 
-/** Records that the container is made, and outlives the process that made it. @throws SysError */
+/** Records that the container is made, and belongs to its caller from now on. @throws SysError */
 export function leaveToCaller(directory: StateDirectory): void {
   directory.state.status = "created";
   directory.state.owner = "caller";

@@ -1,7 +1,7 @@
 // Owns the wait: one poll(2) loop over the child's socket, its pidfd, our signals and, with a terminal, the bytes.
 
 import type { Handshake } from "../container/handshake.ts";
-import { bury, type Child } from "../container/spawn.ts";
+import { type Child, reap } from "../container/spawn.ts";
 import { POLLIN, POLLOUT, SI_KERNEL, SIGNALS } from "../sys/constants.ts";
 import { poll } from "../sys/poll.ts";
 import type { Exit } from "../sys/process.ts";
@@ -120,7 +120,7 @@ export class Supervisor {
   abort(): void {
     if (this.child.exit) return;
     signalChild(this.child, SIGNALS.KILL);
-    bury(this.child);
+    reap(this.child);
     this.relay?.end();
   }
 
@@ -241,7 +241,7 @@ export class Supervisor {
 
   private finish(): Outcome {
     // PID 1 cannot outlive its namespace, nor the namespace PID 1: all of the container is gone now
-    const ended = bury(this.child);
+    const ended = reap(this.child);
     if (this.relay) this.drain(this.relay);
     if (this.stdio.type === "terminal" && this.stdio.givesBack) this.relay?.giveBack();
     this.relay?.end();
