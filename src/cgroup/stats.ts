@@ -2,7 +2,7 @@
 // admin-guide/cgroup-v1 and cgroup-v2). A file that is missing here leaves its numbers out.
 
 import { tryReadFile } from "../sys/file.ts";
-import type { CgroupStats } from "./types.ts";
+import type { CgroupRecord, CgroupStats } from "./types.ts";
 
 /** A number of a file, or the one behind a name in it. "max", and what version 1 writes instead of it, is no number. */
 function numberIn(text: string | undefined, name?: string): number | undefined {
@@ -18,6 +18,13 @@ function known<K extends string>(members: Record<K, number | undefined>): Partia
   for (const name in members) if (members[name] !== undefined) found[name] = members[name];
   return found;
 }
+
+/**
+ * What the kernel has counted for a container's cgroup. A number that it does not have here is not there. It stands apart
+ * from the cgroup itself, since no start needs it.
+ */
+export const statsOf = (record: CgroupRecord): CgroupStats =>
+  record.version === 1 ? statsV1(record.controllers) : statsV2(record.directories[0] ?? "");
 
 const microseconds = (nanoseconds: number | undefined): number | undefined =>
   nanoseconds === undefined ? undefined : Math.round(nanoseconds / 1000);

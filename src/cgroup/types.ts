@@ -59,8 +59,6 @@ export interface Cgroup {
    * left: a process that waits for a device ends only after that (state D in proc_pid_stat(5)).
    */
   kill(patience?: number): boolean;
-  /** What the kernel has counted; a number that it does not have here is not there. */
-  stats(): CgroupStats;
   /** Who was killed for want of memory. */
   oomKills(): OomKills;
   /**

@@ -14,8 +14,7 @@ import { ALWAYS, type Hierarchies, OWN_CONTROLLERS, type View } from "./hierarch
 import { pathBelow } from "./place.ts";
 import { killStopped, killUntilEmpty, removeCgroups } from "./remove.ts";
 import { missing, type Setting, settingsV1, writeSetting } from "./settings.ts";
-import { statsV1 } from "./stats.ts";
-import type { CgroupStats, NewCgroup, OomKills, V1Record } from "./types.ts";
+import type { NewCgroup, OomKills, V1Record } from "./types.ts";
 
 /** The record of a new container's cgroup. @throws RunError for limits that version 1 does not have */
 export function planV1({ v1 }: Hierarchies, id: string, { resources = {}, cgroupsPath }: Linux): V1Record {
@@ -148,10 +147,6 @@ export class V1Cgroup implements NewCgroup {
 
   kill(patience?: number): boolean {
     return killUntilEmpty(this.record.directories, this.killAll, patience);
-  }
-
-  stats(): CgroupStats {
-    return statsV1(this.record.controllers);
   }
 
   /** In memory.oom_control, oom_kill counts who was killed; failcnt says how often a cgroup's own limit was in the way. */

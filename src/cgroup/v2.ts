@@ -15,8 +15,7 @@ import { giveRoomBack, lockedCgroup } from "./leaf.ts";
 import type { Place } from "./place.ts";
 import { killStopped, killUntilEmpty, removeCgroups } from "./remove.ts";
 import { type Setting, settingsV2, writeSetting } from "./settings.ts";
-import { statsV2 } from "./stats.ts";
-import type { CgroupStats, NewCgroup, OomKills, V2Record } from "./types.ts";
+import type { NewCgroup, OomKills, V2Record } from "./types.ts";
 
 /** The record of a new container's cgroup. @throws RunError for limits that have no meaning on version 2 */
 export function planV2(mount: string, place: Place, { resources = {}, cgroupsPath }: Linux): V2Record {
@@ -121,10 +120,6 @@ export class V2Cgroup implements NewCgroup {
 
   kill(patience?: number): boolean {
     return killUntilEmpty([this.path], this.killAll, patience);
-  }
-
-  stats(): CgroupStats {
-    return statsV2(this.path);
   }
 
   /** In memory.events, oom_kill counts who was killed, and oom how often the limit of this cgroup was the reason. */

@@ -4,7 +4,6 @@ import { abandon, type Starting } from "../container/begin.ts";
 import { exit } from "../sys/process.ts";
 import { parseFlags } from "./argv.ts";
 import { callerWords } from "./caller.ts";
-import { runFromTable } from "./commands.ts";
 import { commandAt, GLOBAL_FLAGS } from "./global-flags.ts";
 import { applyGlobals, type Globals, type Log, openLog, refuseSystemdCgroup } from "./globals.ts";
 import { note } from "./report.ts";
@@ -46,13 +45,17 @@ function dispatch(
   starting: Starting | undefined,
 ): number | Promise<number> {
   const is = (flag: keyof typeof GLOBAL_FLAGS): boolean => globals.get(flag)?.[0] === "true";
-  if (is("version")) return runFromTable("version", [], globals);
+  if (is("version")) return fromTable("version", [], globals);
   if (is("help") || command === undefined)
-    return runFromTable("help", command === undefined ? [] : [command], globals);
-  if (command !== "run") return runFromTable(command, words, globals);
+    return fromTable("help", command === undefined ? [] : [command], globals);
+  if (command !== "run") return fromTable(command, words, globals);
   refuseSystemdCgroup(globals);
   return runCommand(words, starting);
 }
+
+/** The table is loaded for every command but `run`. */
+const fromTable = async (name: string, words: string[], globals: Globals): Promise<number> =>
+  (await import("./commands.ts")).runFromTable(name, words, globals);
 
 /** Prints the error and what to do about it; returns the exit code. */
 async function tell(error: unknown, line: Line): Promise<number> {

@@ -28,7 +28,8 @@ export function handListener(
   };
   try {
     const socket = tryConnect(listenerPath);
-    if (socket < 0) throw new SysError("connect", [listenerPath], -socket, `connect to ${listenerPath}`);
+    if (socket < 0)
+      throw new SysError("connect", [listenerPath], -socket, `hand the seccomp listener to ${listenerPath}`);
     withFd(socket, () => sendFd(socket, encode(JSON.stringify(message)), listener));
   } finally {
     close(listener);

@@ -2,6 +2,7 @@
 
 import { encode, putLong } from "./bytes.ts";
 import { AF_UNIX, MSG_CMSG_CLOEXEC, MSG_NOSIGNAL, SOCK_CLOEXEC, SOCK_STREAM } from "./constants.ts";
+import { ENAMETOOLONG, SysError } from "./errno.ts";
 import { addressOf, attempt, call } from "./libc.ts";
 
 /** int socket(int domain, int type, int protocol). @throws SysError */
@@ -15,10 +16,10 @@ export function socketpair(): [number, number] {
   return [fds[0]!, fds[1]!];
 }
 
-/** struct sockaddr_un { short sun_family; char sun_path[108]; } @throws RangeError where the path is too long */
-function addressAt(path: string): Uint8Array {
+/** struct sockaddr_un { sa_family_t sun_family; char sun_path[108]; }; undefined where the path is too long for it. */
+function addressAt(path: string): Uint8Array | undefined {
   const bytes = encode(path);
-  if (bytes.length > 107) throw new RangeError(`the path of a socket is too long: ${path}`);
+  if (bytes.length > 107) return undefined;
   const address = new Uint8Array(110);
   address[0] = AF_UNIX;
   address.set(bytes, 2);
@@ -31,6 +32,7 @@ function addressAt(path: string): Uint8Array {
 export function listenAt(path: string): number {
   const fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC);
   const address = addressAt(path);
+  if (!address) throw new SysError("bind", [path], ENAMETOOLONG);
   call("bind", fd, address, address.length);
   call("listen", fd, 8);
   return fd;
@@ -40,7 +42,7 @@ export function listenAt(path: string): number {
 export function tryConnect(path: string): number {
   const fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC);
   const address = addressAt(path);
-  const connected = attempt("connect", fd, address, address.length);
+  const connected = address ? attempt("connect", fd, address, address.length) : -ENAMETOOLONG;
   if (connected === 0) return fd;
   attempt("close", fd);
   return connected;

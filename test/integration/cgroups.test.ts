@@ -5,6 +5,7 @@ import { afterAll, afterEach, describe, expect, setDefaultTimeout, test } from "
 import { existsSync, mkdirSync, readFileSync, rmdirSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { openCgroup, planCgroup } from "../../src/cgroup/index.ts";
+import { statsOf } from "../../src/cgroup/stats.ts";
 import type { Cgroup, CgroupRecord, NewCgroup } from "../../src/cgroup/types.ts";
 import { RunError } from "../../src/errors.ts";
 import type { Resources } from "../../src/spec/types.ts";
@@ -251,11 +252,11 @@ describe.skipIf(skip !== "")(`limits on cgroup ${VERSION} [vm]`, () => {
 
   test("-1 is no limit, also after there was one", () => {
     const cgroup = make({ memory: { limit: 16 * MIB, swap: 32 * MIB }, pids: { limit: 9 } });
-    expect(cgroup.stats()).toMatchObject({ memory: { limit: 16 * MIB }, pids: { limit: 9 } });
+    expect(statsOf(cgroup.record)).toMatchObject({ memory: { limit: 16 * MIB }, pids: { limit: 9 } });
     // the sum is never below the memory
     reopen(cgroup).apply({ memory: { limit: 16 * MIB, swap: -1 } });
     reopen(cgroup).apply({ memory: { limit: -1 }, pids: { limit: -1 } });
-    const { memory, pids } = reopen(cgroup).stats();
+    const { memory, pids } = statsOf(cgroup.record);
     expect([memory.limit, pids.limit]).toEqual([undefined, undefined]);
   });
 
@@ -299,8 +300,8 @@ describe.skipIf(skip !== "")(`statistics on cgroup ${VERSION} [vm]`, () => {
     const child = shellIn(cgroup, "echo ready; while :; do :; done");
     await says(child, "ready");
     const opened = reopen(cgroup);
-    await until("it is throttled", async () => (opened.stats().cpu.throttledTime ?? 0) > 0);
-    const { cpu, memory, pids } = opened.stats();
+    await until("it is throttled", async () => (statsOf(opened.record).cpu.throttledTime ?? 0) > 0);
+    const { cpu, memory, pids } = statsOf(opened.record);
     expect(cpu.usage).toBeGreaterThan(0);
     // each of the three is read at a moment of its own
     expect(cpu.user! + cpu.system!).toBeGreaterThan(0);
@@ -313,13 +314,13 @@ describe.skipIf(skip !== "")(`statistics on cgroup ${VERSION} [vm]`, () => {
     expect(pids).toEqual({ current: 1, limit: 7 });
     cgroup.kill();
     await child.exited;
-    expect(opened.stats().pids.current).toBe(0);
+    expect(statsOf(opened.record).pids.current).toBe(0);
   });
 
   test.skipIf(!hasController(VERSION === "v2" ? "io" : "blkio"))(
     "count what is read and written",
     async () => {
-      const { io } = make().stats();
+      const { io } = statsOf(make().record);
       for (const count of [io.readBytes, io.writeBytes, io.reads, io.writes])
         expect(count).toBeGreaterThanOrEqual(0);
     },
@@ -331,7 +332,7 @@ describe.skipIf(skip !== "")(`statistics on cgroup ${VERSION} [vm]`, () => {
     await child.exited;
     expect(child.signalCode).toBe("SIGKILL");
     expect(reopen(cgroup).oomKills()).toEqual({ count: 1, own: true });
-    expect(reopen(cgroup).stats().memory.oomKills).toBe(1);
-    expect(reopen(cgroup).stats().memory.peak ?? 16 * MIB).toBeGreaterThan(8 * MIB);
+    expect(statsOf(cgroup.record).memory.oomKills).toBe(1);
+    expect(statsOf(cgroup.record).memory.peak ?? 16 * MIB).toBeGreaterThan(8 * MIB);
   });
 });
