@@ -214,7 +214,7 @@ describe.skipIf(skipReason("cc") !== "")("a host that has run out of something i
 describe("where /proc is partly covered, as in many containers,", () => {
   test("a fresh one is refused by the kernel in a user namespace, and the reason is told", async () => {
     const { status, stderr } = await execute([
-      // as a runtime masks it: nobody in a user namespace made from here on may have the full view
+      // a mount over part of /proc: the kernel then lets no new user namespace mount a full /proc
       ...["unshare", "-m", "sh", "-c", 'mount -t tmpfs t /proc/fs && exec unshare -Urmpf $RUN "$1" true'],
       "sh",
       busybox,
