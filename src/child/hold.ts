@@ -1,25 +1,38 @@
 // Owns the wait of a container that is created and not started: its filter is in force and only execve is left to do.
 // Whoever may open the state directory can start it, over the socket in there; the process that created it may be gone.
 
-import { type Labels, read, send, type ToChild } from "../sync.ts";
-import { close } from "../sys/file.ts";
-import { accept } from "../sys/socket.ts";
+import { type Labels, send } from "../sync.ts";
+import { EBADF, SysError } from "../sys/errno.ts";
+import { close, tryRead } from "../sys/file.ts";
+import { step } from "../sys/libc.ts";
+import { accept, tryAccept } from "../sys/socket.ts";
 import { reportCalls } from "./report.ts";
 
 /** Tells the maker that the container is held and waits for a starter; returns the connection to that one. @throws SysError */
 export function hold(socket: number, listener: number, labels: Labels, trace: boolean): number {
+  checkFilter();
   send(socket, { type: "held", labels });
   close(socket);
   for (;;) {
     const starter = accept(listener);
     // a starter that is killed before it has said "go" has started nothing
-    if (read<ToChild>(starter)?.message.type !== "go") {
-      close(starter);
-      continue;
+    if (tryRead(starter, new Uint8Array(1)) > 0) {
+      close(listener);
+      if (trace) reportCalls(starter);
+      return starter;
     }
-    close(listener);
-    if (trace) reportCalls(starter);
-    send(starter, { type: "ready" });
-    return starter;
+    close(starter);
   }
+}
+
+/**
+ * Makes the calls of the wait while the maker can still be told what the container's filter makes of them: the kernel's
+ * own answer to a descriptor that is none is EBADF. @throws SysError
+ */
+function checkFilter(): void {
+  step("wait to be started", "the container's seccomp filter must allow accept4, close, read and write here");
+  close(-1); // a filter may let it fail, or kill for it
+  const answers = { accept4: tryAccept(-1), read: tryRead(-1, new Uint8Array(1)) };
+  for (const [name, answer] of Object.entries(answers))
+    if (answer !== -EBADF) throw new SysError(name, [-1], -answer, "wait to be started");
 }

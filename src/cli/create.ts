@@ -3,10 +3,13 @@
 import { abandon, type Starting } from "../container/begin.ts";
 import { create, type Request } from "../container/create.ts";
 import { earlyEnd, errorOf } from "../container/failure.ts";
+import { ignoredSignals } from "../container/signals.ts";
 import { reap } from "../container/spawn.ts";
 import { leaveToCaller } from "../container/state.ts";
-import { UsageError } from "../errors.ts";
+import { RunError, UsageError } from "../errors.ts";
 import { parseName } from "../spec/from-flags/values.ts";
+import { SIGNALS } from "../sys/constants.ts";
+import { tryReadSignal } from "../sys/signalfd.ts";
 import type { Call, Command } from "./commands.ts";
 import { refuseSystemdCgroup } from "./globals.ts";
 import { begun, extrasFor } from "./making.ts";
@@ -48,7 +51,7 @@ export const command: Command = {
     const container = create(starting, request, { hold: true, owner: "caller", warn, trace: () => {} });
     const { handshake, child, directory, undo } = container;
     try {
-      handshake.finish();
+      handshake.finish(() => checkInterrupt(starting.signals));
       if (handshake.failure) throw errorOf(handshake.failure);
       if (!handshake.held) throw earlyEnd(reap(child).status);
       leaveToCaller(directory);
@@ -60,6 +63,18 @@ export const command: Command = {
     return 0;
   },
 };
+
+/** The signals of somebody who wants create to end. */
+const ENDING: readonly number[] = [SIGNALS.HUP, SIGNALS.INT, SIGNALS.QUIT, SIGNALS.TERM];
+
+/** Signals are blocked, and read from this descriptor instead. @throws RunError for one that ends create */
+function checkInterrupt(descriptor: number): void {
+  for (let info = tryReadSignal(descriptor); info; info = tryReadSignal(descriptor)) {
+    const { signal } = info;
+    if (ENDING.includes(signal) && !ignoredSignals().includes(signal))
+      throw new RunError(`ended by signal ${signal} before the container was made`, 128 + signal);
+  }
+}
 
 /** What a container is made of. */
 interface Prepared {

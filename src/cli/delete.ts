@@ -1,7 +1,7 @@
 // Owns `minibox delete`.
 
-import { deleteContainer, endSupervised } from "../container/delete.ts";
-import { noSuchContainer, statusOf, tryOpenState } from "../container/state.ts";
+import { endContainer } from "../container/delete.ts";
+import { openToAct, statusOf, tryOpenState } from "../container/state.ts";
 import { checkStatus } from "../container/status.ts";
 import { CONTAINER, type Command } from "./commands.ts";
 import { note } from "./report.ts";
@@ -18,14 +18,10 @@ export const command: Command = {
   },
   run({ given, rest: [id = ""] }) {
     const isForced = given.get("force")?.[0] === "true";
-    const directory = tryOpenState(id);
-    if (!directory) {
-      if (isForced) return 0;
-      throw noSuchContainer(id);
-    }
+    const directory = isForced ? tryOpenState(id) : openToAct(id);
+    if (!directory) return 0;
     if (!isForced) checkStatus("delete", id, statusOf(directory.state));
-    if (directory.state.owner === "supervisor") endSupervised(directory);
-    else deleteContainer(directory, note);
+    endContainer(directory, note);
     return 0;
   },
 };

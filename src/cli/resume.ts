@@ -1,14 +1,14 @@
 // Owns `minibox resume`.
 
 import { resumeContainer } from "../container/pause.ts";
-import { openState } from "../container/state.ts";
+import { openToAct } from "../container/state.ts";
 import { CONTAINER, type Command } from "./commands.ts";
 
 export const command: Command = {
   meta: { name: "resume", description: "Let a paused container go on" },
   args: { CONTAINER },
   run({ rest: [id = ""] }) {
-    resumeContainer(openState(id).state);
+    resumeContainer(openToAct(id).state);
     return 0;
   },
 };

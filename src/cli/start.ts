@@ -2,7 +2,7 @@
 
 import { errorOf } from "../container/failure.ts";
 import { startContainer } from "../container/start.ts";
-import { openState, statusOf } from "../container/state.ts";
+import { openToAct, statusOf } from "../container/state.ts";
 import { checkStatus } from "../container/status.ts";
 import { CONTAINER, type Command } from "./commands.ts";
 import { explain } from "./making.ts";
@@ -12,7 +12,7 @@ export const command: Command = {
   meta: { name: "start", description: "Let a created container run its command" },
   args: { CONTAINER },
   async run({ rest: [id = ""] }) {
-    const directory = openState(id);
+    const directory = openToAct(id);
     const { state } = directory;
     checkStatus("start", id, statusOf(state));
     const { failure, closeSocket } = startContainer(directory, note);

@@ -1,11 +1,12 @@
 // Owns removing a container: everything that its state records, whichever process made it.
 
 import { openCgroup } from "../cgroup/index.ts";
-import { O, SIGNALS } from "../sys/constants.ts";
+import { O } from "../sys/constants.ts";
 import { listDirectory, rmdir, tryUnlinkat } from "../sys/directory.ts";
 import { close, open, tryStat, withFd } from "../sys/file.ts";
 import { lock } from "../sys/lock.ts";
-import { isRunning, kill } from "../sys/process.ts";
+import { isRunning } from "../sys/process.ts";
+import { endProcess } from "./kill.ts";
 import { isSame, settleMade } from "./made.ts";
 import {
   isLocked,
@@ -22,7 +23,7 @@ import { openRoot } from "./state-root.ts";
  * the directory's descriptor at the end, which releases the lock. @throws SysError
  */
 export function deleteContainer(directory: StateDirectory, warn: (message: string) => void): void {
-  endProcess(directory);
+  endProcess(directory.state);
   for (const path of removeCgroup(directory)) warn(`the cgroup ${path} could not be removed`);
   removeFiles(directory);
   if (rmdir(directory.path) < 0)
@@ -35,23 +36,20 @@ export function deleteContainer(directory: StateDirectory, warn: (message: strin
   close(directory.fd);
 }
 
-/** Kills a supervisor's container; returns once the supervisor, or else this call, has removed it. @throws SysError */
-export function endSupervised(directory: StateDirectory): void {
-  endProcess(directory);
-  lock(directory.fd); // waits: the supervisor holds the lock until it has removed everything, or ends
-  if (readState(directory.fd)) deleteContainer(directory, () => {});
+/**
+ * Ends a container, whoever acts on it just now, and returns once all of it is removed. Its process is killed without the
+ * lock: so ends what the lock's holder waits for, and a supervisor lets go of it when it has removed everything.
+ * @throws SysError
+ */
+export function endContainer(directory: StateDirectory, warn: (message: string) => void): void {
+  endProcess(directory.state);
+  lock(directory.fd);
+  const state = readState(directory.fd);
+  if (state) deleteContainer({ ...directory, state }, warn);
   else close(directory.fd);
 }
 
-/** Kills the container's first process, unless its pid belongs to another process by now. */
-export function endProcess({ state: { pid, startTime } }: StateDirectory): void {
-  if (isRunning(pid, startTime)) kill(pid, SIGNALS.KILL);
-}
-
-/**
- * Kills what is in the container's cgroup and removes it. `patience` is in milliseconds. Returns the paths that are
- * left.
- */
+/** Removes the container's cgroup, with what lives in it; returns the directories that are left. */
 export const removeCgroup = ({ state: { cgroup } }: StateDirectory, patience?: number): string[] =>
   cgroup ? openCgroup(cgroup).remove(patience) : [];
 

@@ -23,6 +23,9 @@ export interface Callbacks {
   made?(path: string, inode: number): void;
 }
 
+/** In milliseconds. */
+const BETWEEN_CHECKS = 100;
+
 export class Handshake {
   /** from now on the end of the stream means that execve has succeeded */
   ready = false;
@@ -41,11 +44,15 @@ export class Handshake {
     private readonly callbacks: Callbacks,
   ) {}
 
-  /** Receives messages until the container is held, its command runs, or it failed. @throws SysError */
-  finish(): void {
+  /**
+   * Reads until the container is held, runs, or never will. While there is nothing to read, `check` is called again and
+   * again, which ends the wait by throwing. @throws SysError
+   */
+  finish(check: () => void): void {
     while (!this.held && !this.failure && this.child.socket >= 0) {
-      poll([[this.child.socket, POLLIN]], Number.POSITIVE_INFINITY);
-      this.receive();
+      const [message] = poll([[this.child.socket, POLLIN]], BETWEEN_CHECKS);
+      if (message) this.receive();
+      else check();
     }
   }
 
@@ -64,6 +71,7 @@ export class Handshake {
     closeSocket(this.child);
     this.child.socket = connection;
     this.held = undefined;
+    this.ready = true;
   }
 
   private dispatch(message: FromChild, fd: number | undefined): void {

@@ -3,7 +3,8 @@
 import { listDirectory, rmdir } from "../sys/directory.ts";
 import { withFd } from "../sys/file.ts";
 import { lock, unlock } from "../sys/lock.ts";
-import { endProcess, removeCgroup, removeDirectory, removeFiles } from "./delete.ts";
+import { removeCgroup, removeDirectory, removeFiles } from "./delete.ts";
+import { endProcess } from "./kill.ts";
 import { hasState, isLocked, readState, tryOpenDirectory } from "./state.ts";
 import { isForeign, openRoot } from "./state-root.ts";
 
@@ -45,7 +46,7 @@ export function removeDead(path: string): boolean {
     if (state ? state.owner === "caller" : hasState(fd)) return false;
     if (state) {
       const directory = { path, fd, state };
-      endProcess(directory); // a process that has cleared its PR_SET_PDEATHSIG outlives its supervisor
+      endProcess(state); // a process that has cleared its PR_SET_PDEATHSIG outlives its supervisor
       if (removeCgroup(directory, PATIENCE).length > 0) return false;
     }
     removeFiles({ fd });

@@ -1,19 +1,27 @@
 // Owns starting a held container. Any process that may open the state directory can do it: the held process listens on
 // a socket in that directory (child/hold.ts), and sends its messages over the connection from then on.
 
+import { openCgroup } from "../cgroup/index.ts";
 import { RunError } from "../errors.ts";
 import { send } from "../sync.ts";
 import { tryUnlinkat } from "../sys/directory.ts";
-import { SysError } from "../sys/errno.ts";
+import { ECONNREFUSED, SysError } from "../sys/errno.ts";
 import { fdPath } from "../sys/mount.ts";
+import { isRunning, isStopped } from "../sys/process.ts";
 import { tryConnect } from "../sys/socket.ts";
 import { type Failure, Handshake } from "./handshake.ts";
 import { closeSocket } from "./spawn.ts";
-import { START_SOCKET, type StateDirectory, writeState } from "./state.ts";
+import { START_SOCKET, type State, type StateDirectory, writeState } from "./state.ts";
+import { checkStatus } from "./status.ts";
 
-/** Sends "go" to the held process. Returns the connection over which its messages come. @throws SysError */
+/** Says "go" to the held process; returns the connection, over which its messages come. @throws RunError, SysError */
 export function letGo({ fd, path, state }: StateDirectory): number {
   const connection = tryConnect(`${fdPath(fd)}/${START_SOCKET}`);
+  if (connection === -ECONNREFUSED && isRunning(state.pid, state.startTime)) {
+    // it has closed its end: a starter that was killed since has let it go
+    tryUnlinkat(fd, START_SOCKET, 0);
+    checkStatus("start", state.id, "running");
+  }
   if (connection < 0)
     throw new SysError(
       "connect",
@@ -22,6 +30,7 @@ export function letGo({ fd, path, state }: StateDirectory): number {
       `start the container ${state.id}`,
     );
   send(connection, { type: "go" });
+  tryUnlinkat(fd, START_SOCKET, 0);
   return connection;
 }
 
@@ -36,19 +45,24 @@ export interface Started {
  * Lets a held container go, and waits until it runs its command or reports why it cannot. @throws RunError, SysError
  */
 export function startContainer(directory: StateDirectory, warn: (message: string) => void): Started {
-  const connection = { socket: letGo(directory) };
+  checkAwake(directory.state);
+  const connection = { socket: -1 };
   const handshake = new Handshake(connection, { warn, trace: () => {} });
-  handshake.finish();
-  const { failure } = handshake;
-  if (handshake.started) recordStarted(directory);
-  else if (!failure)
-    throw new RunError(`the container ${directory.state.id} ended before it could run its command`);
-  return { failure, closeSocket: () => closeSocket(connection) };
+  handshake.goOn(letGo(directory));
+  handshake.finish(() => checkAwake(directory.state));
+  return { failure: handshake.failure, closeSocket: () => closeSocket(connection) };
 }
 
-/** Records that the command runs, and removes the socket, so that it cannot be started again. @throws SysError */
+/** A process that stands still would be waited for without end. @throws RunError */
+function checkAwake({ id, pid, cgroup }: State): void {
+  const why = isStopped(pid)
+    ? `its first process ${pid} is stopped (SIGSTOP, or a debugger)`
+    : cgroup && openCgroup(cgroup).isFrozen() && "its cgroup is frozen";
+  if (why) throw new RunError(`cannot start ${id}: ${why}`);
+}
+
+/** Records that a supervisor's container runs its command. @throws SysError */
 export function recordStarted(directory: StateDirectory): void {
-  tryUnlinkat(directory.fd, START_SOCKET, 0);
   directory.state.status = "running";
   writeState(directory);
 }

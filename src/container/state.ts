@@ -10,7 +10,7 @@ import type { Spec } from "../spec/types.ts";
 import { decode, encode } from "../sys/bytes.ts";
 import { O } from "../sys/constants.ts";
 import { renameat } from "../sys/directory.ts";
-import { ENOENT, SysError } from "../sys/errno.ts";
+import { ENAMETOOLONG, ENOENT, SysError } from "../sys/errno.ts";
 import { close, openat, readAll, tryOpen, tryOpenat, withFd, writeAll } from "../sys/file.ts";
 import { lock, tryLock } from "../sys/lock.ts";
 import { isRunning } from "../sys/process.ts";
@@ -47,7 +47,7 @@ export interface StateDirectory {
 }
 
 export const STATE_FILE = "state.json";
-/** The socket over which a held container is started. */
+/** The socket over which a held container is started: as long as it is there, nobody has let the container go. */
 export const START_SOCKET = "start";
 
 /** Opens a directory of the state root without following a symbolic link. Returns the descriptor, or -errno. */
@@ -67,59 +67,81 @@ export function writeState({ fd, state }: StateDirectory): void {
 
 /** Reads state.json in an open directory; undefined where there is none, or it has another form. */
 export function readState(directory: number): State | undefined {
-  const fd = tryOpenat(directory, STATE_FILE, O.O_NOFOLLOW);
+  // O_NONBLOCK: opening a FIFO waits otherwise
+  const fd = tryOpenat(directory, STATE_FILE, O.O_NOFOLLOW | O.O_NONBLOCK);
   if (fd < 0) return undefined;
   try {
     const state = parse(withFd(fd, (file) => decode(readAll(file)))) as Partial<State> | null;
-    return state?.spec && state.owner ? (state as State) : undefined;
+    if (!state?.spec || !state.owner) return undefined;
+    if (state.status === "created" && !hasFile(directory, START_SOCKET)) state.status = "running";
+    return state as State;
   } catch {
     return undefined;
   }
 }
 
 /** True where the directory holds a state, readable or not. */
-export function hasState(directory: number): boolean {
-  const fd = tryOpenat(directory, STATE_FILE, O.O_PATH | O.O_NOFOLLOW);
+export const hasState = (directory: number): boolean => hasFile(directory, STATE_FILE);
+
+function hasFile(directory: number, name: string): boolean {
+  const fd = tryOpenat(directory, name, O.O_PATH | O.O_NOFOLLOW);
   if (fd >= 0) close(fd);
   return fd >= 0;
 }
 
 /**
- * Opens the directory of the container with this id, and locks it where a caller owns the container: a supervisor holds
- * the lock of its own. Undefined where there is no such container. @throws SysError
+ * Opens a container's directory and reads its state, which may change any moment; undefined where there is none.
+ * @throws RunError where it cannot be read, SysError
  */
 export function tryOpenState(id: string): StateDirectory | undefined {
   const root = openRoot();
   close(root.fd);
-  const path = `${root.path}/${checkId(id)}`;
+  if (!isName(id)) return undefined;
+  const path = `${root.path}/${id}`;
   const fd = tryOpenDirectory(path);
-  if (fd < 0 && fd !== -ENOENT) throw new SysError("openat", [path], -fd, `open ${path}`);
-  let state = fd < 0 ? undefined : readState(fd);
-  if (state?.owner === "caller") {
-    lock(fd);
-    state = readState(fd); // whoever had the lock may have changed or deleted it
-  }
+  if (fd === -ENOENT || fd === -ENAMETOOLONG) return undefined;
+  if (fd < 0) throw new SysError("openat", [path], -fd, `open ${path}`);
+  const state = readState(fd);
   if (state) return { path, fd, state };
-  if (fd >= 0) close(fd);
+  const isUnreadable = hasState(fd);
+  close(fd);
+  if (isUnreadable) throw unreadable(id, path);
   return undefined;
 }
 
 export const noSuchContainer = (id: string): RunError => new RunError(`the container ${id} does not exist`);
 
-/** Opens and locks like tryOpenState(). @throws RunError where there is no such container, SysError */
+const unreadable = (id: string, path: string): RunError =>
+  new RunError(
+    `the state of the container ${id} cannot be read: ${path}/${STATE_FILE} is damaged, or another version's`,
+    125,
+    `where nothing runs in it any more, remove it by hand: rm -r ${path}`,
+  );
+
+/** Opens like tryOpenState(). @throws RunError where there is no such container, SysError */
 export function openState(id: string): StateDirectory {
   const directory = tryOpenState(id);
   if (!directory) throw noSuchContainer(id);
   return directory;
 }
 
-/** Returns the id. An id is the name of a directory, so it must not lead to another one. @throws RunError */
-function checkId(id: string): string {
-  if (id === "" || id === "." || id === ".." || id.includes("/")) throw noSuchContainer(id);
-  return id;
+/**
+ * Opens a container and waits until nobody else acts on it; its supervisor, who always does, is not waited for.
+ * @throws RunError where there is no such container, SysError
+ */
+export function openToAct(id: string): StateDirectory {
+  const directory = openState(id);
+  if (directory.state.owner === "supervisor") return directory;
+  lock(directory.fd);
+  const state = readState(directory.fd); // whoever had the lock may have changed or deleted it
+  if (!state) throw noSuchContainer(id);
+  return { ...directory, state };
 }
 
-/** Returns the container's status now. */
+/** An id is the name of a directory, and must not lead to another place. */
+const isName = (id: string): boolean => id !== "" && id !== "." && id !== ".." && !id.includes("/");
+
+/** The status of this moment. */
 export function statusOf({ pid, startTime, status, cgroup }: State): Status {
   if (!isRunning(pid, startTime)) return "stopped";
   return status === "running" && cgroup && openCgroup(cgroup).isFrozen() ? "paused" : status;

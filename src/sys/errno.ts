@@ -65,6 +65,7 @@ export const EIO = 5;
 export const ENXIO = 6;
 export const E2BIG = 7;
 export const ENOEXEC = 8;
+export const EBADF = 9;
 export const EAGAIN = 11;
 export const ENOMEM = 12;
 export const EACCES = 13;
@@ -89,6 +90,7 @@ export const ELOOP = 40;
 export const ELIBBAD = 80;
 export const EOPNOTSUPP = 95;
 export const ECONNRESET = 104;
+export const ECONNREFUSED = 111;
 
 /** The symbolic name of an errno; `errno 999` for one that the table does not have. */
 export const errnoName = (errno: number): string => TABLE[errno]?.[0] ?? `errno ${errno}`;

@@ -118,12 +118,21 @@ export function startTime(pid: number): number {
   return Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19] ?? 0);
 }
 
+/** The fields of proc_pid_stat(5) from the third on; none where there is no such process. */
+function statOf(pid: number): string[] {
+  const stat = tryReadFile(`/proc/${pid}/stat`) ?? "";
+  return stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+}
+
 /** True while a process with this pid and start runs. A zombie has ended. */
 export function isRunning(pid: number, start: number): boolean {
-  const stat = start > 0 ? (tryReadFile(`/proc/${pid}/stat`) ?? "") : "";
-  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  if (start <= 0) return false;
+  const fields = statOf(pid);
   return Number(fields[19] ?? 0) === start && fields[0] !== "Z" && fields[0] !== "X";
 }
+
+/** True where a process was stopped by a signal (T) or a tracer (t), and does nothing until it is continued. */
+export const isStopped = (pid: number): boolean => ["T", "t"].includes(statOf(pid)[0] ?? "");
 
 /** The pids of a process's children, of their children, and so on (proc_tid_children(5)). */
 export function descendants(pid: number): number[] {

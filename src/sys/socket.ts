@@ -51,6 +51,9 @@ export function tryConnect(path: string): number {
 /** int accept4(int fd, NULL, NULL, SOCK_CLOEXEC): waits for a connection, and returns its socket. @throws SysError */
 export const accept = (fd: number): number => call("accept4", fd, null, null, SOCK_CLOEXEC);
 
+/** accept4(2): the connection's socket, or -errno. */
+export const tryAccept = (fd: number): number => attempt("accept4", fd, null, null, SOCK_CLOEXEC);
+
 /**
  * struct msghdr with one iovec and room for one descriptor, in 32-bit halves. It is the same on x86-64 and arm64. Each
  * array is made from its buffer: Bun moves the bytes of a small array when it is asked for the buffer later.
