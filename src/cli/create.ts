@@ -2,7 +2,7 @@
 
 import { abandon, type Starting } from "../container/begin.ts";
 import { create, type Request } from "../container/create.ts";
-import { earlyEnd, errorOf } from "../container/failure.ts";
+import { earlyEnd, errorOf, FILTERED_WAIT } from "../container/failure.ts";
 import { ignoredSignals } from "../container/signals.ts";
 import { reap } from "../container/spawn.ts";
 import { leaveToCaller } from "../container/state.ts";
@@ -53,7 +53,7 @@ export const command: Command = {
     try {
       handshake.finish(() => checkInterrupt(starting.signals));
       if (handshake.failure) throw errorOf(handshake.failure);
-      if (!handshake.held) throw earlyEnd(reap(child).status);
+      if (!handshake.held) throw earlyEnd(reap(child).status, request.host.seccomp && FILTERED_WAIT);
       leaveToCaller(directory);
     } catch (error) {
       undo.rollBack();

@@ -1,5 +1,6 @@
 // Owns the table of hints: for a kernel call that failed with some errno, what the person can do about it.
 
+import { FILTERED_WAIT } from "../container/failure.ts";
 import { stateRoot } from "../container/state-root.ts";
 import type { SysError } from "../sys/errno.ts";
 import { RLIMITS } from "../sys/names.ts";
@@ -73,6 +74,11 @@ const HINTS: readonly Hint[] = [
       "make a network namespace",
       "its loopback interface is brought up with CAP_NET_ADMIN: give minibox that (in a container: --cap-add NET_ADMIN), or run with --network host",
     ),
+  },
+  {
+    calls: ["accept4", "read"],
+    codes: ["EPERM", "EACCES", "ENOSYS"],
+    say: during("wait to be started", FILTERED_WAIT),
   },
   {
     calls: ["pivot_root"],

@@ -109,6 +109,9 @@ function reserve(
   undo: Undo,
 ): { directory: StateDirectory; own: OwnCgroup } {
   const cgroup = (userns?.planCgroup ?? planCgroup)(id, spec.linux);
+  // A state directory elsewhere may have a container of this name, and its cgroup is in this place then. Whoever removes
+  // ours would kill that one.
+  const isOurs = cgroup?.pids().length === 0;
   const directory = claim({
     id,
     status: "creating",
@@ -116,15 +119,15 @@ function reserve(
     pid: child.pid,
     startTime: startTime(child.pid),
     created: Math.floor(Date.now() / 1000),
-    cgroup: cgroup?.record,
+    cgroup: isOurs ? cgroup.record : undefined,
     bundle,
     spec,
     options,
   });
   undo.add(() => deleteContainer(directory, warn));
   const own = makeCgroup(cgroup, spec.linux);
-  if (cgroup && cgroup.record !== directory.state.cgroup) {
-    directory.state.cgroup = cgroup.record; // some directories existed before: they must not be removed with the container
+  if (own.cgroup && own.cgroup.record !== directory.state.cgroup) {
+    directory.state.cgroup = own.cgroup.record; // some of its directories were there before: they must never be removed
     writeState(directory);
   }
   prune();

@@ -11,14 +11,19 @@ export const errorOf = (failure: Failure): Error =>
     ? new RunError(failure.message)
     : new SysError(failure.call, failure.args, failure.errno, failure.step);
 
+/** Whoever waits to be started does so under the container's own filter. */
+export const FILTERED_WAIT =
+  "a created container waits under its own seccomp profile, which must allow accept4, close, read and write";
+
 /**
- * Returns the error for a child that ended without a report. `status` is its exit code, or 128 + the signal's number.
+ * The child ended and said nothing. `status` is its exit code, or 128 and the signal that ended it; `hint` is a reason
+ * that the caller sees.
  */
-export function earlyEnd(status: number): RunError {
+export function earlyEnd(status: number, hint?: string): RunError {
   const how = status > 128 ? `was ended by signal ${status - 128}` : `ended with ${status}`;
-  const hint =
+  const why =
     status === 128 + SIGNALS.KILL
       ? "the kernel does that to what takes more memory than its cgroup may: see memory.max of the one that minibox is in, and dmesg"
-      : undefined;
-  return new RunError(`the container's first process ${how} before it could run the command`, 125, hint);
+      : hint;
+  return new RunError(`the container's first process ${how} before it could run the command`, 125, why);
 }

@@ -53,7 +53,8 @@ export function openRoot(): { path: string; fd: number } {
 
 /** Opens a directory, and makes it where it is missing. Returns the descriptor, or -errno. */
 function openOrMake(path: string): number {
-  const flags = O.O_DIRECTORY | O.O_NOFOLLOW;
+  // anybody may make a link in /tmp, but what the caller names is the caller's choice
+  const flags = O.O_DIRECTORY | (path === chosenRoot ? 0 : O.O_NOFOLLOW);
   const fd = tryOpen(path, flags);
   if (fd !== -ENOENT) return fd;
   makeAbove(path);

@@ -109,7 +109,9 @@ export function tryOpenState(id: string): StateDirectory | undefined {
   return undefined;
 }
 
-export const noSuchContainer = (id: string): RunError => new RunError(`the container ${id} does not exist`);
+/** What is no word, as a name with a line break in it, is shown in quotes. */
+const noSuchContainer = (id: string): RunError =>
+  new RunError(`the container ${/^[!-~]+$/.test(id) ? id : JSON.stringify(id)} does not exist`);
 
 const unreadable = (id: string, path: string): RunError =>
   new RunError(
