@@ -1,6 +1,6 @@
-// Owns the second half of the way from the request to the program: what is left of the host's rights and belongings is
-// given up, call by call, in order, and execve(2) ends the list. A process that joins a running container needs this
-// half alone.
+// Owns the second half of the way from the request to the program: the process gives up its rights and descriptors of
+// the host, call by call, in order, and ends with execve(2). A process that joins a running container needs only this
+// half.
 
 import { type ChildRequest, send } from "../sync.ts";
 import { SIGNALS } from "../sys/constants.ts";
@@ -21,7 +21,10 @@ import {
 import { fail } from "./report.ts";
 import { filterCallsEarly, forbidNewPrivileges } from "./seccomp.ts";
 
-/** Becomes the program of the spec. `listener` is where a held process hears the word to go on. @throws SysError, Refusal */
+/**
+ * Becomes the program of the spec; never returns. With a `listener`, the socket that a held process listens on, the
+ * process waits before execve until it is started. @throws SysError, Refusal
+ */
 export function becomeProcess(
   socket: number,
   request: ChildRequest,
@@ -33,16 +36,16 @@ export function becomeProcess(
   setRlimits(spec.process, options.init);
   filterCallsEarly(socket, request);
   const labels = labelCommand(proc, request);
-  limitBounding(spec.process, options.requiredCapabilities, warn); // before CAP_SETPCAP, which it takes, is given up
-  const entered = tryChangeDirectory(spec.process); // as root, who may make it, and enter what is closed to the user
+  limitBounding(spec.process, options.requiredCapabilities, warn); // needs CAP_SETPCAP, which is given up below
+  const entered = tryChangeDirectory(spec.process); // root can make the directory, and enter one that the user cannot
   becomeUser(spec.process, host.keepGroups);
-  if (!entered) changeDirectory(spec.process); // as the user, to whom alone it may be open
+  if (!entered) changeDirectory(spec.process); // the user can enter one that root cannot (NFS, FUSE)
   limitCapabilities(spec.process);
   leaveNothingOpen(terminal, request);
-  setParentDeathSignal(host.endsWithMaker ? SIGNALS.KILL : 0); // the change of identity has cleared it
-  const init = options.init ? prepareInit() : undefined; // before "ready": from then on the parent passes signals on
+  setParentDeathSignal(host.endsWithMaker ? SIGNALS.KILL : 0); // the kernel clears it when the user changes (prctl(2))
+  const init = options.init ? prepareInit() : undefined; // before "ready": after that the parent passes signals on
   if (listener === undefined) send(socket, { type: "ready" });
-  forbidNewPrivileges(socket, request); // near the end: the filter need not allow the calls above
+  forbidNewPrivileges(socket, request); // near the end, so that the filter need not allow the calls above
   const starter = listener === undefined ? socket : hold(socket, listener, labels, options.trace);
   try {
     if (init) runAsInit(starter, init, spec.process);

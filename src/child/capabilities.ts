@@ -1,4 +1,4 @@
-// Owns the capabilities of the command: what of the spec's sets can be given, and the order in which the rest goes
+// Owns the capabilities of the command: the spec's sets, as far as minibox has these capabilities itself
 // (capabilities(7)).
 
 import type { Process } from "../spec/types.ts";
@@ -17,19 +17,23 @@ import { step } from "../sys/libc.ts";
 import { CAPABILITIES } from "../sys/names.ts";
 import { Refusal } from "./refusal.ts";
 
-/** More than any kernel has; the kernel says itself where its own end. */
+/** A capability's number is below this. The kernel refuses the first number that it does not know. */
 const MOST = 64;
 
 /**
- * Empties the bounding set but for the spec's, while we still have CAP_SETPCAP. What was asked for by name and cannot
- * be given is refused; what is only usual is gone without, with a word about it. A spec without sets gives none. @throws SysError, Refusal
+ * Drops every capability from the bounding set that the spec's bounding set does not have; this needs CAP_SETPCAP. A
+ * spec without sets gives no capability. Where minibox lacks a capability of the spec, it is left out with a warning.
+ * @throws SysError, Refusal where minibox lacks one of the `required`
  */
 export function limitBounding(
   { capabilities: sets = {}, user }: Process,
   required: readonly string[],
   warn: (message: string) => void,
 ): void {
-  step("limit the capabilities", "root inside is root over less: what is dropped here cannot be got back");
+  step(
+    "limit the capabilities",
+    "what is dropped here cannot be regained, not even by root in the container",
+  );
   const wanted = capabilityMask(sets.permitted);
   const permitted = permittedCapabilities();
   if (wanted.low & ~permitted.low || wanted.high & ~permitted.high)
@@ -37,7 +41,8 @@ export function limitBounding(
   const bounding = capabilityMask(sets.bounding);
   for (let number = 0; number < MOST; number++)
     if (!hasCapability(bounding, number) && !dropFromBoundingSet(number)) break;
-  // only ambient ones outlive execve for another user than root; without, the change of user shall take them all
+  // A change from root to another user clears the permitted set, unless it is kept. It is kept for ambient capabilities
+  // alone: a user other than root loses all others in execve anyway.
   if (user.uid !== 0 && sets.ambient?.length) keepCapabilities(true);
 }
 
@@ -61,7 +66,7 @@ function tellLacking(
   warn(`the container does not get ${lacking.join(", ")}: minibox itself does not have it here`);
 }
 
-/** Sets what is left to the command, after the change of user. @throws SysError */
+/** Sets the command's capability sets, after the change of user. @throws SysError */
 export function limitCapabilities({ capabilities: sets = {} }: Process): void {
   const ambient = sets.ambient ?? [];
   const had = permittedCapabilities();

@@ -1,5 +1,5 @@
-// Owns the container's cgroup from inside: the child joins it before anything of the container's runs, so that all of it
-// is charged and nothing else; and it mounts the hierarchies of version 1 for the container to see.
+// Owns what the child does with cgroups. It joins the container's before it starts anything, so that everything in the
+// container is charged to it; and it mounts the hierarchies of version 1 in the container.
 
 import type { CgroupView, ChildRequest, Descriptors } from "../sync.ts";
 import { AT, O } from "../sys/constants.ts";
@@ -9,9 +9,9 @@ import { step } from "../sys/libc.ts";
 import { fdPath, mountDetached, moveMount, setMountAttributes, tryMount } from "../sys/mount.ts";
 
 /**
- * Writes "0", which stands for the writer, into each file (cgroups(7)). The parent has opened the files where the child
- * may not. A group that no limit needs may refuse the child, as the cpu controller refuses real-time processes: there the
- * child stays in its caller's group. @throws SysError
+ * Writes "0", which stands for the writing process, into each of the cgroup's files (cgroups(7)). Where the child may
+ * not open them, the parent has. A cgroup without a limit of the container may refuse the child, as the cpu controller
+ * refuses real-time processes: there the child stays in the caller's cgroup. @throws SysError
  */
 export function joinCgroup({ host: { cgroup } }: ChildRequest, descriptors: Descriptors): void {
   if (cgroup.files.length === 0) return;
@@ -25,9 +25,9 @@ export function joinCgroup({ host: { cgroup } }: ChildRequest, descriptors: Desc
 }
 
 /**
- * Mounts a tmpfs with a directory for each hierarchy, and the hierarchy there. The top of such a mount is the root of the
- * cgroup namespace: the container's own group. Controllers that share a hierarchy (cpu,cpuacct) get a link each. A
- * hierarchy that cannot be mounted is not shown. @throws SysError
+ * Mounts a tmpfs at the descriptor `place`, and in it each hierarchy on a directory of its own. The top of such a mount
+ * is the root of the cgroup namespace: the container's own cgroup. Where controllers share a hierarchy (cpu,cpuacct),
+ * each of them gets a symbolic link. A hierarchy that cannot be mounted is left out. @throws SysError
  */
 export function mountHierarchies(
   place: number,
@@ -45,7 +45,7 @@ export function mountHierarchies(
     if (mounted < 0) tryUnlinkat(top, name, AT.AT_REMOVEDIR);
     else if (name.includes(",")) for (const part of name.split(",")) trySymlinkat(name, top, part);
   }
-  // Everything becomes read-only at the end, in one call. Nobody is inside yet who could have written before.
+  // All of it becomes read-only here, in one call. No process of the container runs yet that could have written to it.
   setMountAttributes(top, { set: attrSet, clear: attrClear, recursive: true });
   close(top);
 }

@@ -1,4 +1,4 @@
-// Owns what the child receives before its work: the request, and the descriptors that the parent sends ahead of it.
+// Owns receiving what the parent sends before the child's work begins: descriptors, and the request after them.
 
 import { type ChildRequest, type Descriptors, read, type ToChild } from "../sync.ts";
 
@@ -6,11 +6,11 @@ export interface Received {
   request: ChildRequest;
   /** a network namespace that the parent has made */
   network: number | undefined;
-  /** by the names that the parent gave them, close-on-exec */
+  /** close-on-exec, by the names that the parent gave them */
   descriptors: Descriptors;
 }
 
-/** Waits for the request. Undefined where the parent is gone, or sends what is none. @throws SysError */
+/** Waits for the request. Undefined where the parent has ended, or sends something else. @throws SysError */
 export function receiveRequest(socket: number): Received | undefined {
   const descriptors: Descriptors = new Map();
   for (;;) {

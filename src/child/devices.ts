@@ -1,4 +1,4 @@
-// Owns /dev: the nodes and links that every program expects (runtime-spec, config-linux.md "Default Devices").
+// Owns /dev: the device nodes and links that programs expect (runtime-spec, config-linux.md, "Default Devices").
 
 import type { Device, Mount, Spec } from "../spec/types.ts";
 import type { ChildRequest } from "../sync.ts";
@@ -39,11 +39,12 @@ const LINKS: readonly [name: string, target: string][] = [
 ];
 
 /**
- * Makes device nodes and links in the container's own /dev. At the moment when it is mounted: a volume may come to lie
- * upon it, or on a node in it, and what that shows is the host's, not ours to fill.
+ * Makes the device nodes and links in the container's own /dev. Called as soon as /dev is mounted: a later mount of the
+ * spec may cover /dev or a node in it with a directory of the host, in which nothing must be made.
+ * @throws SysError, Refusal
  */
 export function createDevices(root: number, spec: Spec): void {
-  step("create devices in /dev", "only those that hold no state of the host's");
+  step("create devices in /dev", "the few that programs expect; none is a disk or other hardware");
   withFd(openInRoot(root, "/dev", O.O_PATH | O.O_DIRECTORY, RESOLVE.RESOLVE_NO_SYMLINKS), (dev) => {
     const extra = spec.linux.devices ?? [];
     for (const device of DEFAULT) if (!names(extra, device.path)) createDevice(root, dev, device);
@@ -58,7 +59,7 @@ function names(devices: readonly Device[], path: string): boolean {
   return false;
 }
 
-/** A new /dev is empty. Made here, the mount points of /dev/pts and the others need not be looked for and made later. */
+/** Makes the mount point of /dev/pts and the like. In a new, empty /dev that is faster than looking for it later. */
 function makeMountPoint(dev: number, { destination, type, options }: Mount): void {
   const isBind = type === "bind" || options?.includes("bind") || options?.includes("rbind");
   const name = destination.startsWith("/dev/") ? destination.slice("/dev/".length) : "";
@@ -72,14 +73,15 @@ function link(dev: number, name: string, target: string): void {
 }
 
 /**
- * Without a cgroup's rules a device node is as good as the device: one that the image brought along must not be opened.
- * In a user namespace none can be. The parent withholds CAP_MKNOD as well (container/device-nodes.ts). @throws SysError
+ * Makes every mount nodev where no cgroup limits the devices: otherwise a device node in the rootfs would open the
+ * host's device. In a user namespace the kernel does that by itself. The parent takes CAP_MKNOD away as well
+ * (container/device-nodes.ts). @throws SysError
  */
 export function guardDevices(root: number, { spec, host }: ChildRequest): void {
   if (host.cgroup.limitsDevices || hasUserNamespace(spec)) return;
   step("take device nodes out of use", "no cgroup limits the devices here");
   setMountAttributes(root, { set: MOUNT_ATTR.MOUNT_ATTR_NODEV, recursive: true });
-  // but for the two places that are ours
+  // the exceptions are the container's own /dev and devpts, which minibox has filled
   for (const { destination, type } of spec.mounts ?? [])
     if ((destination === "/dev" && type === "tmpfs") || type === "devpts")
       withFd(openInRoot(root, destination, O.O_PATH | O.O_DIRECTORY), (place) =>
@@ -89,7 +91,7 @@ export function guardDevices(root: number, { spec, host }: ChildRequest): void {
 
 const TYPES = { c: S_IFCHR, u: S_IFCHR, b: S_IFBLK, p: S_IFIFO } as const;
 
-/** makedev(3) as the kernel's mknod takes it. */
+/** Returns a device number as mknod(2) takes it (makedev(3)). */
 const deviceNumber = (major: number, minor: number): number =>
   ((minor & 0xff) | ((major & 0xfff) << 8) | ((minor & ~0xff) << 12)) >>> 0;
 
@@ -105,7 +107,7 @@ function createDevice(root: number, dev: number | undefined, device: Device): vo
       return;
     }
     if (result < 0) throw new SysError("mknodat", [device.path], -result, `create ${device.path}`);
-    // after the fact, since the umask cuts mknod's mode
+    // set afterwards, because the umask changes mknod's mode
     fchmodat(directory, name, device.fileMode ?? 0o666);
     if (device.uid || device.gid)
       fchownat(directory, name, device.uid ?? 0, device.gid ?? 0, AT.AT_SYMLINK_NOFOLLOW);
@@ -114,7 +116,7 @@ function createDevice(root: number, dev: number | undefined, device: Device): vo
   }
 }
 
-/** A user namespace may not make nodes; the host's own node, bound over an empty file, serves as well. */
+/** Binds the host's node over an empty file. In a user namespace the kernel refuses mknod(2) for devices. */
 function bindFromHost(directory: number, name: string, path: string): void {
   const place = openat(directory, name, O.O_CREAT | O.O_EXCL | O.O_NOFOLLOW, 0o600);
   withFd(place, () =>

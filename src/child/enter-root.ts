@@ -1,5 +1,5 @@
-// Owns the first half of the way from the request to the program: the container's namespaces, and the root file system
-// in them, call by call, in order.
+// Owns the first half of the way from the request to the program: it enters the container's namespaces and makes the
+// root file system in them, call by call, in order.
 
 import { type ChildRequest, type Descriptors, send } from "../sync.ts";
 import { joinCgroup } from "./cgroup.ts";
@@ -14,17 +14,17 @@ import { makeDirectory } from "./process.ts";
 import { changeRoot, prepareRoot, sealRoot } from "./rootfs.ts";
 import { attachTerminal } from "./terminal.ts";
 
-/** What the second half needs of the first. */
+/** Descriptors that the first half leaves open for the second. */
 export interface Entered {
-  /** the container's /proc; undefined where the spec mounts none */
+  /** the top of the container's /proc; undefined where the spec mounts none */
   proc: number | undefined;
-  /** the container's terminal; undefined where it has none */
+  /** the slave of the container's terminal; undefined where it has none */
   terminal: number | undefined;
 }
 
 /**
- * Makes and enters everything that the process sees of a container. `network` is a network namespace that the parent has
- * made, `descriptors` is what it has opened. @throws SysError, Refusal
+ * Makes the container's namespaces and root and enters them. `network` is the descriptor of a network namespace that
+ * the parent made, `descriptors` are those that it opened. @throws SysError, Refusal
  */
 export function enterRoot(
   socket: number,
@@ -35,26 +35,26 @@ export function enterRoot(
 ): Entered {
   const { spec, options } = request;
   setOomScore(request); // through the host's /proc
-  enterNamespaces(spec, network); // before anything that the host must not see
+  enterNamespaces(spec, network); // before any change that would otherwise be the host's, too
   nameHost(spec, network);
   leaveKeyring();
   resetPersonality();
-  openTiedSources(request, descriptors); // before all mounts are made private, which cuts the ties
+  openTiedSources(request, descriptors); // before all mounts become private: a copy of a private mount has no tie
   if (!options.overlay) reportMade((path, inode) => send(socket, { type: "made", path, inode }));
-  const made = prepareRoot(request, spec, descriptors.get("root"), warn); // a mount of its own, that pivot_root can make the root
+  const made = prepareRoot(request, spec, descriptors.get("root"), warn); // pivot_root needs a mount
   const { root } = made;
-  joinCgroup(request, descriptors); // before the cgroup namespace, whose root is the cgroup of the moment
+  joinCgroup(request, descriptors); // before the cgroup namespace, whose root is its maker's cgroup
   unshareCgroupNamespace(spec);
-  // before the change of root: the sources of binds are host paths
+  // before the change of root: the sources of binds are paths of the host
   mountAll(root, request, descriptors, () => createDevices(root, spec));
   guardDevices(root, request);
   const terminal = spec.process.terminal ? attachTerminal(socket, root, spec.process) : undefined;
-  const trees = openKernelTrees(root, spec); // the names /proc and /sys may be exchanged by somebody from now on
+  const trees = openKernelTrees(root, spec); // from here on by descriptor: somebody may exchange names in the rootfs
   setSysctls(trees.proc, spec);
   withTmpfs(root, request, (tmpfs) => protectPaths(root, tmpfs, request, trees));
   if (spec.root.readonly) makeDirectory(root, spec.process);
   mountShared(root, request, descriptors);
-  sealRoot(made, spec); // after the last mount point was made
+  sealRoot(made, spec); // read-only only after the last mount point was made
   changeRoot(root, request, warn);
   return { proc: trees.proc, terminal };
 }

@@ -1,5 +1,6 @@
-// Owns the wait of a container that is created and not started: its filter is in force and only execve is left to do.
-// Whoever may open the state directory can start it, over the socket in there; the process that created it may be gone.
+// Owns the wait of a container that is created and not yet started: everything is in force, and only execve(2) is left.
+// Any process that may open the state directory can start the container over the socket in that directory, even when
+// the process that created the container has ended.
 
 import { type Labels, send } from "../sync.ts";
 import { EBADF, SysError } from "../sys/errno.ts";
@@ -8,14 +9,17 @@ import { step } from "../sys/libc.ts";
 import { accept, tryAccept } from "../sys/socket.ts";
 import { reportCalls } from "./report.ts";
 
-/** Tells the maker that the container is held and waits for a starter; returns the connection to that one. @throws SysError */
+/**
+ * Sends "held" to the process that made the container, and waits for a process that starts it. Returns the connection
+ * to that one, and closes `socket` and `listener`. @throws SysError
+ */
 export function hold(socket: number, listener: number, labels: Labels, trace: boolean): number {
   checkFilter();
   send(socket, { type: "held", labels });
   close(socket);
   for (;;) {
     const starter = accept(listener);
-    // a starter that is killed before it has said "go" has started nothing
+    // a process that ends before it has sent "go" has not started the container
     if (tryRead(starter, new Uint8Array(1)) > 0) {
       close(listener);
       if (trace) reportCalls(starter);

@@ -1,17 +1,17 @@
-// Owns the container's first process, from its start to the user's own program.
+// Owns the container's first process, from its start to the execve(2) of the user's program.
 //
-// Theory of operation. The parent (`run`) made a pid namespace and spawned this binary again as `child`: it is
-// PID 1 there. It knows nothing but the number of a socket. Over it comes one ChildRequest, an OCI object in which
-// everything is decided; here it only happens, call by call, in the order below, and ends in execve: then no line
-// of minibox is left inside. What goes wrong is sent over the socket (the parent words it); when execve succeeds,
-// the socket closes by itself, and that is how the parent knows.
+// Theory of operation. The parent (`run`) made a pid namespace and spawned minibox's binary again as `child`, which is
+// PID 1 there. The child is given nothing but the number of a socket. Over the socket it receives one ChildRequest, an
+// OCI object in which everything is decided. The child carries it out call by call, and ends with execve: after that no
+// code of minibox is left in the container. The child reports an error over the socket, and the parent words it. When
+// execve succeeds, the kernel closes the socket, which is how the parent learns of it.
 //
 //   parent ── spawn ──▶ child (PID 1)
 //          ── request ─▶        namespaces, root, mounts, limits, identity
 //          ◀── error, warning, trace, terminal ──
 //          ◀── end of stream ── execve
 //
-// Everything here is synchronous: Bun's asynchronous calls run on threads that keep the host's namespaces.
+// Everything in the child is synchronous: Bun's asynchronous calls run on threads that stay in the host's namespaces.
 
 import { send } from "../sync.ts";
 import { SIGNALS } from "../sys/constants.ts";
@@ -20,7 +20,6 @@ import { exit, setParentDeathSignal } from "../sys/process.ts";
 import { becomeProcess } from "./become-process.ts";
 import { receiveRequest } from "./descriptors.ts";
 import { enterRoot } from "./enter-root.ts";
-
 import { fail, reportCalls } from "./report.ts";
 
 function serve(socket: number): never {
@@ -28,7 +27,8 @@ function serve(socket: number): never {
   if (!received) exit(125);
   const { request, network, descriptors } = received;
   try {
-    // not earlier: in a user namespace the process that started us is not the one that sends the request, and has ended
+    // Set only here. In a user namespace the process that started this one ends before the request comes, and its end
+    // would send the signal.
     setParentDeathSignal(SIGNALS.KILL);
     setCloexec(socket, true);
     if (request.options.trace) reportCalls(socket);
@@ -45,7 +45,7 @@ export function child(socket: number): never {
   try {
     return serve(socket);
   } catch {
-    // the socket itself has failed, or was none: nobody is there to be told
+    // the socket itself failed, or the number is not a socket's: there is no way to report it
     exit(125);
   }
 }

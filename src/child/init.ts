@@ -1,5 +1,5 @@
-// Owns init mode: PID 1 stays minibox, runs the command as its child, passes signals on and reaps orphans, as the
-// init of any system does (signal(7), signalfd(2), wait4(2)).
+// Owns init mode (--init): minibox stays PID 1, runs the command as its child, passes signals on to it and reaps
+// orphans, as the init of any system does (signal(7), signalfd(2), wait4(2)).
 
 import type { Process } from "../spec/types.ts";
 import { send } from "../sync.ts";
@@ -16,16 +16,16 @@ import { readSignal, signalfd } from "../sys/signalfd.ts";
 import { type Limit, prepareSpawn, type Spawn } from "../sys/vfork.ts";
 import { candidates, rlimitNumber, TRY_NEXT } from "./process.ts";
 
-/** What an init has ready before the filter of system calls is in force. */
+/** What an init prepares before the seccomp filter is in force. */
 export interface Init {
-  /** the descriptor that signals are read from */
+  /** the signalfd(2) from which signals are read */
   signals: number;
   spawn: Spawn;
 }
 
 /**
- * Blocks all signals. Before the command is there: a signal that comes while it starts waits here and is passed on.
- * @throws SysError
+ * Blocks all signals and opens the signalfd. A signal that comes while the command starts stays pending, and is passed
+ * on afterwards. @throws SysError
  */
 export function prepareInit(): Init {
   setSignalMask(signalSet());
@@ -33,27 +33,27 @@ export function prepareInit(): Init {
   return { signals: signalfd(signalSet(), SFD_CLOEXEC), spawn: prepareSpawn() };
 }
 
-/** Runs the command as a child of PID 1 and serves it until it ends; then ends with its status. @throws SysError */
+/** Runs the command as a child of PID 1 until it ends, and exits with its status. @throws SysError */
 export function runAsInit(socket: number, { signals, spawn }: Init, program: Process): never {
-  setName("minibox"); // it was a descriptor's number
+  setName("minibox"); // the kernel names a process after the file that it executed, here a descriptor's number
   leaveOpen(socket, signals);
-  // Programs log to /proc/1/fd/1. The kernel shows that only of a process that can also be traced, so from its first
-  // instruction on the command may do with PID 1 as it likes.
+  // Programs log to /proc/1/fd/1. The kernel lets them open it only where PID 1 is dumpable, and lets them ptrace(2) a
+  // dumpable process as well. So from its first instruction on the command can control PID 1.
   setDumpable();
   send(socket, { type: "spawning" });
   const main = start(program, spawn);
-  setTracer(undefined); // a trace goes over the socket
+  setTracer(undefined); // the tracer sends over the socket, which is closed next
   close(socket);
   reap(main);
   for (;;) {
     const { signal, code } = readSignal(signals);
     if (signal === SIGNALS.CHLD) reap(main);
-    // what the terminal sends (^C) went to the command's whole process group already
+    // the terminal has sent its own signals (^C) to the command already, as part of its process group
     else if (code !== SI_KERNEL) kill(main, signal);
   }
 }
 
-/** Closes everything else but 0, 1 and 2. */
+/** Closes every descriptor except 0, 1, 2 and these. */
 function leaveOpen(...descriptors: number[]): void {
   let next = 3;
   for (const fd of descriptors.sort((a, b) => a - b)) {
@@ -63,7 +63,7 @@ function leaveOpen(...descriptors: number[]): void {
   closeRange(next, LAST_DESCRIPTOR, 0);
 }
 
-/** All but those that cannot be handled, SIGCHLD, and libc's own. */
+/** All signals except SIGKILL and SIGSTOP, which cannot be handled, SIGCHLD, and those that libc uses for itself. */
 const PASSED_ON: number[] = [];
 for (let signal = 1; signal <= 64; signal++)
   if (
@@ -74,7 +74,10 @@ for (let signal = 1; signal <= 64; signal++)
   )
     PASSED_ON.push(signal);
 
-/** The command gets pid 2: what is not there is not tried, for each try takes a pid. */
+/**
+ * Starts the command; returns its pid. Each spawn takes a pid, so on a PATH only an executable file is tried: the
+ * command then gets pid 2. @throws SysError
+ */
 function start({ args, env = [], rlimits = [] }: Process, spawn: Spawn): number {
   const command = args[0]!;
   const files = candidates(command, env);
@@ -91,7 +94,7 @@ function start({ args, env = [], rlimits = [] }: Process, spawn: Spawn): number 
   throw new SysError("execve", [command], worst, `spawn ${command}`);
 }
 
-/** The spec's limits are the command's: under them PID 1 could not always work. */
+/** Returns the spec's rlimits for the command alone: PID 1 could not always work under them. */
 function limitsOf(rlimits: NonNullable<Process["rlimits"]>): Limit[] {
   const limits: Limit[] = [];
   for (const { type, soft, hard } of rlimits)
@@ -99,7 +102,7 @@ function limitsOf(rlimits: NonNullable<Process["rlimits"]>): Limit[] {
   return limits;
 }
 
-/** Collects every child that has ended; with the command itself, the container ends. */
+/** Waits for every child that has ended. Exits where the command is among them, which ends the container. */
 function reap(main: number): void {
   for (;;) {
     const ended = wait(-1, false);

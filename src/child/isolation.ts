@@ -1,5 +1,5 @@
-// Owns what a process inherits without anybody having handed it over: keyring, personality, OOM score, and the label
-// that a security module gives the command.
+// Owns attributes that every process inherits and that are easily overlooked: keyring, personality, OOM score, and the
+// label of a security module.
 
 import type { ChildRequest, Labels } from "../sync.ts";
 import { EACCES, ENOSYS, EPERM, isErrno, SysError } from "../sys/errno.ts";
@@ -8,30 +8,32 @@ import { step } from "../sys/libc.ts";
 import { tryJoinSessionKeyring, tryPersonality } from "../sys/process.ts";
 import { readProc, writeProc } from "./paths.ts";
 
-/** The caller's session keyring would let the container use the host's keys (keyrings(7)). @throws SysError */
+/**
+ * Joins a new session keyring: through the caller's the container could use the caller's keys (keyrings(7)).
+ * @throws SysError
+ */
 export function leaveKeyring(): void {
-  step("join a new session keyring", "the caller's may hold keys of the host's");
+  step("join a new session keyring", "the caller's may hold keys that the container must not use");
   const result = tryJoinSessionKeyring();
-  // where we are not allowed to, nor is the container; ENOSYS: a kernel without keys
+  // EPERM, EACCES: the container will not be allowed to use keys either; ENOSYS: the kernel has none
   if (result < 0 && result !== -EPERM && result !== -EACCES && result !== -ENOSYS)
     throw new SysError("keyctl", ["KEYCTL_JOIN_SESSION_KEYRING"], -result, "join a new session keyring");
 }
 
-/** The caller's (setarch(8)) could switch off address randomization, and outlives execve. */
+/**
+ * Resets the personality(2). It stays over execve, and the caller's (setarch(8)) may switch address randomization off.
+ */
 export const resetPersonality = (): number => tryPersonality(0);
 
-/** Tells the kernel's OOM killer how much it should spare the container (proc_pid_oom_score_adj(5)). @throws SysError */
+/** Writes the spec's oomScoreAdj for the kernel's OOM killer (proc_pid_oom_score_adj(5)). @throws SysError */
 export function setOomScore({ spec }: ChildRequest): void {
   const { oomScoreAdj } = spec.process;
   if (oomScoreAdj === undefined) return;
-  step(
-    `set oom_score_adj to ${oomScoreAdj}`,
-    "a caller that is spared by the OOM killer spares no container",
-  );
+  step(`set oom_score_adj to ${oomScoreAdj}`, "without this the container would inherit the caller's value");
   try {
-    writeFile("/proc/self/oom_score_adj", String(oomScoreAdj)); // the host's /proc: the container may have none
+    writeFile("/proc/self/oom_score_adj", String(oomScoreAdj)); // in the host's /proc: the container may not have one
   } catch (error) {
-    // Only CAP_SYS_RESOURCE may lower the score. A higher one than was asked for harms the container alone.
+    // Lowering the score takes CAP_SYS_RESOURCE. A score higher than asked for harms nobody but the container.
     if (!isErrno(error, EACCES)) throw error;
   }
 }
@@ -40,8 +42,8 @@ const APPARMOR = "self/attr/apparmor/exec";
 const SELINUX = "self/attr/exec";
 
 /**
- * Asks the security module to confine what execve starts, as the spec names it. Where we pause to be looked at, returns
- * what the kernel has noted: AppArmor shows a process's to nobody but itself. @throws SysError
+ * Asks AppArmor and SELinux to confine what execve starts by the spec's profile and label. For a held container it
+ * returns what the kernel has noted: AppArmor shows that to no process but this one. @throws SysError
  */
 export function labelCommand(proc: number | undefined, { spec, host }: ChildRequest): Labels {
   const { apparmorProfile, selinuxLabel } = spec.process;

@@ -1,6 +1,6 @@
-// Owns the places that mounts and the working directory need: found inside the root, and made where they are missing.
-// Links are followed as if the root were / (openat2(2), RESOLVE_IN_ROOT); none of them, also one that is being swapped,
-// leads out.
+// Owns finding mount points and the working directory inside the root, and making them where they are missing. Symbolic
+// links are resolved as if the root were / (openat2(2), RESOLVE_IN_ROOT), so none leads out of it, not even one that
+// somebody swaps in at that moment.
 
 import { MAXSYMLINKS, O, RESOLVE, S_IFDIR, S_IFMT } from "../sys/constants.ts";
 import { tryMkdirat, tryReadlinkat } from "../sys/directory.ts";
@@ -11,17 +11,17 @@ import { Refusal } from "./refusal.ts";
 
 export type Kind = "directory" | "file";
 
-/** Is told of each file and directory that was made in the rootfs itself: its path without links, and its inode. */
+/** Called for each file and directory made in the rootfs itself, with its path without symbolic links and its inode. */
 let tell: ((path: string, inode: number) => void) | undefined;
 
-/** From now on what is made in the rootfs is told. */
+/** Sets the function that is called, from now on, for whatever is made in the rootfs. */
 export function reportMade(made: typeof tell): void {
   tell = made;
 }
 
 /**
- * Opens a mount's destination inside the root, creating what is missing. No link leads to a `vital` one.
- * @throws SysError, Refusal
+ * Opens a mount's destination inside the root, and makes it where it is missing. Returns an O_PATH descriptor. In the
+ * path of a `vital` destination no symbolic link is followed. @throws SysError, Refusal
  */
 export function openDestination(root: number, path: string, kind: Kind, vital: boolean): number {
   const resolve =
@@ -49,13 +49,13 @@ export function openDestination(root: number, path: string, kind: Kind, vital: b
 }
 
 /**
- * Makes what is missing of a path, link by link: where one leads to nothing, what it names is made, inside the root.
- * @throws SysError, Refusal
+ * Makes the parts of a path that are missing. Where a symbolic link leads to nothing, the target is made, inside the
+ * root. `what` names the path in an error. @throws SysError, Refusal
  */
 export function makePlace(root: number, path: string, kind: Kind, vital: boolean, what: string): void {
-  /** what is still to be walked, its next part last */
+  /** the parts that are left to walk, the next one last */
   const rest = partsOf(path).reverse();
-  /** where the walk has come to: no link in it */
+  /** the parts walked so far, without symbolic links */
   const at: string[] = [];
   for (let links = 0; rest.length > 0; ) {
     const name = rest.pop()!;
@@ -74,7 +74,7 @@ export function makePlace(root: number, path: string, kind: Kind, vital: boolean
       at.push(name);
       continue;
     }
-    // who asked for the place finds the link, or the circle, and has the words for it
+    // the caller opens the path afterwards, and reports the link or the circle of links
     if (vital || ++links > MAXSYMLINKS) return;
     if (target.startsWith("/")) at.length = 0;
     rest.push(...partsOf(target).reverse());
@@ -114,7 +114,9 @@ function make(
   if (tell) tellOwn(root, parent, at, name, tell);
 }
 
-/** Has better words than the errno where the parent lies in /proc, in /sys or in a read-only mount. @throws Refusal */
+/**
+ * Refuses with a clearer reason than the errno where the parent is in /proc, /sys or a read-only mount. @throws Refusal
+ */
 function refuseElsewhere(root: number, parent: number, at: readonly string[], what: string): void {
   const path = `/${at.join("/")}`;
   const type = fileSystemType(parent);
@@ -128,7 +130,7 @@ function refuseElsewhere(root: number, parent: number, at: readonly string[], wh
     );
 }
 
-/** Tells of what was made, unless it lies in a volume or another mount: those are not cleaned up. */
+/** Tells of what was made, unless it is in another mount than the rootfs (a volume): nothing is removed from those. */
 function tellOwn(
   root: number,
   parent: number,

@@ -1,5 +1,5 @@
-// Owns the spec's mounts: each is made by descriptor, so that no symlink or swapped directory of the rootfs leads it
-// elsewhere (move_mount(2)).
+// Owns the spec's mounts. Each is attached to a descriptor of its destination (move_mount(2)), so that no symbolic link
+// or exchanged directory of the rootfs leads it elsewhere.
 
 import { type ParsedOptions, parseOptions } from "../spec/mount-options.ts";
 import type { Mount, Spec } from "../spec/types.ts";
@@ -16,8 +16,8 @@ import { hasUserNamespace } from "./namespaces.ts";
 import { Refusal } from "./refusal.ts";
 
 /**
- * Opens the sources of binds that keep a tie to the host's mounts, and adds them to the descriptors: before all mounts
- * are made private. @throws SysError, Refusal
+ * Copies the sources of binds that stay tied to the host's mounts (propagation shared or slave) and adds the copies to
+ * `descriptors`. Must be called before all mounts are made private. @throws SysError, Refusal
  */
 export function openTiedSources({ spec, bundle }: ChildRequest, descriptors: Descriptors): void {
   const entries = spec.mounts ?? [];
@@ -27,7 +27,7 @@ export function openTiedSources({ spec, bundle }: ChildRequest, descriptors: Des
     if (!tie || descriptors.has(bindName(i))) continue;
     step(
       `open the source of a bind, ${entry.source}`,
-      "its tie to the host's mounts ends when they are made private",
+      "while it is still tied to the host's mounts: they are made private next",
     );
     const source = sourceOf(entry, bundle);
     const reason = whyNotTied(source, tie, hasUserNamespace(spec));
@@ -40,8 +40,9 @@ export function openTiedSources({ spec, bundle }: ChildRequest, descriptors: Des
 const bindName = (i: number): string => `bind ${i}`;
 
 /**
- * Mounts everything that the spec lists, in its order; tells when a /dev of the container's own is there. `descriptors`
- * has the sources of binds that are open already. What is shared with the host comes later. @throws SysError, Refusal
+ * Mounts what the spec lists, in its order, except binds that are shared with the host (mountShared()). `descriptors`
+ * has the sources of binds that are open already. `onDev` is called when the container's own /dev is mounted.
+ * @throws SysError, Refusal
  */
 export function mountAll(
   root: number,
@@ -58,20 +59,23 @@ export function mountAll(
   }
 }
 
-/** These show kernel state and are what everything else trusts: a rootfs must not redirect them. */
+/** These show the kernel's state, and minibox relies on it. So a symbolic link in the rootfs must not redirect them. */
 const NEVER_THROUGH_SYMLINK = new Set(["proc", "sysfs", "cgroup", "cgroup2"]);
 const VITAL_PLACES = new Set(["/proc", "/sys", "/dev"]);
 const isVital = (entry: Mount): boolean =>
   NEVER_THROUGH_SYMLINK.has(entry.type ?? "") || VITAL_PLACES.has(entry.destination);
 
-/** OCI's "cgroup" is whatever the host has. */
+/** Mounts the control groups. OCI's mount type "cgroup" stands for the version that the host has. */
 function mountCgroup(root: number, entry: Mount, request: ChildRequest): void {
   const { spec, host } = request;
   const { view } = host.cgroup;
   if (view?.version === 2) mountEntry(root, { ...entry, type: "cgroup2" }, request, -1);
   if (view?.version !== 1) return;
   const options = parseOptions(entry.options ?? []);
-  step(`mount the control groups on ${entry.destination}${shown(entry)}`, "of each its own part alone");
+  step(
+    `mount the control groups on ${entry.destination}${shown(entry)}`,
+    "with the container's own cgroup as the top",
+  );
   withFd(openDestination(root, entry.destination, "directory", true), (place) =>
     mountHierarchies(place, view.hierarchies, options, spec.linux.mountLabel),
   );
@@ -88,7 +92,7 @@ function mountEntry(root: number, entry: Mount, { spec, bundle }: ChildRequest, 
   else mountFileSystem(root, entry, options);
 }
 
-/** SELinux's label of everything on a file system that is the container's own (mount(8), "context="). */
+/** Adds the SELinux label for everything on a file system of the container's own (mount(8), "context="). */
 function withLabel(entry: Mount, options: ParsedOptions, label: string | undefined): ParsedOptions {
   if (!label || (entry.type !== "tmpfs" && entry.type !== "devpts")) return options;
   return { ...options, data: `${options.data}${options.data ? "," : ""}context="${label}"` };
@@ -104,7 +108,7 @@ function mountFileSystem(root: number, entry: Mount, options: ParsedOptions): vo
     try {
       make(options.data);
     } catch (error) {
-      // a user namespace may lack the group that terminals belong to
+      // EINVAL: the user namespace has no mapping for the group that terminals belong to
       const withoutGroup = options.data.replace(/(^|,)gid=\d+/, "");
       if (type !== "devpts" || withoutGroup === options.data || !isErrno(error, EINVAL)) throw error;
       make(withoutGroup);
@@ -116,12 +120,14 @@ function mountFileSystem(root: number, entry: Mount, options: ParsedOptions): vo
     );
 }
 
-/** A tmpfs of no mode of its own looks like the directory that it covers; where there is none, as /tmp. */
+/**
+ * Returns mount options that give a tmpfs the mode and owner of the directory that it covers; "" where there is none.
+ */
 function likeCovered(root: number, { destination }: Mount): string {
   const fd = tryOpenat2(root, destination, O.O_PATH, RESOLVE.RESOLVE_IN_ROOT | RESOLVE.RESOLVE_NO_MAGICLINKS);
   if (fd < 0) return "";
   const { mode, uid, gid } = withFd(fd, statx);
-  const NOBODY = 65_534; // also the kernel's word for an id that the user namespace does not have
+  const NOBODY = 65_534; // the kernel also shows this for an id that the user namespace does not map
   const owner = uid === NOBODY || gid === NOBODY ? "" : `uid=${uid},gid=${gid},`;
   return `mode=${(mode & 0o7777).toString(8)},${owner}`;
 }
@@ -143,9 +149,9 @@ function bind(root: number, entry: Mount, options: ParsedOptions, source: number
   );
 }
 
-/** Sets what the options say on a bind's tree, and opens its destination. */
+/** Applies the options to a bind's copied mounts, and opens its destination. */
 function openPlaceOf(root: number, entry: Mount, options: ParsedOptions, tree: number): number {
-  // set while it is still detached: there is no moment at which the container could see it writable
+  // applied before the mount is attached, so that it is never visible without them, for example writable
   if (options.attrSet || options.attrClear)
     setMountAttributes(tree, { set: options.attrSet, clear: options.attrClear, recursive: true });
   if (options.propagation) setMountAttributes(tree, propagationOf(options));
@@ -154,8 +160,9 @@ function openPlaceOf(root: number, entry: Mount, options: ParsedOptions, tree: n
 }
 
 /**
- * Mounts the binds that are shared with the host. What is mounted in one of them appears on the host, so this is done
- * when nothing else is to be mounted any more, and no place of them is looked up in another. @throws SysError, Refusal
+ * Mounts the binds that are shared with the host. What is mounted inside a shared mount appears on the host as well. So
+ * these come after all other mounts, and all destinations are opened before the first of them is attached.
+ * @throws SysError, Refusal
  */
 export function mountShared(root: number, request: ChildRequest, descriptors: Descriptors): void {
   if (descriptors.size === 0) return;
@@ -165,7 +172,7 @@ export function mountShared(root: number, request: ChildRequest, descriptors: De
     step(`mount bind ${entry.source} on ${entry.destination} (${entry.options?.join(",")})`);
     checkNothingBelow(entry, request.spec);
     const options = parseOptions(entry.options ?? []);
-    // devices.ts has gone over the other mounts
+    // guardDevices() has done this for the other mounts
     if (!request.host.cgroup.limitsDevices) options.attrSet |= MOUNT_ATTR.MOUNT_ATTR_NODEV;
     const tree = descriptors.get(bindName(i))!;
     ready.push([tree, openPlaceOf(root, entry, options, tree)]);
@@ -173,7 +180,7 @@ export function mountShared(root: number, request: ChildRequest, descriptors: De
   for (const [tree, place] of ready) withFd(tree, () => withFd(place, () => moveMount(tree, place)));
 }
 
-/** @throws Refusal */
+/** Checks that the container mounts nothing inside a shared bind. @throws Refusal */
 function checkNothingBelow({ destination }: Mount, { mounts, linux }: Spec): void {
   const paths = (mounts ?? []).map((entry) => entry.destination);
   for (const path of [...paths, ...(linux.maskedPaths ?? []), ...(linux.readonlyPaths ?? [])])

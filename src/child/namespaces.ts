@@ -1,4 +1,4 @@
-// Owns entering namespaces (namespaces(7)) and what is named inside them at once.
+// Owns entering the container's namespaces (namespaces(7)), and what is set in them at once: host name and loopback.
 
 import type { Namespace, NamespaceType, Spec } from "../spec/types.ts";
 import { CLONE } from "../sys/constants.ts";
@@ -25,7 +25,9 @@ function isNew(spec: Spec, wanted: NamespaceType): boolean {
   return false;
 }
 
-/** True where the container is in another namespace of this type than the host's, a new one or one with a path. */
+/**
+ * True where the spec has a namespace of this type, a new one or one with a path; else the container is in the host's.
+ */
 function has(spec: Spec, wanted: NamespaceType): boolean {
   for (const { type } of namespaces(spec)) if (type === wanted) return true;
   return false;
@@ -44,8 +46,8 @@ export function openPath(type: NamespaceType, path: string, place: number): numb
 
 /**
  * The user namespace and the pid namespace are entered before this process starts: the first owns the others, and the
- * second holds only for processes that start after it was entered. The mount namespace comes last, since the paths of the
- * others are looked up in the mount namespace that is left.
+ * second holds only for processes that start after it was entered. The mount namespace comes last, since the paths of
+ * the others are looked up in the mount namespace that is left.
  */
 const JOINED_IN_ORDER: readonly NamespaceType[] = ["ipc", "uts", "network", "cgroup", "time", "mount"];
 
@@ -54,7 +56,7 @@ const JOINED_IN_ORDER: readonly NamespaceType[] = ["ipc", "uts", "network", "cgr
  * `network` is one that the parent has made. @throws Refusal, SysError
  */
 export function enterNamespaces(spec: Spec, network: number | undefined): void {
-  step("setsid", "a session of its own: no controlling terminal of the host's to push input into");
+  step("setsid", "a new session has no controlling terminal, so nothing can be typed into the host's");
   setsid();
   for (const wanted of JOINED_IN_ORDER)
     for (const [place, { type, path }] of namespaces(spec).entries())
@@ -69,18 +71,21 @@ export function enterNamespaces(spec: Spec, network: number | undefined): void {
   for (const { type, path } of namespaces(spec)) if (path === undefined) flags |= NAMESPACE_FLAGS[type];
   if (network !== undefined) flags &= ~CLONE.CLONE_NEWNET;
   flags &= ~(CLONE.CLONE_NEWPID | CLONE.CLONE_NEWUSER | CLONE.CLONE_NEWCGROUP);
-  step("unshare namespaces", "own views of mounts, host name, System V IPC and whatever else is new");
+  step("unshare namespaces", "the container gets mounts, a host name and System V IPC of its own");
   unshare(flags);
 }
 
-/** A cgroup namespace's root is the cgroup of the process that makes it, so the process joins its cgroup first. */
+/** Makes a cgroup namespace. Its root is the cgroup of the process that makes it, which must have joined before. */
 export function unshareCgroupNamespace(spec: Spec): void {
   if (!isNew(spec, "cgroup")) return;
-  step("unshare the cgroup namespace", "its own cgroup is the top of what it sees");
+  step("unshare the cgroup namespace", "the container sees its own cgroup as the root");
   unshare(CLONE.CLONE_NEWCGROUP);
 }
 
-/** Host name and domain name, in a UTS namespace other than the host's, and loopback in a new network namespace. */
+/**
+ * Sets the host name and the domain name, except in the host's own UTS namespace, and brings up a new loopback
+ * interface.
+ */
 export function nameHost(spec: Spec, network: number | undefined): void {
   if (spec.hostname !== undefined && has(spec, "uts")) {
     step(`set the host name ${spec.hostname}`, "seen in this UTS namespace only");
@@ -90,7 +95,7 @@ export function nameHost(spec: Spec, network: number | undefined): void {
   if (network === undefined && isNew(spec, "network")) {
     step("bring up the loopback interface", "a new network namespace has nothing but lo, and that is down");
     loopbackUp();
-    // the kernel takes no group that has no mapping in this user namespace
+    // ping_group_range takes only groups that this user namespace maps
     const groups = spec.linux.gidMappings?.find(({ containerID }) => containerID === 0)?.size ?? 0;
     if (groups > 0) openToAllUsers(groups - 1);
   }

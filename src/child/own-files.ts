@@ -1,5 +1,5 @@
-// Owns the tmpfs that the container sees parts of only: what covers its masked paths, and files of its own that lie upon
-// those of the rootfs, which stay as they are.
+// Owns a tmpfs of which single files are bound into the container: those that cover its masked paths, and its own
+// /etc/hosts and the like, which are mounted over the rootfs's files.
 
 import type { ChildRequest, OwnFile } from "../sync.ts";
 import { fchmodat, tryFaccessat } from "../sys/access.ts";
@@ -23,9 +23,9 @@ import { openDestination } from "./mount-points.ts";
 const { MOUNT_ATTR_NOSUID, MOUNT_ATTR_NODEV, MOUNT_ATTR_NOEXEC, MOUNT_ATTR_RDONLY } = MOUNT_ATTR;
 
 /**
- * Makes the tmpfs with an empty "file" and an empty "directory", runs with its descriptor, and lays the container's own
- * files upon the rootfs's. The binds of its files and directory outlive it; each is read-only unless that is cleared.
- * @throws SysError
+ * Makes the tmpfs with an empty "file" and an empty "directory", calls `use` with its descriptor, and then mounts the
+ * container's own files over the rootfs's. The tmpfs is detached at the end; the binds of what is in it stay, and are
+ * read-only like the tmpfs unless that is cleared. @throws SysError, Refusal
  */
 export function withTmpfs(root: number, request: ChildRequest, use: (tmpfs: number) => void): void {
   const { spec, host } = request;
@@ -43,8 +43,8 @@ export function withTmpfs(root: number, request: ChildRequest, use: (tmpfs: numb
     places.push(place);
   }
   setMountAttributes(tmpfs, { set: MOUNT_ATTR_RDONLY });
-  // before Linux 6.15 only what is attached can be copied. From a place of the host's it goes together with that; over
-  // "/", where every user may attach it, it would be in the way
+  // Before Linux 6.15 open_tree(2) copies only a mount that is attached. The state directory belongs to the host, so
+  // that the tmpfs is gone with the old root. Any user may attach it over "/", but there it has to be detached again.
   const goes = tryMoveMount(tmpfs, AT_FDCWD, stateDirectory) === 0;
   if (!goes) moveMount(tmpfs, AT_FDCWD, "/");
   use(tmpfs);
@@ -59,14 +59,14 @@ const nameOf = ({ path }: OwnFile): string => path.replaceAll("/", "-");
 function fill(tmpfs: number, name: string, text: string): void {
   withFd(openat(tmpfs, name, O.O_CREAT | O.O_EXCL | O.O_WRONLY, 0o644), (fd) => {
     writeAll(fd, encode(text));
-    fchmodat(tmpfs, name, 0o644); // the umask has cut the mode
+    fchmodat(tmpfs, name, 0o644); // the umask changes openat's mode
   });
 }
 
 function lay(tmpfs: number, file: OwnFile, place: number, readonly: boolean): void {
   step(
-    `lay a file of the container's own upon ${file.path}`,
-    "it finds its own name there; the rootfs's file stays as it is",
+    `mount a file of the container's own over ${file.path}`,
+    "with its name and addresses; the rootfs's file is not changed",
   );
   withFd(place, () =>
     withFd(openTree(tmpfs, nameOf(file), 0), (tree) => {
@@ -79,8 +79,8 @@ function lay(tmpfs: number, file: OwnFile, place: number, readonly: boolean): vo
 const INSIDE = RESOLVE.RESOLVE_IN_ROOT | RESOLVE.RESOLVE_NO_MAGICLINKS | RESOLVE.RESOLVE_NO_XDEV;
 
 /**
- * Opens the rootfs's own regular file, made where it is missing and may be made; -1 where there is none, or the user
- * mounted something. @throws SysError, Refusal
+ * Opens the rootfs's file that one of the container's own is mounted over, and makes it where it is missing and may be
+ * made. -1 where there is no regular file, and where the spec mounts something there. @throws SysError, Refusal
  */
 function findPlace(root: number, { path, make }: OwnFile, overlay: boolean): number {
   const fd = tryOpenat2(root, path, O.O_PATH, INSIDE);
@@ -92,7 +92,9 @@ function findPlace(root: number, { path, make }: OwnFile, overlay: boolean): num
   return -1;
 }
 
-/** A link that leads to nothing is the rootfs's own affair, and so is a directory that it does not have. */
+/**
+ * True where a file can be made at this path: the directory exists and can be written, and not even a link is there.
+ */
 function canBeMade(root: number, path: string): boolean {
   const slash = path.lastIndexOf("/");
   const directory = tryOpenat2(root, path.slice(0, slash), O.O_PATH | O.O_DIRECTORY, INSIDE);

@@ -1,6 +1,6 @@
-// Owns what of /proc and /sys is hidden or read-only, and the files of /proc that we write ourselves. All by descriptor,
-// below a /proc that is known to be the kernel's: a rootfs cannot offer one of its own (CVE-2025-52881), nor have a
-// mask follow a symlink or be made of a device that it prepared (CVE-2025-31133).
+// Owns hiding paths of /proc and /sys or making them read-only, and the files in /proc that the child itself reads and
+// writes. All go through descriptors below a /proc that is known to be the kernel's. So a rootfs cannot offer a false
+// /proc (CVE-2025-52881), redirect a mask by a symbolic link, or supply the file that masks (CVE-2025-31133).
 
 import type { Spec } from "../spec/types.ts";
 import type { ChildRequest } from "../sync.ts";
@@ -16,22 +16,22 @@ import { Refusal } from "./refusal.ts";
 const BENEATH = RESOLVE.RESOLVE_BENEATH | RESOLVE.RESOLVE_NO_SYMLINKS;
 const INSIDE = RESOLVE.RESOLVE_IN_ROOT | RESOLVE.RESOLVE_NO_SYMLINKS;
 
-/** The spec's last word on what is mounted at a path. */
+/** Returns the type of the spec's last mount on a path, the one that is visible; undefined where there is none. */
 function mountedAt(spec: Spec, path: string): string | undefined {
   let type: string | undefined;
   for (const entry of spec.mounts ?? []) if (entry.destination === path) type = entry.type;
   return type;
 }
 
-/** The kernel's own file systems as they are in the container; undefined for one that the spec does not mount there. */
+/** Descriptors of the container's procfs and sysfs; undefined for one that the spec does not mount. */
 export interface KernelTrees {
   proc: number | undefined;
   sys: number | undefined;
 }
 
 /**
- * Opens both, and makes sure of them; from here on what is written, masked or made read-only in them goes through these
- * descriptors, since the names in the rootfs may be exchanged at any time. @throws Refusal where something else is found
+ * Opens /proc and /sys and checks that they are the kernel's. Somebody may exchange names in the rootfs at any time, so
+ * from here on everything in these two is reached through the descriptors. @throws Refusal where one is something else
  */
 export function openKernelTrees(root: number, spec: Spec): KernelTrees {
   return {
@@ -43,19 +43,21 @@ export function openKernelTrees(root: number, spec: Spec): KernelTrees {
 function openTreeAt(root: number, spec: Spec, path: string, type: string, magic: number): number | undefined {
   if (mountedAt(spec, path) !== type) return undefined;
   const fd = tryOpenat2(root, path, O.O_PATH | O.O_DIRECTORY, INSIDE);
-  // a directory further down would do for somebody who wants another one there
+  // A bind of a directory inside procfs is procfs too. Only the top of the file system has this inode.
   if (fd >= 0 && fileSystemType(fd) === magic && statx(fd).inode === TOP_INODE) return fd;
   if (fd >= 0) close(fd);
   throw new Refusal(`${path} is not what was just mounted there: somebody changes the rootfs`);
 }
 
-/** Writes a file of the kernel's own /proc; what somebody may have mounted over it is not written. @throws SysError */
+/**
+ * Writes a file of the container's procfs. Fails where something is mounted over the file. @throws SysError, Refusal
+ */
 export function writeProc(proc: number | undefined, path: string, value: string): void {
   const bytes = encode(value);
   withFd(openProc(proc, path, O.O_WRONLY), (fd) => write(fd, bytes));
 }
 
-/** What it reads. @throws SysError */
+/** Reads a file of the container's procfs in the same way. @throws SysError, Refusal */
 export const readProc = (proc: number | undefined, path: string): string =>
   withFd(openProc(proc, path, 0), (fd) => decode(readAll(fd)));
 
@@ -67,7 +69,7 @@ function openProc(proc: number | undefined, path: string, flags: number): number
   return fd;
 }
 
-/** Writes each sysctl of the spec into the new namespaces, while /proc/sys can be written. @throws SysError */
+/** Writes each sysctl of the spec, before /proc/sys is made read-only. @throws SysError, Refusal */
 export function setSysctls(proc: number | undefined, spec: Spec): void {
   const { sysctl } = spec.linux;
   if (!sysctl) return;
@@ -77,15 +79,19 @@ export function setSysctls(proc: number | undefined, spec: Spec): void {
   }
 }
 
-/** A file or directory as the mount calls take one: a name below a directory, "" for the descriptor itself. */
+/**
+ * A file or directory as the mount calls take it: a name below the directory `at`, or "" for the descriptor `at`
+ * itself.
+ */
 interface Place {
   at: number;
   name: string;
 }
 
 /**
- * Where a path is, no symlink followed; undefined where there is none. What lies right below /proc or /sys, as most
- * do, is found by the call itself: it may still be none. @throws SysError, Refusal
+ * Returns the place of a path, without following a symbolic link; undefined where it does not exist. A name directly
+ * below /proc or /sys is not looked up here, which is faster: the mount call then finds out whether it exists.
+ * @throws SysError, Refusal
  */
 function locate(root: number, { proc, sys }: KernelTrees, path: string): Place | undefined {
   const inProc = proc !== undefined && path.startsWith("/proc/");
@@ -101,15 +107,18 @@ function locate(root: number, { proc, sys }: KernelTrees, path: string): Place |
   throw new SysError("openat2", [at, name, flags], -fd, `protect ${path}`);
 }
 
+/** Closes the descriptor that locate() has opened. */
 function leave({ at, name }: Place): void {
   if (name === "") close(at);
 }
 
-/** Makes paths read-only, and hides others behind parts of the tmpfs (own-files.ts). @throws SysError, Refusal */
+/**
+ * Makes the spec's readonlyPaths read-only, and covers its maskedPaths with parts of `tmpfs`. @throws SysError, Refusal
+ */
 export function protectPaths(root: number, tmpfs: number, { spec }: ChildRequest, trees: KernelTrees): void {
   const { maskedPaths, readonlyPaths } = spec.linux;
   if (readonlyPaths?.length) {
-    step("make parts of /proc read-only", "they are the host's too: sysctls, interrupts, buses");
+    step("make parts of /proc read-only", "sysctls, interrupts and buses are shared with the host");
     for (const path of readonlyPaths) makeReadonly(locate(root, trees, path), path);
   }
   if (maskedPaths?.length) {
@@ -133,17 +142,17 @@ function makeReadonly(place: Place | undefined, path: string): void {
 }
 
 /**
- * Covers directories with an empty directory, and everything else with an empty file, both of one read-only tmpfs that
- * nobody else has: unlike /dev/null, nothing about them need be trusted.
+ * Covers directories with an empty directory, and everything else with an empty file. Both come from a read-only tmpfs
+ * that minibox made, so unlike with the container's /dev/null nobody can have exchanged them.
  */
 function maskAll(root: number, tmpfs: number, trees: KernelTrees, paths: readonly string[]): void {
-  // one copy of each waits for the first path that is there to be covered
+  // a copy of each kind is made ahead, and used for the next path that exists
   const spare = { file: -1, directory: -1 };
   for (const path of paths) {
     const place = locate(root, trees, path);
     if (!place) continue;
     const covered = cover(tmpfs, spare, "file", place);
-    // of the two kinds it is the other
+    // the path is a directory
     const result =
       covered === -EINVAL || covered === -ENOTDIR ? cover(tmpfs, spare, "directory", place) : covered;
     if (result < 0 && result !== -ENOENT)
@@ -153,14 +162,17 @@ function maskAll(root: number, tmpfs: number, trees: KernelTrees, paths: readonl
   for (const kind of ["file", "directory"] as const) discard(tmpfs, kind, spare[kind]);
 }
 
-/** Hung upon its tmpfs a copy ends with that; a mount that ends alone makes the kernel wait for all processors. */
+/**
+ * Attaches an unused copy to its tmpfs, and it ends with that. To end a mount alone, the kernel waits for all
+ * processors.
+ */
 function discard(tmpfs: number, kind: "file" | "directory", spare: number): void {
   if (spare < 0) return;
   tryMoveMount(spare, tmpfs, kind);
   close(spare);
 }
 
-/** Returns -errno on failure; the copy is then left for the next. */
+/** Mounts a copy over a place. Returns -errno on failure; the copy is then kept for the next place. */
 function cover(
   tmpfs: number,
   spare: { file: number; directory: number },

@@ -1,4 +1,5 @@
-// Owns the last steps before the user's program: limits, directory, identity, descriptors, signals, execve.
+// Owns the attributes of the process that runs the user's program: rlimits, working directory, user, descriptors,
+// signals, and the execve(2) itself.
 
 import type { Process } from "../spec/types.ts";
 import type { ChildRequest } from "../sync.ts";
@@ -17,12 +18,13 @@ import { isPipe } from "../sys/statfs.ts";
 import { makePlace } from "./mount-points.ts";
 import { Refusal } from "./refusal.ts";
 
-/** RLIMIT_*'s number. */
+/** Returns the number of an RLIMIT_* name (getrlimit(2)). */
 export const rlimitNumber = (type: string): number => RLIMITS.indexOf(type as (typeof RLIMITS)[number]);
 
 /**
- * Applies rlimits (setrlimit(2)); what the spec does not name stays the caller's. An init only raises the hard ones
- * that the command is to have higher, while it may, and leaves the rest to the command's start. @throws SysError
+ * Sets the spec's rlimits (setrlimit(2)); the others stay the caller's. With `init`, the limits are set when the
+ * command is started; here hard limits are only raised where the spec's are higher, while the process may.
+ * @throws SysError
  */
 export function setRlimits({ rlimits }: Process, init: boolean): void {
   for (const { type, soft, hard } of rlimits ?? []) {
@@ -34,14 +36,19 @@ export function setRlimits({ rlimits }: Process, init: boolean): void {
   }
 }
 
-/** Makes the working directory where it is missing, while the root can still be written. @throws SysError, Refusal */
+/**
+ * Makes the working directory where it is missing. Called before the root is made read-only. @throws SysError, Refusal
+ */
 export function makeDirectory(root: number, { cwd }: Pick<Process, "cwd">): void {
   const fd = tryOpenat2(root, cwd, O.O_PATH, RESOLVE.RESOLVE_IN_ROOT);
   if (fd >= 0) close(fd);
   else if (fd === -ENOENT) makePlace(root, cwd, "directory", false, `the working directory ${cwd}`);
 }
 
-/** chdir(2) to the working directory, made first where it is missing; false where root may not. @throws SysError, Refusal */
+/**
+ * Changes to the working directory (chdir(2)), and makes it where it is missing. False where that fails, as it may for
+ * root where only the user has permission. @throws SysError, Refusal
+ */
 export function tryChangeDirectory({ cwd }: Process): boolean {
   step(`change to the directory ${cwd}`);
   let result = tryChdir(cwd);
@@ -53,31 +60,38 @@ export function tryChangeDirectory({ cwd }: Process): boolean {
   return result >= 0;
 }
 
-/** The second try, with the user's own rights, decides. @throws SysError, Refusal */
+/**
+ * Changes to the working directory with the user's rights, after tryChangeDirectory() failed. @throws SysError, Refusal
+ */
 export function changeDirectory({ cwd }: Process): void {
   const result = tryChdir(cwd);
   if (result < 0) throw new SysError("chdir", [cwd], -result, `change to the directory ${cwd}`);
   checkInside(cwd);
 }
 
-/** A directory outside the root, got at through a descriptor, has no path that starts with "/" (CVE-2024-21626). */
+/**
+ * Checks that the working directory is below the root. A path like /proc/self/fd/7 can lead outside, and getcwd(2) then
+ * returns a path that does not start with "/" (CVE-2024-21626). @throws Refusal
+ */
 function checkInside(cwd: string): void {
   const path = tryGetcwd();
   if (typeof path === "string" && !path.startsWith("/"))
     throw new Refusal(`the working directory ${cwd} is outside of the container's root`);
 }
 
-/** Takes on the user's ids, umask and, unless the kernel keeps them as they are, groups. @throws SysError */
+/**
+ * Takes on the user's ids, umask and groups; with `keepGroups` the kernel allows no change of groups. @throws SysError
+ */
 export function becomeUser({ user }: Process, keepGroups: boolean): void {
   const { uid, gid, additionalGids } = user;
-  if (user.umask !== undefined) umask(user.umask); // else the parent's, which is the default
+  if (user.umask !== undefined) umask(user.umask); // else 022, inherited from the parent
   step(`become user ${uid}, group ${gid}`, "with the supplementary groups of the container's own /etc/group");
   if (uid !== 0) ownPipes(uid);
   const groups = additionalGids ?? [];
   try {
     setIdentity(uid, gid, keepGroups ? undefined : groups);
   } catch (error) {
-    // root of a user namespace that somebody else made
+    // minibox itself runs in a user namespace that allows no setgroups(2)
     const isDenied =
       isErrno(error, EPERM) &&
       error.syscall === "setgroups" &&
@@ -89,32 +103,39 @@ export function becomeUser({ user }: Process, keepGroups: boolean): void {
 }
 
 /**
- * A pipe belongs to whoever made it, and opening it anew through /dev/stdout takes its permission, which a container's
- * user needs for its logs. Where the pipe is none of this user namespace's ids, the parent has seen to it.
+ * Makes the user the owner of pipes on 0, 1 and 2: opening /dev/stdout checks the pipe's permissions, and programs open
+ * it to write logs. It fails for a pipe whose owner this user namespace does not map; the parent has changed that
+ * one's.
  */
 function ownPipes(uid: number): void {
   for (const fd of [0, 1, 2]) if (isPipe(fd)) tryFchown(fd, uid, -1);
 }
 
-/** Puts right what Bun and the caller did to descriptors and signals; what remains open is 0, 1, 2. */
+/**
+ * Connects 0, 1 and 2, makes every other descriptor close-on-exec, and resets signals that Bun or the caller ignored.
+ * @throws SysError
+ */
 export function leaveNothingOpen(
   terminal: number | undefined,
   { options, host: { terminalDescriptors = [], ignoredSignals } }: ChildRequest,
 ): void {
-  step("leave nothing of the host's behind", "only stdin, stdout and stderr pass; signals are as after boot");
+  step(
+    "close descriptors and reset signals",
+    "the program gets stdin, stdout and stderr, and ignores no signal",
+  );
   for (const fd of [0, 1, 2])
     if (terminal !== undefined && terminalDescriptors.includes(fd)) dup3(terminal, fd, 0);
-    // a standard descriptor that the caller had closed is Bun's own, close-on-exec
+    // where the caller had closed a standard descriptor, Bun has opened one in its place, close-on-exec
     else tryFcntl(fd, F_SETFD, 0);
   closeRange(3, LAST_DESCRIPTOR, CLOSE_RANGE_CLOEXEC);
-  // an ignored signal stays so over execve
+  // a signal stays ignored over execve
   for (const signal of ignoredSignals) defaultSignal(signal);
   for (const signal of THREAD_SIGNALS) defaultSignal(signal);
-  // an init keeps all blocked, as they are, and gives the command an empty mask
+  // an init keeps all signals blocked; it starts the command with an empty mask
   if (!options.init) setSignalMask(signalSet([]));
 }
 
-/** execve(2), along the PATH of the container for a name without a slash. @throws SysError; never returns */
+/** Executes the command (execve(2)); one without a slash is searched along the container's PATH. @throws SysError */
 export function execute({ args, env = [] }: Process): never {
   const command = args[0]!;
   let worst = ENOENT;
@@ -122,15 +143,16 @@ export function execute({ args, env = [] }: Process): never {
     step(`execute ${path}`, "minibox ends here: PID 1 is the program itself");
     const errno = -execve(path, args, env);
     if (!TRY_NEXT.has(errno)) throw new SysError("execve", [path], errno, `execute ${path}`);
-    // a file that is there and may not be run says more than the directories where there is none
+    // reported in the end instead of ENOENT: the file was found, and must not be executed
     if (errno === EACCES || errno === EPERM) worst = errno;
   }
   throw new SysError("execve", [command], worst, `execute ${command}`);
 }
 
+/** After these errors of execve(2) the next directory of the PATH is tried. */
 export const TRY_NEXT = new Set([ENOENT, ENOTDIR, EACCES, EPERM, ENAMETOOLONG]);
 
-/** The files that a command name may mean, as execvp(3) tries them. */
+/** Returns the files that a command may stand for, in the order in which execvp(3) tries them. */
 export function candidates(command: string, env: readonly string[]): string[] {
   if (command.includes("/")) return [command];
   if (command === "") return [];

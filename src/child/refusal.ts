@@ -1,4 +1,4 @@
-// Owns the child's way to say no for a reason that no errno tells.
+// Owns the child's error for a request that it does not carry out, although no kernel call has failed.
 
-/** A sentence for the person; the parent prints it as it is. */
+/** The message is a sentence for the person, which the parent prints as it is. */
 export class Refusal extends Error {}

@@ -1,4 +1,4 @@
-// Owns what the child tells the parent of itself: each call when tracing, and the failure that ends it.
+// Owns what the child reports about itself: each kernel call with --trace, and the error that ends it.
 
 import { read, send, type WireArg } from "../sync.ts";
 import { type Arg, SysError } from "../sys/errno.ts";
@@ -6,12 +6,13 @@ import { onStep, setTracer } from "../sys/libc.ts";
 import { exit } from "../sys/process.ts";
 import { Refusal } from "./refusal.ts";
 
-/** From now on each call is told. */
+/** Sends each step and kernel call over the socket from now on. */
 export function reportCalls(socket: number): void {
   onStep((text, why) => send(socket, { type: "step", text, why }));
   setTracer((name, args, result) => send(socket, { type: "call", name, args: onWire(args), result }));
 }
 
+/** In bytes; a longer argument is a buffer. */
 const LARGEST_STRUCTURE = 32;
 
 const onWire = (args: readonly Arg[]): WireArg[] =>
@@ -20,11 +21,14 @@ const onWire = (args: readonly Arg[]): WireArg[] =>
     return arg.length <= LARGEST_STRUCTURE ? { hex: arg.toHex() } : { length: arg.length };
   });
 
-/** Of a kernel structure only the length travels. */
+/** The arguments of an error; a kernel structure is sent as its length. */
 const plain = (args: readonly Arg[]): Arg[] =>
   args.map((arg) => (arg instanceof Uint8Array ? `<${arg.length} bytes>` : arg));
 
-/** Tells the parent, and waits until it has looked: it reads our /proc/PID/root to find the reason. */
+/**
+ * Sends the error, waits until the parent closes the socket, and exits. Meanwhile the parent looks for the reason in
+ * /proc/PID/root of this process.
+ */
 export function fail(socket: number, error: unknown): never {
   setTracer(undefined);
   onStep(undefined);

@@ -1,4 +1,5 @@
-// Owns the root: a mount of its own made of the rootfs, and the change into it (pivot_root(2)).
+// Owns the container's root: making a mount of the rootfs, with or without an overlay, and changing into it
+// (pivot_root(2)).
 
 import { parseOptions } from "../spec/mount-options.ts";
 import type { Spec } from "../spec/types.ts";
@@ -30,16 +31,16 @@ import { attachCovers, coverSubmounts, findSubmounts, openSubmounts, sealSubmoun
 /** The container's root, as descriptors. */
 export interface Root {
   root: number;
-  /** the host's mounts below it, opened where they are to be sealed with it */
+  /** the host's mounts inside the rootfs, where these have to be made read-only with the root */
   submounts: number[];
 }
 
-/** True where what the host mounts in the rootfs later is to appear in the container. */
+/** True where what the host later mounts in the rootfs must appear in the container, too (propagation slave). */
 export const isTied = ({ linux }: Spec): boolean => linux.rootfsPropagation?.endsWith("slave") ?? false;
 
 /**
- * Makes the rootfs a mount that nothing propagates from. `opened` is a detached copy of its mount that the parent made,
- * where the rootfs's own path may lead through directories that are closed to the child. @throws Refusal, SysError
+ * Makes all mounts private, and a mount of the rootfs. `opened` is a detached copy of the rootfs's mount from the
+ * parent, for a child that may not enter every directory on the path. @throws Refusal, SysError
  */
 export function prepareRoot(
   request: ChildRequest,
@@ -51,18 +52,19 @@ export function prepareRoot(
     throw new Refusal(
       "linux.rootfsPropagation: an overlay is the root, and nothing propagates to a new file system",
     );
-  // before all mounts are made private, which cuts the tie
+  // copied before all mounts become private: a copy of a private mount is not tied to the host's
   const tied =
     isTied(spec) && opened === undefined ? openTied(spec.root.path, AT.AT_RECURSIVE, "slave") : opened;
   step("make every mount private", "what is mounted from here on must not appear on the host");
   mount(null, "/", null, MS.MS_REC | MS.MS_PRIVATE, null);
   const { path, readonly } = spec.root;
   const inner = readonly || request.options.overlay ? findSubmounts(spec) : [];
-  // over "/" it is seen only by who starts there anew, and every user may walk to it
+  // The child may not reach the rootfs's path, but it may reach "/". A mount over "/" changes nothing for a process
+  // whose root is the mount below.
   const place = opened === undefined ? path : "/";
   step(
     opened === undefined ? `bind ${path} onto itself` : "attach the root over /",
-    "pivot_root wants a mount point, and read-only belongs to this mount alone",
+    "pivot_root needs a mount point, and this one can be made read-only",
   );
   const tree = tied ?? openTree(AT_FDCWD, path, AT.AT_RECURSIVE);
   attach(tree, place);
@@ -77,8 +79,9 @@ function attach(tree: number, path: string): void {
 }
 
 /**
- * A tmpfs takes what is written, the rootfs below it is only read; both end with the overlay. They need a place only
- * until that is made: another mount at the same place would keep the old root from being detached.
+ * Covers the root with an overlay: what is written goes to a tmpfs, the rootfs below is only read. Both mounts are
+ * detached once the overlay is made, and end with it. Left attached at the same place, they would keep the old root
+ * from being detached.
  */
 function coverWithOverlay(
   lower: number,
@@ -113,18 +116,19 @@ function coverWithOverlay(
   return { root, submounts: attachCovers(root, covers) };
 }
 
-/** The kernel says EINVAL for each of these. @throws Refusal, SysError */
+/** Makes an overlay, and finds the reason where overlayfs refuses with EINVAL. @throws Refusal, SysError */
 function tryCover(cover: () => number, lower: number, userNamespace: boolean, spec: Spec): number {
   try {
     return cover();
   } catch (error) {
     if (!isErrno(error, EINVAL)) throw error;
-    // a stack of file systems is two deep at most (FILESYSTEM_MAX_STACK_DEPTH)
+    // the kernel allows file systems to be stacked two deep (FILESYSTEM_MAX_STACK_DEPTH)
     if (fileSystemType(lower) === OVERLAYFS_SUPER_MAGIC)
       throw new Refusal(
         "--overlay: the rootfs lies on an overlay that is itself on another, and the kernel stacks no more than two: put the rootfs on another file system, or leave --overlay away",
       );
-    // an ordinary user may not look below what is mounted over a directory, and overlayfs would (mount_namespaces(7))
+    // Overlayfs would show what a mount inside the rootfs covers. The kernel does not let an ordinary user see that
+    // (mount_namespaces(7)).
     const [path] = userNamespace ? findSubmounts({ ...spec, mounts: [] }) : [];
     if (path === undefined) throw error;
     throw new Refusal(
@@ -136,22 +140,25 @@ function tryCover(cover: () => number, lower: number, userNamespace: boolean, sp
 function fillLayer(layer: number, lower: number, number: number | ""): void {
   const upper = `upper${number}`;
   for (const name of [upper, `work${number}`]) mkdirat(layer, name, 0o755);
-  // the top of an overlay shows the upper directory's own owner and mode
+  // the top of an overlay shows the owner and mode of its upper directory
   const { uid, gid, mode } = statx(lower);
   const owned = tryFchownat(layer, upper, uid, gid, 0);
-  // in a user namespace an owner that it does not know cannot be given
+  // EINVAL: the user namespace does not map this owner
   if (owned < 0 && owned !== -EINVAL) throw new SysError("fchownat", [upper, uid, gid], -owned);
   fchmodat(layer, upper, mode & 0o7777);
 }
 
-/** In a user namespace overlayfs marks a replaced directory with user.*, which a tmpfs can keep since Linux 6.6. */
+/**
+ * Warns where directories cannot be removed. In a user namespace overlayfs marks a replaced directory with an extended
+ * attribute user.*, which a tmpfs can store since Linux 6.6.
+ */
 function checkMarks(layer: number, warn: (message: string) => void): void {
   const result = trySetxattr(`${fdPath(layer)}/work`, "user.minibox");
   if (result === -EOPNOTSUPP)
     warn("--overlay: directories of the rootfs cannot be removed or renamed in it (Linux 6.6 and newer can)");
 }
 
-/** By descriptor: a path may hold ':' and ',', which mean something to overlayfs. */
+/** Names directories by descriptor: overlayfs takes ':' and ',' in a path for separators. */
 function overlayOptions(
   layer: number,
   lower: number,
@@ -165,12 +172,13 @@ function overlayOptions(
     ["upperdir", `${base}/upper${number}`],
     ["workdir", `${base}/work${number}`],
   ];
-  // its marks go to user.*, since trusted.* takes a capability outside (kernel documentation, overlayfs)
+  // overlayfs's marks then go to attributes user.*: for trusted.* it needs CAP_SYS_ADMIN on the host (kernel
+  // documentation)
   if (userNamespace) options.push(["userxattr", null]);
   return options;
 }
 
-/** Read-only root, where it is asked for, with what the host has mounted in it. @throws SysError */
+/** Makes the root read-only where the spec asks for it, with the host's mounts inside it. @throws SysError */
 export function sealRoot({ root, submounts }: Root, spec: Spec): void {
   if (!spec.root.readonly) return;
   step("make the root read-only");
@@ -178,7 +186,7 @@ export function sealRoot({ root, submounts }: Root, spec: Spec): void {
   sealSubmounts(submounts);
 }
 
-/** Makes the prepared mount "/", and the host's tree unreachable. @throws SysError */
+/** Makes the prepared mount "/", so that no path leads to the host's root any more. @throws SysError */
 export function changeRoot(root: number, request: ChildRequest, warn: (message: string) => void): void {
   step("enter the new root");
   fchdir(root);
@@ -188,7 +196,10 @@ export function changeRoot(root: number, request: ChildRequest, warn: (message: 
   setPropagation(request.spec);
 }
 
-/** After the change of root: pivot_root takes no root that is shared. A tie was made when the mount was copied. */
+/**
+ * Sets linux.rootfsPropagation on the new root, except for a tied root, which got it when its mount was copied. Only
+ * after the change of root: pivot_root(2) refuses a shared root.
+ */
 function setPropagation(spec: Spec): void {
   const { rootfsPropagation } = spec.linux;
   if (rootfsPropagation === undefined || isTied(spec)) return;
@@ -199,9 +210,9 @@ function setPropagation(spec: Spec): void {
   mount(null, "/", null, parseOptions([rootfsPropagation]).propagation, null);
 }
 
-/** False where pivot_root cannot work: EINVAL is what it says on an initramfs, whose root has no parent mount. */
+/** False where pivot_root(2) fails with EINVAL, as it does on an initramfs, whose root mount has no parent. */
 function tryPivot(warn: (message: string) => void): boolean {
-  step("pivot_root", "the new root becomes /, the old one lies beneath it…");
+  step("pivot_root", "the new root becomes /, with the old root mounted over it");
   try {
     pivotRoot(".", ".");
   } catch (error) {
@@ -209,12 +220,12 @@ function tryPivot(warn: (message: string) => void): boolean {
     warn("pivot_root cannot work on this root (an initramfs?): using chroot, as --chroot does");
     return false;
   }
-  step("detach the old root", "…and is unmounted: no path leads to the host any more");
+  step("detach the old root", "no path leads to the host any more");
   detach(".");
   return true;
 }
 
-/** The mount covers "/", then chroot makes it what "/" means: the old tree has no name below it. */
+/** Moves the root's mount over "/", then changes into it with chroot(2): no path below it leads to the old root. */
 function changeRootByMove(): void {
   step("move the root mount onto / and chroot into it", "for hosts where pivot_root cannot work");
   mount(".", "/", null, MS.MS_MOVE, null);

@@ -1,4 +1,4 @@
-// Owns the last two doors to close: no_new_privs and the seccomp filter (seccomp(2), prctl(2)).
+// Owns setting no_new_privs and installing the seccomp filter (prctl(2), seccomp(2)).
 
 import type { ChildRequest } from "../sync.ts";
 import { send } from "../sync.ts";
@@ -9,17 +9,20 @@ import { step } from "../sys/libc.ts";
 import { installFilter, setNoNewPrivileges } from "../sys/seccomp.ts";
 
 /**
- * Without no_new_privs a filter needs CAP_SYS_ADMIN, which goes with the capabilities: it is then installed before
- * them. @throws SysError
+ * Installs the filter where the spec does not set no_new_privs. Without it the kernel wants CAP_SYS_ADMIN for a filter,
+ * so this comes before the capabilities are dropped. @throws SysError
  */
 export function filterCallsEarly(socket: number, request: ChildRequest): void {
   if (!request.spec.process.noNewPrivileges) filterCalls(socket, request);
 }
 
-/** The usual place: last, so that the filter need not allow what only we do. @throws SysError */
+/**
+ * Sets no_new_privs where the spec does, and installs the filter. It comes last, so that the filter need not allow the
+ * system calls that minibox makes before. @throws SysError
+ */
 export function forbidNewPrivileges(socket: number, request: ChildRequest): void {
   if (!request.spec.process.noNewPrivileges) return;
-  step("set no_new_privs", "a set-uid program inside stays its caller");
+  step("set no_new_privs", "a set-uid program gets no more rights than its caller");
   setNoNewPrivileges();
   filterCalls(socket, request);
 }
@@ -30,7 +33,7 @@ function filterCalls(socket: number, { spec, host }: ChildRequest): void {
   if (spec.process.terminal) {
     step(
       "filter TIOCSTI",
-      "what the container has not read of its terminal was typed, and is the caller's again",
+      "the container cannot put input into its terminal, so unread input was typed and goes back to the caller",
     );
     installFilter(withoutTiocsti(), 0);
   }
@@ -41,7 +44,7 @@ function filterCalls(socket: number, { spec, host }: ChildRequest): void {
   close(listener);
 }
 
-/** linux/audit.h, and the numbers of ioctl(2) on that machine */
+/** The numbers of ioctl(2) for each architecture (AUDIT_ARCH_*, linux/audit.h). */
 const IOCTL_CALLS: [arch: number, ...numbers: number[]][] = [
   [0xc000003e, 16, 0x40000000 + 514], // x86-64, x32
   [0x40000003, 54], // i386
@@ -49,7 +52,10 @@ const IOCTL_CALLS: [arch: number, ...numbers: number[]][] = [
   [0x40000028, 54], // arm
 ];
 
-/** A program for the kernel's filter (struct sock_filter): TIOCSTI fails as where dev.tty.legacy_tiocsti is 0. */
+/**
+ * Returns a filter (struct sock_filter) by which TIOCSTI fails with EIO, as where the sysctl dev.tty.legacy_tiocsti is
+ * 0.
+ */
 function withoutTiocsti(): Uint8Array {
   const [LOAD, IS_EQUAL, RETURN] = [0x20, 0x15, 0x06]; // BPF_LD|BPF_W|BPF_ABS, BPF_JMP|BPF_JEQ|BPF_K, BPF_RET|BPF_K
   const [NUMBER, ARCHITECTURE, REQUEST] = [0, 4, 24]; // in struct seccomp_data; the request is args[1]
@@ -57,7 +63,7 @@ function withoutTiocsti(): Uint8Array {
   type Instruction = [code: number, then: number, otherwise: number, k: number];
   const program: Instruction[] = [[LOAD, 0, 0, ARCHITECTURE]];
   for (const [arch, ...numbers] of IOCTL_CALLS) {
-    // another machine: on to its row; this one, and another call: allowed
+    // for another architecture, jump to the next one's instructions; for another call than ioctl, allow it
     program.push([IS_EQUAL, 0, numbers.length + 5, arch], [LOAD, 0, 0, NUMBER]);
     for (const [i, number] of numbers.entries())
       program.push([IS_EQUAL, numbers.length - 1 - i, i === numbers.length - 1 ? 2 : 0, number]);

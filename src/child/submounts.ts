@@ -1,5 +1,5 @@
-// Owns what is mounted below the rootfs on the host, where that matters: with --read-only each such mount is read-only
-// too, and --overlay, which looks into one file system only, covers each with a layer of its own.
+// Owns what the host has mounted inside the rootfs. With --read-only each of these mounts is made read-only as well. An
+// overlay shows one file system alone, so with --overlay each of them is covered with an overlay of its own.
 
 import type { Spec } from "../spec/types.ts";
 import { AT, MOUNT_ATTR, O, RESOLVE, S_IFDIR, S_IFMT } from "../sys/constants.ts";
@@ -9,8 +9,8 @@ import { moveMount, openTree, setMountAttributes } from "../sys/mount.ts";
 import { mountFlags, mountInfo } from "../sys/statfs.ts";
 
 /**
- * The paths inside the rootfs at which something else is mounted, the outer ones first (proc_pid_mountinfo(5)); without
- * those that a mount of the container's own hides. To be called before anything is mounted. @throws SysError
+ * Returns the paths inside the rootfs on which something is mounted, the outer ones first (proc_pid_mountinfo(5)),
+ * without those that a mount of the spec will hide. Must be called before anything is mounted. @throws SysError
  */
 export function findSubmounts({ root, mounts }: Spec): string[] {
   const found = new Set<string>();
@@ -28,37 +28,37 @@ export function findSubmounts({ root, mounts }: Spec): string[] {
     .sort((a, b) => a.split("/").length - b.split("/").length);
 }
 
-/** A submount's descriptor, or -errno; one that another mount hides may be found no more. */
+/** Opens a submount. Returns the descriptor, or -errno: the path may be gone where another mount hides it. */
 const tryOpenSubmount = (root: number, path: string): number =>
   tryOpenat2(root, path, O.O_PATH, RESOLVE.RESOLVE_IN_ROOT | RESOLVE.RESOLVE_NO_SYMLINKS);
 
-/** Opens those that are there, before anything comes to lie upon them. */
+/** Opens the submounts that exist, before the container's mounts cover them. */
 export const openSubmounts = (root: number, paths: readonly string[]): number[] =>
   paths.map((path) => tryOpenSubmount(root, path)).filter((fd) => fd >= 0);
 
-/** Makes them read-only, and closes them. @throws SysError */
+/** Makes submounts read-only, and closes their descriptors. @throws SysError */
 export function sealSubmounts(submounts: readonly number[]): void {
   for (const fd of submounts)
     withFd(fd, () => {
       try {
         setMountAttributes(fd, { set: MOUNT_ATTR.MOUNT_ATTR_RDONLY });
       } catch (error) {
-        // a directory below a mount that hides the submount
+        // EINVAL: the descriptor is no mount, but a directory of another mount that hides the submount
         if (!isErrno(error, EINVAL)) throw error;
       }
     });
 }
 
-/** A submount's stand-in, not attached yet. */
+/** The mount that is shown in place of a submount, not attached yet. */
 export interface Cover {
   path: string;
   tree: number;
 }
 
 /**
- * Makes the stand-ins of submounts by `overlay`, which is called with a directory to be covered, a number of its own
- * and the attributes of its mount. What cannot be covered (a file, a file system that overlayfs does not take) is
- * shown read-only. @throws SysError
+ * Makes the covers of submounts. `overlay` makes one; it is called with the directory to be covered, a different number
+ * each time, and the mount's attributes. A submount that cannot be covered (a file, a file system that overlayfs
+ * refuses) gets a read-only copy of itself, with a warning. @throws SysError
  */
 export function coverSubmounts(
   lower: number,
@@ -89,7 +89,7 @@ export function coverSubmounts(
 
 const KEPT = MOUNT_ATTR.MOUNT_ATTR_NOSUID | MOUNT_ATTR.MOUNT_ATTR_NODEV | MOUNT_ATTR.MOUNT_ATTR_NOEXEC;
 
-/** Attaches them in the root, in their order; returns their descriptors. @throws SysError */
+/** Attaches the covers in the root, in their order; returns their descriptors. @throws SysError */
 export function attachCovers(root: number, covers: readonly Cover[]): number[] {
   const attached: number[] = [];
   for (const { path, tree } of covers) {

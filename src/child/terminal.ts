@@ -1,4 +1,4 @@
-// Owns the container's terminal: a pty of its own devpts, its master sent to the parent (pts(4), unix(7)).
+// Owns the container's terminal: a pty in the container's devpts, whose master is sent to the parent (pts(4), unix(7)).
 
 import type { Process } from "../spec/types.ts";
 import { send } from "../sync.ts";
@@ -10,18 +10,20 @@ import { moveMount, openTree } from "../sys/mount.ts";
 import { openPty, setControllingTerminal, setWindowSize } from "../sys/terminal.ts";
 import { openDestination } from "./mount-points.ts";
 
-/** Opens a pty, sends its master to the parent, binds it on /dev/console; returns the slave. @throws SysError */
+/**
+ * Opens a pty, sends its master to the parent, and binds the slave on /dev/console; returns the slave. @throws SysError
+ */
 export function attachTerminal(socket: number, root: number, { consoleSize, user }: Process): number {
   step(
     "open a terminal of the container's own",
-    "nothing written to it can reach the host's terminal as input",
+    "the container never gets a descriptor of the caller's terminal",
   );
   const { master, slave } = withFd(openInRoot(root, "/dev/pts", O.O_PATH | O.O_DIRECTORY), (devpts) =>
     openPty(devpts),
   );
   if (consoleSize) setWindowSize(master, consoleSize);
   fchown(slave, user.uid, -1);
-  setControllingTerminal(slave); // of the session made at the start: ^C and job control come with it
+  setControllingTerminal(slave); // of the session that setsid(2) made, which gives it ^C and job control
   send(socket, { type: "terminal" }, master);
   close(master);
   withFd(openTree(slave, "", AT.AT_EMPTY_PATH), (tree) =>

@@ -1,18 +1,18 @@
 // Owns the way into a user namespace (user_namespaces(7)).
 //
-// Theory of operation. procfs shows a pid namespace, and the kernel lets only the owner of that pid namespace mount it.
-// So the container's pid namespace has to be made by a process that is in the container's user namespace already. That
-// process is not part of the container, and lives some milliseconds:
+// Theory of operation. procfs shows a pid namespace, and the kernel lets a process mount it only where the process's
+// user namespace owns that pid namespace. So the container's pid namespace has to be made by a process that is in the
+// container's user namespace already. That process is not part of the container, and lives for some milliseconds:
 //
 //   parent ── spawn ──▶ this process
-//          ── enter ──▶         which namespaces
+//          ── enter ──▶         the container's namespaces
 //          ◀── map ──           after unshare(CLONE_NEWUSER)
-//          ── mapped ─▶         after uid_map and gid_map were written, which takes rights outside of the namespace
+//          ── mapped ─▶         after the parent wrote uid_map and gid_map, which takes rights outside of the namespace
 //          ◀── spawned ──       after unshare(CLONE_NEWPID) and the start of the child, which is PID 1 there
 //
-// Then this process ends. Its parent is a subreaper (prctl(2)), so the child becomes the parent's.
+// Then this process ends. Its parent is a subreaper (prctl(2)), so the child becomes the parent's child.
 //
-// A user namespace that exists is joined instead of made; its mappings are only read.
+// A user namespace with a path is joined, not made, and its mappings are only read.
 
 import type { Namespace } from "../spec/types.ts";
 import { CHILD_ENVIRONMENT, type EnterRequest, read, send, spawnedFrame, type ToChild } from "../sync.ts";
@@ -35,7 +35,7 @@ export function enterUserNamespace(socket: number): never {
     if (message?.type !== "enter") exit(125);
     enter(socket, message.enter);
   } catch {
-    // the socket itself has failed, or was none: nobody is there to be told
+    // the socket itself failed, or the number is not a socket's: there is no way to report it
     exit(125);
   }
 }
@@ -48,7 +48,7 @@ function enter(socket: number, { namespaces, seal, trace }: EnterRequest): never
     enterOrMake(namespaces);
     send(socket, { type: "map" });
     if (read<ToChild>(socket)?.message.type !== "mapped") exit(125);
-    step("become root of the user namespace", "execve takes the capabilities of every other id");
+    step("become root of the user namespace", "any other user loses its capabilities in execve");
     setIdentity(0, 0, undefined);
     const executable = seal ? sealExecutable() : "/proc/self/exe";
     const pidNamespace = openPidNamespace(namespaces);
@@ -67,11 +67,11 @@ function enterOrMake(namespaces: readonly Namespace[]): void {
     withFd(openPath(type, path, place), (fd) => setns(fd, CLONE.CLONE_NEWUSER));
     return;
   }
-  step("unshare the user namespace", "ids and capabilities in it mean nothing outside");
+  step("unshare the user namespace", "ids and capabilities in it do not count outside");
   unshare(CLONE.CLONE_NEWUSER);
 }
 
-/** A descriptor of the pid namespace to join; -1 for a new one, "own" where none is asked for. */
+/** Returns a descriptor of the pid namespace to join; -1 for a new one, "own" where the spec has no pid namespace. */
 function openPidNamespace(namespaces: readonly Namespace[]): number | "own" {
   for (const [place, { type, path }] of namespaces.entries())
     if (type === "pid") return path === undefined ? -1 : openPath(type, path, place);
@@ -79,12 +79,13 @@ function openPidNamespace(namespaces: readonly Namespace[]): number | "own" {
 }
 
 /**
- * A descriptor's path, through which the executable can only be read (container/executable.ts says why). The mount of
- * /proc/self/exe belongs to the host's mount namespace, so it cannot be cloned; the same file's mount in a new one can.
+ * Returns a path of minibox's executable through which it can only be read (container/executable.ts says why). The
+ * mount of /proc/self/exe belongs to the host's mount namespace, and this process may not clone it. It may clone the
+ * copy of that mount in a new mount namespace.
  */
 function sealExecutable(): string {
   step(
-    "clone a read-only mount of our own executable",
+    "clone a read-only mount of minibox's executable",
     "through /proc/PID/exe it can be read, but never written",
   );
   unshare(CLONE.CLONE_NEWNS);

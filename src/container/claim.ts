@@ -16,7 +16,7 @@ import { openRoot } from "./state-root.ts";
  * SysError
  */
 export function claim(state: State): StateDirectory {
-  step("record the container's state", "first of all: what follows can be removed from this file alone");
+  step("record the container's state", "done first: the record says what to remove, even after a crash");
   const root = openRoot();
   return withFd(root.fd, (rootFd) => {
     // A new directory is locked before the lock of the state root is released. So a process that holds the root's lock

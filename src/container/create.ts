@@ -127,7 +127,7 @@ function reserve(
   undo.add(() => deleteContainer(directory, warn));
   const own = makeCgroup(cgroup, spec.linux);
   if (own.cgroup && own.cgroup.record !== directory.state.cgroup) {
-    directory.state.cgroup = own.cgroup.record; // some of its directories were there before: they must never be removed
+    directory.state.cgroup = own.cgroup.record; // some directories existed before, and must not be removed
     writeState(directory);
   }
   prune();

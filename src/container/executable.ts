@@ -30,7 +30,7 @@ const SELF = "/proc/self/exe";
  */
 export function cloneExecutable(): number {
   step(
-    "clone a read-only mount of our own executable",
+    "clone a read-only mount of minibox's executable",
     "through /proc/PID/exe it can be read, but never written",
   );
   const tree = tryOpenTree(AT_FDCWD, SELF, 0);
@@ -44,7 +44,7 @@ export function openExecutable(): number {
   if (tree >= 0) return tree;
   // EINVAL: the executable is on no mount of this mount namespace, for example a memfd
   if (tree !== -EPERM && tree !== -ENOSYS && tree !== -EINVAL)
-    throw new SysError("open_tree", [AT_FDCWD, SELF, 0], -tree, "clone the mount of our own executable");
+    throw new SysError("open_tree", [AT_FDCWD, SELF, 0], -tree, "clone the mount of minibox's executable");
   const file = open(SELF, 0);
   // Without real root, root in the container is the caller. A file that the caller cannot write needs no protection.
   if (statx(file).uid !== geteuid() && tryFaccessat(AT_FDCWD, SELF, W_OK) < 0) return file;
@@ -56,7 +56,7 @@ export function openExecutable(): number {
 /** Copies the whole executable into a sealed memfd, which nobody can change (memfd_create(2)). */
 function sealedCopy(file: number): number {
   step(
-    "copy our own executable into sealed memory",
+    "copy minibox's executable into sealed memory",
     "the caller owns the file, so the container could write it",
   );
   const copy = memfdCreate("minibox", MFD_CLOEXEC | MFD_ALLOW_SEALING);

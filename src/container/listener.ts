@@ -17,7 +17,7 @@ export function handListener(
   container: Pick<State, "id" | "bundle" | "spec" | "pid">,
 ): void {
   const { listenerPath = "", listenerMetadata } = container.spec.linux.seccomp ?? {};
-  step(`hand the seccomp listener to ${listenerPath}`, "an agent there answers for the calls that notify");
+  step(`hand the seccomp listener to ${listenerPath}`, "the agent there answers the filter's notices");
   const state = ociState(container, "creating");
   const message = {
     ociVersion: state.ociVersion,

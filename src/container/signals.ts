@@ -20,7 +20,7 @@ const NOT_TAKEN: readonly number[] = [SIGNALS.KILL, SIGNALS.STOP, SIGNALS.PIPE];
  * @throws SysError
  */
 export function takeSignals(): number {
-  step("take the signals", "read from a descriptor from here on, they are passed on to the command");
+  step("take the signals", "from here on they are read from a descriptor and passed on to the command");
   const taken = new Uint8Array(8).fill(0xff);
   for (const signal of NOT_TAKEN) taken[(signal - 1) >> 3]! &= ~(1 << ((signal - 1) & 7));
   setSignalMask(taken);

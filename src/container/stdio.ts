@@ -20,7 +20,7 @@ import { isPipe } from "../sys/statfs.ts";
 export function lendDescriptors({ process: { user }, linux }: Spec): () => void {
   const uid = linux.uidMappings ? toHost(linux.uidMappings, user.uid) : user.uid;
   if (uid === undefined || uid === 0 || geteuid() !== 0) return () => {};
-  step(`make user ${uid} the owner of stdin, stdout and stderr`, "opening /dev/stdout takes the permission");
+  step(`make user ${uid} the owner of stdin, stdout and stderr`, "opening /dev/stdout checks permissions");
   const lent: [fd: number, before: Stat][] = [];
   for (const fd of [0, 1, 2]) {
     const before = statx(fd);
