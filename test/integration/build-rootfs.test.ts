@@ -1,16 +1,18 @@
-// Owns: scripts/build-rootfs.sh, run for real: each source built and used, refusals, --force, interruption.
+// scripts/build-rootfs.sh: each source is built and used for real; refusals, --force, interruption.
+
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
-import { chmod, mkdir, mkdtemp, readdir, realpath, rm, symlink, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { chmod, mkdir, readdir, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { RUN } from "../support/minibox.ts";
+import { leavesNothing } from "../support/leftovers.ts";
+import { RUN, scratchDirectory } from "../support/minibox.ts";
 import { Tmux } from "../support/tmux.ts";
 
 const script = join(import.meta.dir, "../../scripts/build-rootfs.sh");
 const isRoot = process.getuid?.() === 0;
 const path = `${process.env.PATH}:/usr/sbin:/sbin`;
-const scratch = await realpath(await mkdtemp(join(tmpdir(), "build-rootfs-test-")));
+leavesNothing();
+const scratch = scratchDirectory();
 await chmod(scratch, 0o755);
 
 type Ran = { status: number; out: string; err: string };
@@ -108,12 +110,6 @@ async function fakeEngine(name: string, parts: { export: string }): Promise<{ en
   await writeFile(file, `echo "$1" >>${log}\ncase $1 in export) ${parts.export} ;; esac\n`);
   return { engine: `bash ${file}`, log };
 }
-
-afterAll(async () => {
-  await rm(scratch, { recursive: true, force: true });
-  expect(processesNaming(scratch)).toEqual([]);
-  expect(mountsIn(scratch)).toBe(0);
-});
 
 describe("the command line", () => {
   test("--help teaches, on stdout", async () => {
@@ -505,10 +501,13 @@ describe("the target", () => {
 });
 
 describe("interrupted", () => {
+  /** What the engine does for minutes; no other process has these words. */
+  const SLEEP = `sleep 300.${process.pid}`;
+
   test.each(["SIGINT", "SIGTERM", "SIGHUP"] as const)(
     "by %s it leaves nothing, and the container goes",
     async (signal) => {
-      const { engine, log } = await fakeEngine(`hanging-${signal}`, { export: `sleep 300.${signal.length}` });
+      const { engine, log } = await fakeEngine(`hanging-${signal}`, { export: SLEEP });
       const target = join(scratch, `hung-${signal}`);
       const child = start([script, "--from", "docker", "--engine", engine, target]);
       await until("the export", () => existsSync(log) && readFileSync(log, "utf8").includes("export"));
@@ -518,7 +517,7 @@ describe("interrupted", () => {
       expect(existsSync(target)).toBe(false);
       expect(beside(target)).toEqual([]);
       expect(readFileSync(log, "utf8")).toEndWith("rm\n");
-      expect(processesNaming(`sleep 300.${signal.length}`)).toEqual([]);
+      expect(processesNaming(SLEEP)).toEqual([]);
     },
   );
 
@@ -538,14 +537,11 @@ describe("interrupted", () => {
 
   test("by kill -9, the next run removes what it left, and nothing else", async () => {
     const { engine } = await fakeEngine("killed-engine", {
-      export: `echo $$ >${scratch}/sleeper; exec sleep 300.99`,
+      export: `echo $$ >${scratch}/sleeper; exec ${SLEEP}`,
     });
     const target = join(scratch, "killed");
     const child = start([script, "--from", "docker", "--engine", engine, target]);
-    await until(
-      "the workshop",
-      () => beside(target).length === 1 && processesNaming("sleep 300.99").length > 0,
-    );
+    await until("the workshop", () => beside(target).length === 1 && processesNaming(SLEEP).length > 0);
     child.kill("SIGKILL");
     await child.exited;
     const bystander = `${target}.tmp.notes`;
@@ -554,7 +550,7 @@ describe("interrupted", () => {
     expect(await build("--from", "host", target)).toMatchObject({ status: 0 });
     expect(beside(target)).toHaveLength(2);
     process.kill(Number(readFileSync(join(scratch, "sleeper"), "utf8")));
-    await until("the worker's end", () => processesNaming(`${script} --from docker`).length === 0);
+    await until("the worker's end", () => processesNaming(target).length === 0);
     const { err } = await build("--force", "--from", "host", target);
     expect(err).toContain("removing what a killed run left");
     expect(beside(target)).toEqual(["killed.tmp.notes"]);
