@@ -1,80 +1,17 @@
 // A bundle becomes a container by its config.json alone: what that says is done or refused, and nothing is added to it.
 
 import { describe, expect, test } from "bun:test";
-import { closeSync, mkdirSync, openSync, readlinkSync, symlinkSync, writeFileSync } from "node:fs";
+import { mkdirSync, readlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { BASE, create, minibox, refusal, runs } from "../support/bundle.ts";
 import { tryText, uniqueName, until } from "../support/container.ts";
 import { leavesNothing } from "../support/leftovers.ts";
-import {
-  execute,
-  MINIBOX,
-  type Result,
-  ROOT,
-  rootfs,
-  scratchDirectory,
-  skipReason,
-} from "../support/minibox.ts";
+import { MINIBOX, ROOT, rootfs, scratchDirectory, skipReason } from "../support/minibox.ts";
 
 leavesNothing();
 
 const skip = skipReason();
 const busybox = rootfs("busybox");
-
-const BASE = {
-  ociVersion: "1.0.2",
-  process: { args: ["true"], cwd: "/", env: ["PATH=/bin"], user: { uid: 0, gid: 0 } },
-  root: { path: "rootfs" },
-  mounts: [
-    { destination: "/proc", type: "proc", source: "proc" },
-    { destination: "/dev", type: "tmpfs", source: "tmpfs" },
-  ],
-  linux: { namespaces: [{ type: "pid" }, { type: "mount" }] as { type: string; path?: string }[] },
-};
-
-const minibox = (...words: string[]): Promise<Result> => execute([MINIBOX, "--root", ROOT, ...words]);
-
-/** Makes a bundle whose root.path is relative, and creates its container; all that either writes is in the file `output`. */
-async function create(
-  change: (config: typeof BASE) => object,
-): Promise<{ name: string; status: number; output: string }> {
-  const bundle = join(scratchDirectory(), "bundle");
-  mkdirSync(bundle);
-  symlinkSync(busybox, join(bundle, "rootfs"));
-  writeFileSync(join(bundle, "config.json"), JSON.stringify(change(structuredClone(BASE))));
-  const name = uniqueName();
-  const output = join(bundle, "output");
-  const fd = openSync(output, "a");
-  const child = Bun.spawn([MINIBOX, "--root", ROOT, "create", "--bundle", bundle, name], {
-    stdin: "ignore",
-    stdout: fd,
-    stderr: fd,
-  });
-  closeSync(fd);
-  return { name, status: await child.exited, output };
-}
-
-/** Runs a shell script in the container of a changed bundle to its end; returns what it wrote. */
-async function runs(
-  script: string,
-  change: (config: typeof BASE) => object = (config) => config,
-): Promise<string> {
-  const { name, status, output } = await create((config) => {
-    config.process.args = ["sh", "-c", script];
-    return change(config);
-  });
-  expect([status, tryText(output)]).toEqual([0, ""]);
-  expect(await minibox("start", name)).toEqual({ status: 0, stdout: "", stderr: "" });
-  const hasEnded = async (): Promise<boolean> => (await minibox("state", name)).stdout.includes('"stopped"');
-  await until("it has ended", hasEnded);
-  expect((await minibox("delete", name)).status).toBe(0);
-  return tryText(output) ?? "";
-}
-
-async function refusal(change: (config: typeof BASE) => object): Promise<string> {
-  const { name, status, output } = await create(change);
-  expect([status, (await minibox("state", name)).status]).toEqual([125, 125]);
-  return (tryText(output) ?? "").replace(/^minibox: \S+\/config\.json: /, "");
-}
 
 describe.skipIf(skip !== "")("a bundle", () => {
   test("without seccomp, capabilities or a hostname has none of them", async () => {
