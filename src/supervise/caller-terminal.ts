@@ -1,4 +1,4 @@
-// Owns the caller's terminal: whether we may use it now (job control, credentials(7)), its mode while we do, its size.
+// Owns the caller's terminal: whether minibox may use it now (job control, credentials(7)), and its mode meanwhile.
 
 import { listDirectory } from "../sys/directory.ts";
 import { EIO, ENOTTY } from "../sys/errno.ts";
@@ -14,12 +14,16 @@ import {
   typeInto,
 } from "../sys/terminal.ts";
 
-/** A terminal that the container's input may come from. It is held while it is raw: its keys are the container's then. */
+/**
+ * A terminal that the container's input may come from. It is held while it is raw: its keys then go to the container.
+ */
 export class CallerTerminal {
+  /** the mode before it was made raw */
   private saved: Termios | undefined;
+  /** the raw mode that was set; undefined while the terminal is not held */
   private raw: Termios | undefined;
   private readonly group = getpgrp();
-  /** that of another session, which job control does not keep us from, but which we have no business with */
+  /** the terminal belongs to another session: job control would not stop minibox from using it, but it must not */
   private readonly isForeign: boolean;
 
   constructor(readonly fd: number) {
@@ -30,29 +34,35 @@ export class CallerTerminal {
     return this.raw !== undefined;
   }
 
+  /**
+   * True where minibox's process group is the terminal's foreground group (tcgetpgrp(3)), or the terminal has no
+   * session.
+   */
   isForeground(): boolean {
     const group = foregroundGroup(this.fd);
     return group === this.group || (group === -ENOTTY && !this.isForeign);
   }
 
-  /** True where the terminal can become ours later on. */
+  /** True where the terminal can be used now or later. */
   get isOfInterest(): boolean {
     return !this.isForeign;
   }
 
-  /** What a write does to a process in the background: true where it stops. */
+  /** True where a write to the terminal would stop minibox: it is in the background, and the mode has TOSTOP. */
   stopsOutput(): boolean {
     if (this.isForeign || this.isForeground()) return false;
     const now = getTermios(this.fd);
     return now !== undefined && stopsBackground(now);
   }
 
-  /** True where it is gone for ever: its window was closed, its line cut. */
+  /** True where the terminal is gone for ever: its window or its connection was closed. */
   isHungUp(): boolean {
     return foregroundGroup(this.fd) === -EIO;
   }
 
-  /** Makes it raw, where it is ours to use; false where it is not. `output` says that others write to it as well. */
+  /**
+   * Makes the terminal raw; false where minibox is in the background. `output`: other processes write to it as well.
+   */
   take(output = false): boolean {
     if (!this.isForeground()) {
       this.raw = undefined;
@@ -60,7 +70,7 @@ export class CallerTerminal {
     }
     const now = getTermios(this.fd);
     if (!now) return false;
-    // continued without a shell's having put it right, it still is as we left it
+    // after a stop, where no shell has reset the mode, it is still the raw one: that is not the mode to save
     if (!this.raw || !Bun.deepEquals(now, this.raw)) {
       this.saved = now;
       this.raw = undefined;
@@ -69,7 +79,7 @@ export class CallerTerminal {
     return true;
   }
 
-  /** The same, for a terminal that is held. */
+  /** Sets the raw mode of a terminal that is held already; `output` as for take(). */
   setRaw(output: boolean): void {
     const next = rawMode(this.saved!, output);
     if (this.raw && Bun.deepEquals(next, this.raw)) return;
@@ -77,24 +87,24 @@ export class CallerTerminal {
     setTermios(this.fd, this.raw);
   }
 
-  /** Puts it back as it was, with bytes that are there to be read. */
+  /** Restores the mode, and makes these bytes the terminal's unread input. */
   releaseWith(bytes: Uint8Array): void {
     if (this.raw && this.saved && this.isForeground() && bytes.length > 0)
       typeInto(this.fd, this.saved, bytes);
     this.release();
   }
 
-  /** Puts it back as it was; in the background it is as the shell wants it. */
+  /** Restores the mode, except in the background: there the shell has set its own. */
   release(): void {
     if (this.raw && this.saved && this.isForeground()) setTermios(this.fd, this.saved);
     this.raw = undefined;
   }
 }
 
-/** True where a terminal is some session's controlling one (proc_pid_stat(5), field 7, tty_nr). */
+/** True where a terminal is the controlling terminal of some session (proc_pid_stat(5), field 7, tty_nr). */
 function hasSession(fd: number): boolean {
   const { rdevMajor: major, rdevMinor: minor } = statx(fd);
-  // the kernel's new_encode_dev
+  // encoded like the kernel's new_encode_dev()
   const number = (minor & 0xff) | (major << 8) | ((minor & ~0xff) << 12);
   for (const name of withFd(open("/proc", 0), listDirectory)) {
     const stat = /^\d+$/.test(name) ? (tryReadFile(`/proc/${name}/stat`) ?? "") : "";

@@ -1,4 +1,5 @@
-// Owns the wait: one poll(2) loop over the child's socket, its pidfd, our signals and, with a terminal, the bytes.
+// Owns supervising a container until it ends: one poll(2) loop over the child's socket, its pidfd, the supervisor's
+// signals, and the input and output of a terminal.
 
 import type { Handshake } from "../container/handshake.ts";
 import { type Child, reap } from "../container/spawn.ts";
@@ -11,56 +12,56 @@ import { Relay } from "./stdio-terminal.ts";
 import type { Keys, TerminalPlan } from "./terminal-plan.ts";
 import { trimMemory } from "./trim.ts";
 
-/** What is supervised. */
+/** The container that is supervised. */
 export interface Target {
   child: Child;
   handshake: Handshake;
-  /** the child stays PID 1 and runs the command below itself */
+  /** minibox stays PID 1 and runs the command as its child */
   init: boolean;
-  /** the container's processes, as the host counts */
+  /** returns the pids of the container's processes, in the supervisor's pid namespace */
   everyone(): readonly number[];
-  /** the container waits to be started */
+  /** called when the container waits to be started */
   onHeld(): void;
-  /** the command runs */
+  /** called when the command runs */
   onStarted(): void;
 }
 
 /** How the command's stdin, stdout and stderr are connected. */
 export type Stdio =
-  /** they are the caller's own descriptors */
+  /** the command inherits the caller's descriptors */
   | { type: "inherit" }
-  /** they are a terminal of the container's, as far as the plan says so */
+  /** those that the plan names are the container's terminal */
   | {
       type: "terminal";
       plan: TerminalPlan;
-      /** the container cannot put input into its own terminal: what it did not read was typed */
+      /** at the end unread input goes back to the caller: the container could not put any into its terminal itself */
       givesBack: boolean;
     };
 
-export interface Wishes {
+export interface SupervisorOptions {
   /** milliseconds until SIGTERM; undefined for never */
   timeout?: number | undefined;
   /** milliseconds between SIGTERM and SIGKILL */
   stopTimeout: number;
-  /** signals that our caller wants ignored */
+  /** signals that the caller wants ignored: they are not passed on */
   ignored: readonly number[];
 }
 
 export interface Outcome {
-  /** the exit code: the command's, or 128 and the signal that ended it */
+  /** the exit code: the command's, 128 + the number of the signal that ended it, or 124 after the timeout */
   status: number;
-  /** false where the child ended before it had become the command, or could not become it (Handshake.failure) */
+  /** false where the child ended before it became the command, or failed to (Handshake.failure) */
   started: boolean;
   timedOut: boolean;
 }
 
 const NEVER = Number.POSITIVE_INFINITY;
-/** A wait that has lasted this long, in milliseconds, may last: memory is worth some work then. */
+/** After this many milliseconds without an event a long wait is likely, and giving memory back is worth the work. */
 const LONG = 100;
-/** The kernel echoes a key within this time, in milliseconds. */
+/** In milliseconds: the kernel has echoed a key after this time. */
 const ECHO = 10;
-/** What ended containers wrote last is offered this long, in milliseconds, to a reader who does not read. */
-const LAST_WORDS = 1000;
+/** For so many milliseconds a container's last output is offered to a reader that does not read. */
+const LAST_OUTPUT = 1000;
 
 /** Serves a container until it ends. */
 export class Supervisor {
@@ -69,26 +70,29 @@ export class Supervisor {
   private relay: Relay | undefined;
   private started = false;
   private trimmed = false;
-  /** the signal that ended the container in the command's stead */
+  /** the signal for which the supervisor killed the container; 0 for none */
   private endedBy = 0;
   private timedOut = false;
-  /** a signal came when the container had ended and its last output was still to be carried */
-  private hurried = false;
+  /** a signal came when the container had ended and its last output was not written yet: that is then given up */
+  private cutShort = false;
   private deadline: number;
 
-  /** `signals` is the descriptor that our signals are read from. */
+  /** `signals` is the signalfd(2) from which the supervisor's signals are read. */
   constructor(
     private readonly target: Target,
     private readonly signals: number,
     private readonly stdio: Stdio,
-    private readonly wishes: Wishes,
+    private readonly options: SupervisorOptions,
   ) {
     this.child = target.child;
     this.handshake = target.handshake;
-    this.deadline = performance.now() + (wishes.timeout ?? NEVER);
+    this.deadline = performance.now() + (options.timeout ?? NEVER);
   }
 
-  /** Polls until the child has ended and everything it wrote was carried. */
+  /**
+   * Serves the container until it has ended and everything that it wrote to its terminal was passed on.
+   * @throws SysError
+   */
   run(): Outcome {
     for (;;) {
       const interest: [number, number][] = [
@@ -100,10 +104,10 @@ export class Supervisor {
       const [ended, signal, message, stdin = 0, master = 0, stdout = 0] = poll(interest, this.patience());
       if (message) this.receive();
       if (this.handshake.failure) return { status: 125, started: false, timedOut: false };
-      // with a word of the child's still to be heard we may not know yet that the command runs
+      // only after the child's messages are read: they may say that the command runs, and the signal is for it then
       if (signal && !message) this.readSignals();
       if (this.started && this.relay) this.carry(this.relay, stdin, master, stdout);
-      // what it said last is heard before it is buried
+      // the last messages are read before the child is reaped
       if (ended && this.child.socket < 0) return this.finish();
       if (ended && !message) this.receive();
       if (performance.now() >= this.deadline) this.expire();
@@ -111,12 +115,12 @@ export class Supervisor {
     }
   }
 
-  /** Connects the terminal of the container, whose master this is. */
+  /** Connects the container's terminal; `master` is the descriptor of its master. */
   connect(master: number): void {
     if (this.stdio.type === "terminal") this.relay = new Relay(master, this.stdio.plan, this.target.everyone);
   }
 
-  /** Ends the container, if it has not ended yet, and gives back what it holds of the caller's. */
+  /** Kills the container where it has not ended yet, and restores the caller's terminal. */
   abort(): void {
     if (this.child.exit) return;
     signalChild(this.child, SIGNALS.KILL);
@@ -124,12 +128,13 @@ export class Supervisor {
     this.relay?.end();
   }
 
+  /** How many milliseconds poll may wait. */
   private patience(): number {
     const nearest = Math.min(this.deadline - performance.now(), this.relay?.patience ?? NEVER);
     return this.started && !this.trimmed ? Math.min(nearest, LONG) : nearest;
   }
 
-  /** Nothing has happened for a while. */
+  /** Called when poll has waited in vain: gives memory back, once. */
   private idle(): void {
     if (this.trimmed || !this.started) return;
     this.trimmed = true;
@@ -148,18 +153,21 @@ export class Supervisor {
   private carry(relay: Relay, input: number, master: number, output: number): void {
     if (relay.mustStop && !this.endedBy) {
       this.pause(SIGNALS.TTOU);
-      return; // signals that have come meanwhile are first
+      return; // signals that came meanwhile are handled before any output
     }
     const keys = relay.carry(input, master, output);
     if (keys) this.press(keys);
-    // as when a terminal is gone: what else would tell a container that writes for nobody
+    // like the hangup of a terminal: nothing else tells the container that nobody reads its output
     if (relay.outputIsGone) {
       relay.outputIsGone = false;
       this.send(SIGNALS.HUP);
     }
   }
 
-  /** ^C and friends, sent by the kernel to a group that PID 1 leads: it has dropped those that PID 1 does not handle. */
+  /**
+   * Acts on signal keys (^C) that the kernel sent to a process group in the container. It drops a signal that PID 1
+   * does not handle (pid_namespaces(7)), so for the group of PID 1 the supervisor does what the signal would have done.
+   */
   private press({ group, signals }: Keys): void {
     if (group !== this.child.pid) return;
     for (const signal of signals) {
@@ -175,8 +183,8 @@ export class Supervisor {
   }
 
   private take(signal: number, isKey: boolean): void {
-    if (signal === SIGNALS.CHLD || this.wishes.ignored.includes(signal)) return;
-    // continued, we find the terminal as the shell has left it: ours, or in the background not
+    if (signal === SIGNALS.CHLD || this.options.ignored.includes(signal)) return;
+    // after being continued, minibox may be in the foreground or in the background: it looks again
     if (signal === SIGNALS.CONT && this.started) this.relay?.settle();
     if (signal === SIGNALS.WINCH && this.relay) this.relay.resize();
     else if (isKey && this.started && this.relay && this.takeKey(this.relay, signal)) return;
@@ -184,10 +192,13 @@ export class Supervisor {
     else this.send(signal);
   }
 
-  /** A key of the caller's terminal, which was not raw: it is meant for what runs in the container's. */
+  /**
+   * Handles a signal that came from a key of the caller's terminal while that was not raw: the key is meant for what
+   * runs in the container's terminal. False where the container's terminal sends no signals.
+   */
   private takeKey(relay: Relay, signal: number): boolean {
     if (signal === SIGNALS.TSTP) {
-      this.pause(); // with all of our job
+      this.pause(); // like all other processes of the shell's job
       return true;
     }
     const keys = relay.press(signal);
@@ -199,7 +210,7 @@ export class Supervisor {
     return handles(commandOf(this.child.pid, this.target.init), signal);
   }
 
-  /** Stops the container and us; for the whole of our job by this signal, where it does not know yet. */
+  /** Stops the container and the supervisor. With `signal`, the supervisor's whole process group is stopped by it. */
   private pause(signal?: number): void {
     const letGo = (): void => {
       if (this.relay && this.started) this.flush(this.relay);
@@ -209,25 +220,26 @@ export class Supervisor {
     if (this.started) this.relay?.settle();
   }
 
-  /** What a stopped container wrote, and the key's echo, is on the screen before the shell's prompt. */
+  /** Writes what a stopped container wrote, and the echo of the key, so that it appears before the shell's prompt. */
   private flush(relay: Relay): void {
     if (relay.mustStop) return;
     while (relay.hasOutput() || (poll([[relay.master, POLLIN]], ECHO)[0] && relay.hasOutput())) {
-      if (!poll([[relay.outputDescriptor, POLLOUT]], LAST_WORDS)[0]) return;
+      if (!poll([[relay.outputDescriptor, POLLOUT]], LAST_OUTPUT)[0]) return;
       relay.giveOutput();
     }
   }
 
   private send(signal: number): void {
-    if (this.child.exit) this.hurried ||= !HARMLESS.has(signal);
+    if (this.child.exit) this.cutShort ||= !HARMLESS.has(signal);
     else if (!this.started && !(this.handshake.ready && this.target.init)) {
       if (HARMLESS.has(signal)) return;
-      // before execve the child is still minibox, and what it has blocked would be lost
+      // before execve the child is still minibox, and would never handle the signal
       signalChild(this.child, SIGNALS.KILL);
       this.endedBy ||= signal;
     } else if (deliver(this.child, signal)) this.endedBy ||= signal;
   }
 
+  /** Sends SIGTERM after the timeout, and SIGKILL after the stop timeout. */
   private expire(): void {
     if (this.timedOut) {
       signalChild(this.child, SIGNALS.KILL);
@@ -235,12 +247,12 @@ export class Supervisor {
       return;
     }
     this.timedOut = true;
-    this.deadline = performance.now() + this.wishes.stopTimeout;
+    this.deadline = performance.now() + this.options.stopTimeout;
     this.send(SIGNALS.TERM);
   }
 
   private finish(): Outcome {
-    // PID 1 cannot outlive its namespace, nor the namespace PID 1: all of the container is gone now
+    // the kernel kills every process of a pid namespace when its PID 1 ends: all of the container is gone now
     const ended = reap(this.child);
     if (this.relay) this.drain(this.relay);
     if (this.stdio.type === "terminal" && this.stdio.givesBack) this.relay?.giveBack();
@@ -252,7 +264,10 @@ export class Supervisor {
     };
   }
 
-  /** Carries what the container wrote before it ended; a signal, or the wish to have it ended, cuts that short. */
+  /**
+   * Passes on what the container wrote before it ended. A signal ends that early; after a timeout it is limited in
+   * time.
+   */
   private drain(relay: Relay): void {
     while (relay.hasOutput()) {
       if (relay.mustStop && !this.endedBy)
@@ -262,7 +277,7 @@ export class Supervisor {
           () => {},
           SIGNALS.TTOU,
         );
-      const patience = this.endedBy || this.timedOut ? LAST_WORDS : NEVER;
+      const patience = this.endedBy || this.timedOut ? LAST_OUTPUT : NEVER;
       const [writable, signal] = poll(
         [
           [relay.outputDescriptor, POLLOUT],
@@ -272,7 +287,7 @@ export class Supervisor {
       );
       if (signal) this.readSignals();
       if (writable) relay.giveOutput();
-      else if (!signal || this.hurried) return;
+      else if (!signal || this.cutShort) return;
     }
   }
 

@@ -1,4 +1,5 @@
-// Owns the question whether a process waits for input of the container's terminal, which no call answers from outside.
+// Owns finding out whether a process waits for input from the container's terminal. No system call tells that of
+// another process, so /proc/PID/syscall is read.
 
 import { listDirectory } from "../sys/directory.ts";
 import { open, type Stat, statx, tryReadFile, tryStat, withFd } from "../sys/file.ts";
@@ -7,13 +8,13 @@ import { open, type Stat, statx, tryReadFile, tryStat, withFd } from "../sys/fil
 const READING = process.arch === "arm64" ? [63, 65] : [0, 19];
 /** poll, select, pselect6, epoll_wait, ppoll, epoll_pwait, epoll_pwait2 */
 const WAITING = process.arch === "arm64" ? [73, 72, 22, 441] : [7, 23, 270, 232, 271, 281, 441];
-/** /dev/tty: the controlling terminal, by the name that every process has for its own */
+/** The device number of /dev/tty, which stands for the controlling terminal of the process that opens it. */
 const TTY = { major: 5, minor: 0 };
 
 /**
- * True where a thread of one of these processes is in read(2) of this terminal. For one in poll(2) or the like only its
- * memory says what it waits for, and looking there could take for ever: with `maybe` it counts where one of 0, 1 and 2
- * is the terminal.
+ * True where a thread of one of these processes is in read(2) of this terminal. What a thread in poll(2) or the like
+ * waits for is known from its memory alone, which is not read here: with `maybe`, it counts where its descriptor 0, 1
+ * or 2 is the terminal.
  */
 export function isRead(slave: number, pids: readonly number[], maybe: boolean): boolean {
   const terminal = statx(slave);
@@ -31,11 +32,14 @@ function threadsOf(pid: number): string[] {
   try {
     return withFd(open(`/proc/${pid}/task`, 0), listDirectory);
   } catch {
-    return []; // it is gone
+    return []; // the process has ended
   }
 }
 
-/** The call that a thread waits in and its first argument: "0 0x3 …", or "running" (proc_pid_syscall(5)). */
+/**
+ * Returns the number of the system call that a thread waits in and the call's first argument; -1 where it runs. The
+ * file reads "0 0x3 …", or "running" (proc_pid_syscall(5)).
+ */
 function callOf(pid: number, thread: string): [number: number, first: number] {
   const words = (tryReadFile(`/proc/${pid}/task/${thread}/syscall`) ?? "").split(" ");
   return words.length < 2 ? [-1, -1] : [Number(words[0]), Number(words[1])];

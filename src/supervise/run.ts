@@ -1,4 +1,4 @@
-// Owns `run`: a container is created, started, supervised to its end, and deleted without a trace.
+// Owns `run`: a container is created, started, supervised until it ends, and deleted.
 
 import type { OomKills } from "../cgroup/types.ts";
 import type { Starting } from "../container/begin.ts";
@@ -13,31 +13,32 @@ import { descendants } from "../sys/process.ts";
 import { type Outcome, Supervisor } from "./loop.ts";
 import type { TerminalPlan } from "./terminal-plan.ts";
 
-/** The person, or program, that wants a container to run. */
+/** What the command line does for a run: terminal, messages, and the explanation of an error. */
 export interface Caller {
   /** how the container's terminal is connected, where it has one */
   terminal: TerminalPlan | undefined;
   /** a note for the person */
   warn(message: string): void;
-  /** a message of the child's when tracing */
+  /** a message of a traced child */
   trace(message: FromChild): void;
-  /** called while the confined first process waits for execve, with its pid and its cgroup directories */
+  /** called while the first process waits right before execve, with its pid and its cgroup's directories */
   attest?: ((pid: number, cgroups: readonly string[], labels: Labels) => void) | undefined;
-  /** the child could not execute the command: words for it, found by looking into its root */
+  /** returns the error for a failed execve; the child waits meanwhile, so that the reason can be found in its root */
   explain(error: Extract<FromChild, { type: "error" }>, pid: number, spec: Request["spec"]): Promise<Error>;
 }
 
 export interface RunOutcome extends Outcome {
-  /** who was killed for want of memory, if anybody */
+  /** the processes that the kernel's OOM killer killed; undefined where there are none */
   oomKills: OomKills | undefined;
 }
 
-/** Runs the container to its end and removes it; nothing is left behind either way. @throws RunError, SysError */
+/** Runs the container until it ends, and removes everything that was made for it. @throws RunError, SysError */
 export async function run(starting: Starting, request: Request, caller: Caller): Promise<RunOutcome> {
   const { terminal, warn, trace, attest } = caller;
   const { options, host } = request;
   const ignored = byCaller(ignoredSignals());
-  // A container that nobody looks at before it starts is let go with its request: that saves a message each way.
+  // Only an attested container is held: otherwise the child executes the command at once, which saves a message each
+  // way.
   const hold = attest !== undefined;
   const container = create(starting, request, {
     hold,
@@ -72,8 +73,8 @@ export async function run(starting: Starting, request: Request, caller: Caller):
   try {
     gatherSignals(ignored);
     const outcome = supervisor.run();
-    if (handshake.failure) throw await words(handshake.failure, container, caller);
-    // 125: the guard has said why itself (scripts/elf/guard.ts)
+    if (handshake.failure) throw await toError(handshake.failure, container, caller);
+    // 125: the guard has printed the reason itself (scripts/elf/guard.ts)
     if (!outcome.started && outcome.status !== 125) throw earlyEnd(outcome.status);
     return { ...outcome, oomKills: oomKillsOf(container, outcome.status) };
   } finally {
@@ -81,13 +82,21 @@ export async function run(starting: Starting, request: Request, caller: Caller):
   }
 }
 
-/** Words for what the child could not do. It waits: after a failed execve(2) its root can still be looked at. */
-function words(failure: Failure, { child, request }: Container, { explain }: Caller): Error | Promise<Error> {
+/**
+ * Returns the error for what the child reported. After a failed execve(2) the child waits, and its root is looked at.
+ */
+function toError(
+  failure: Failure,
+  { child, request }: Container,
+  { explain }: Caller,
+): Error | Promise<Error> {
   const isExec = failure.type === "error" && failure.call === "execve";
   return isExec ? explain(failure, child.pid, request.spec) : errorOf(failure);
 }
 
-/** Without a limit, and not killed, nobody was killed for want of memory. */
+/**
+ * Reads the cgroup's count of OOM kills only where there can be any: with a memory limit, or where SIGKILL ended it.
+ */
 function oomKillsOf({ cgroup, request }: Container, status: number): OomKills | undefined {
   if (request.spec.linux.resources?.memory?.limit === undefined && status !== 128 + SIGNALS.KILL)
     return undefined;

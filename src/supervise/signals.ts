@@ -1,5 +1,4 @@
-// Owns signals on their way through the supervisor: which are taken, and how they reach the command (signal(7),
-// pid_namespaces(7)).
+// Owns passing signals on from the supervisor to the command, and stopping both (signal(7), pid_namespaces(7)).
 
 import { signalsIn } from "../container/signals.ts";
 import type { Child } from "../container/spawn.ts";
@@ -8,15 +7,15 @@ import { tryReadFile } from "../sys/file.ts";
 import { getpid, kill, procStatus, tryPidfdSendSignal } from "../sys/process.ts";
 import { blockSignals, defaultSignal, setSignalAction, signalAction, unblockSignals } from "../sys/signal.ts";
 
-/** Default action: nothing, or go on (signal(7)). */
+/** The signals whose default action neither ends nor stops a process. */
 export const HARMLESS: ReadonlySet<number> = new Set([SIGNALS.CONT, SIGNALS.URG, SIGNALS.WINCH]);
-/** Default action: stop. */
+/** The signals that can be handled and whose default action stops a process. */
 export const STOPPING: ReadonlySet<number> = new Set([SIGNALS.TSTP, SIGNALS.TTIN, SIGNALS.TTOU]);
 
 /**
- * Passes a signal to the container's first process. The kernel drops a signal that PID 1 of a pid namespace neither
- * handles nor ignores, so `sleep` could not even be interrupted; what would have ended any other program ends the
- * container here too. Returns true when it did.
+ * Passes a signal to the container's first process. The kernel drops a signal that PID 1 of a pid namespace does not
+ * handle, so ^C would not even end `sleep`. Such a signal would have ended any other process, so here it kills the
+ * container. Returns true where it did.
  */
 export function deliver(child: Child, signal: number): boolean {
   if (HARMLESS.has(signal) || handles(child.pid, signal)) {
@@ -27,16 +26,16 @@ export function deliver(child: Child, signal: number): boolean {
   return true;
 }
 
-/** Sends a signal to the container's first process; 0, or -errno. */
+/** Sends a signal to the container's first process. Returns 0, or -errno. */
 export const signalChild = (child: Child, signal: number): number => tryPidfdSendSignal(child.pidfd, signal);
 
-/** The command itself: PID 1, or under an init the first of its children (proc_tid_children(5)). */
+/** Returns the command's pid: `pid`, the container's PID 1, or under an init its first child (proc_tid_children(5)). */
 export function commandOf(pid: number, init: boolean): number {
   const children = init ? tryReadFile(`/proc/${pid}/task/${pid}/children`) : undefined;
   return Number.parseInt(children ?? "", 10) || pid;
 }
 
-/** True when a process catches, ignores, or has blocked (to wait for) a signal. */
+/** True where a process catches or ignores a signal, or blocks it, for example to wait for it with sigwait(3). */
 export function handles(pid: number, signal: number): boolean {
   const status = procStatus(pid);
   return (
@@ -46,9 +45,10 @@ export function handles(pid: number, signal: number): boolean {
 }
 
 /**
- * ^Z: all of the container stops, then we do, as the shell that waits for us expects; and all go on together. With a
- * signal our whole process group stops by it, as the kernel does it for a key: a shell waits for all of its job. `between`
- * is called when the container has stopped and we have not.
+ * Stops the container and then the supervisor, as a shell expects after ^Z. When the supervisor is continued, it
+ * continues the container. With `signal`, the supervisor's whole process group is stopped by that signal, as the kernel
+ * does for a key: a shell waits until every process of its job has stopped. `between` is called when the container has
+ * stopped and the supervisor has not.
  */
 export function suspend(
   child: Child,
@@ -66,7 +66,10 @@ export function suspend(
   signalChild(child, SIGNALS.CONT);
 }
 
-/** The kernel drops the signal where no shell of the session could continue the group (an orphaned one, setpgid(2)). */
+/**
+ * Sends a signal to this process's group, with its default action. The kernel drops it where no shell of the session
+ * could continue the group (an orphaned process group, setpgid(2)).
+ */
 function stopGroup(signal: number): void {
   const before = signalAction(signal);
   defaultSignal(signal);

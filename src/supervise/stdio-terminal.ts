@@ -1,4 +1,5 @@
-// Owns the bytes between the container's terminal and ours, and when the caller's terminal is taken for them.
+// Owns passing bytes between the container's terminal and the caller's input and output, and when the caller's terminal
+// is taken for that.
 
 import { POLLIN, POLLOUT } from "../sys/constants.ts";
 import { setNonblocking } from "../sys/descriptor.ts";
@@ -23,41 +24,50 @@ import { isRead } from "./reader.ts";
 import type { Keys, TerminalPlan } from "./terminal-plan.ts";
 import { TypeAhead } from "./type-ahead.ts";
 
-/** A pipe or terminal that poll(2) calls writable takes this much without making us wait (PIPE_BUF). */
+/** In bytes: a pipe or terminal that poll(2) calls writable takes this much without blocking (PIPE_BUF). */
 const CHUNK = 4096;
-/** How long, in milliseconds, an input that has ended is watched for a switch of mode. */
+/** After the end of the input, the mode of the container's terminal is checked this often, in milliseconds. */
 const END_AGAIN = 100;
-/** After this time, in milliseconds, we look whether the container has turned to its terminal; then after twice as long. */
+/**
+ * After this time, in milliseconds, look() checks whether the container uses its terminal; then each time after twice
+ * as long, up to LAST_LOOK.
+ */
 const LOOK = 50;
 const LAST_LOOK = 3200;
-/** In the background we look this often, in milliseconds, whether we are still there: nothing tells. */
+/**
+ * In the background, minibox checks this often, in milliseconds, whether it is in the foreground: no event tells it.
+ */
 const BACKGROUND = 250;
 const NEVER = Number.POSITIVE_INFINITY;
 
-/** Carries bytes between a plan's input and output and a pty's master. */
+/** Passes bytes from a plan's input to a pty's master, and from the master to the plan's output. */
 export class Relay {
   private readonly caller: CallerTerminal | undefined;
+  /** the caller's terminal is to be taken for the container as soon as minibox is in the foreground */
   private wanted: boolean;
-  /** when to look for what nothing tells us */
+  /** when look() is due (performance.now()): for what no event tells */
   private nextLook = NEVER;
   private patienceToLook = LOOK;
-  /** keys were typed, and were not the container's: until the next look they are not looked at */
-  private deaf = false;
+  /** keys were typed that may be for another process: until the next look the input is not polled */
+  private inputPaused = false;
   private readonly typeAhead = new TypeAhead();
   private readonly buffer = new Uint8Array(65536);
-  /** read from our input, not yet taken by the container */
+  /** read from the plan's input and not yet written to the container's terminal */
   private input = new Uint8Array(0);
+  /** the last byte written to the container's terminal */
   private lastGiven = 0x0a;
   private inputEnded = false;
-  /** the mode in which the end of the input was told: a switch of mode makes the line discipline forget it */
+  /**
+   * whether the terminal was canonical when it was told the end of the input: after a change the kernel forgets that
+   */
   private endedCanonical: boolean | undefined;
-  /** read from the container, not yet taken by our output */
+  /** read from the container and not yet written to the plan's output */
   private output = new Uint8Array(0);
   private outputEnded = false;
-  /** nobody reads our output any more */
+  /** nobody reads the plan's output any more */
   outputIsGone = false;
 
-  /** held open: a container that has closed its terminal may open it again */
+  /** kept open, because a container that has closed its terminal may open it again */
   private readonly slave: number;
 
   constructor(
@@ -65,15 +75,18 @@ export class Relay {
     private readonly plan: TerminalPlan,
     private readonly processes: () => readonly number[],
   ) {
-    // a container that does not read its input must not stop us from carrying its output
+    // a write must not block where the container does not read its input: its output is still passed on
     setNonblocking(master);
     this.slave = openPeer(master);
     this.caller = plan.keyboard < 0 ? undefined : new CallerTerminal(plan.keyboard);
     this.wanted = plan.atOnce;
-    this.resize(); // before the command is there to be told
+    this.resize(); // before the command starts, which would get SIGWINCH
   }
 
-  /** Takes the caller's terminal where it is wanted and ours; until then ^C and messages mean what they always do. */
+  /**
+   * Takes the caller's terminal where it is wanted and minibox is in the foreground. Before that, the terminal keeps
+   * its mode: ^C sends a signal, and messages are printed as usual.
+   */
   settle(): void {
     this.nextLook = NEVER;
     this.resize();
@@ -82,21 +95,24 @@ export class Relay {
     else if (!this.caller.take(this.isShared())) this.nextLook = performance.now() + BACKGROUND;
   }
 
-  /** Puts the caller's terminal back as it was. */
+  /** Restores the caller's terminal. */
   restore(): void {
     this.caller?.release();
   }
 
+  /** Gives the container's terminal the size of the caller's. */
   resize(): void {
     copyWindowSize(this.plan.screen, this.master);
   }
 
-  /** True where the output that waits must stop us first, as it would any program in the background (stty tostop). */
+  /** True where writing the output must stop minibox, as it stops any program in the background (stty tostop). */
   get mustStop(): boolean {
     return this.output.length > 0 && this.caller?.isHeld === false && this.caller.stopsOutput();
   }
 
-  /** What to poll for: [descriptor, events] of input, master and output; -1 where there is nothing to wait for. */
+  /**
+   * Returns what to poll for: [descriptor, events] of input, master and output; -1 for one with nothing to wait for.
+   */
   interest(): [number, number][] {
     const wantsOutput = !this.outputEnded && this.output.length === 0;
     const masterEvents = (wantsOutput ? POLLIN : 0) | (this.input.length > 0 ? POLLOUT : 0);
@@ -110,16 +126,16 @@ export class Relay {
   private wantsInput(): boolean {
     if (this.inputEnded || this.input.length > 0) return false;
     if (!this.caller || this.caller.isHeld) return true;
-    return this.caller.isOfInterest && !this.wanted && !this.deaf;
+    return this.caller.isOfInterest && !this.wanted && !this.inputPaused;
   }
 
-  /** Milliseconds after which carry() wants to be called though nothing was found. */
+  /** The number of milliseconds after which carry() must be called even without an event. */
   get patience(): number {
     const look = this.nextLook === NEVER ? NEVER : Math.max(0, this.nextLook - performance.now());
     return this.inputEnded && !this.outputEnded ? Math.min(END_AGAIN, look) : look;
   }
 
-  /** Moves what is ready, given what poll found; tells of signal keys on their way in. */
+  /** Passes bytes on, given the events that poll(2) found. Returns the signal keys that went to the container. */
   carry(input: number, master: number, output: number): Keys | undefined {
     if (input) this.takeInput();
     const keys = this.input.length > 0 ? this.giveInput() : undefined;
@@ -131,7 +147,9 @@ export class Relay {
     return keys;
   }
 
-  /** Sends what a key sends, to the foreground of the container's terminal; undefined where its keys send nothing. */
+  /**
+   * Sends a key's signal to the foreground of the container's terminal; undefined where its mode has no signal keys.
+   */
   press(signal: number): Keys | undefined {
     const termios = getTermios(this.master);
     const group = foregroundGroup(this.master);
@@ -139,7 +157,7 @@ export class Relay {
     return trySignalForeground(this.master, signal) < 0 ? undefined : { group, signals: [signal] };
   }
 
-  /** What the container wrote last and our output has not taken yet: true while there is some. */
+  /** True while there is output of the container that was not passed on. */
   hasOutput(): boolean {
     return this.output.length > 0 || this.takeOutput();
   }
@@ -148,14 +166,14 @@ export class Relay {
     return this.plan.output;
   }
 
-  /** What was typed and nobody has read is in the caller's terminal again, once that is restored. The container has ended. */
+  /** Restores the caller's terminal, with what was typed and not read as its input. The container must have ended. */
   giveBack(): void {
     if (!this.caller?.isHeld) return;
     const { typeAhead, slave, input, plan } = this;
     this.caller.releaseWith(typeAhead.unread(slave, input, plan.keyboard));
   }
 
-  /** Restores the terminal and closes the container's. */
+  /** Restores the caller's terminal and closes the container's. */
   end(): void {
     this.restore();
     close(this.slave);
@@ -167,10 +185,11 @@ export class Relay {
     this.nextLook = Math.min(this.nextLook, performance.now() + LOOK);
   }
 
+  /** Checks whether the container uses its terminal now, and takes the caller's for it then. */
   private look(): void {
-    // what others want they take at once
-    const isLeft = this.deaf && poll([[this.plan.input, POLLIN]], 0)[0] !== 0;
-    this.deaf = false;
+    // keys that are still unread were not taken by another process, so they may be for the container
+    const isLeft = this.inputPaused && poll([[this.plan.input, POLLIN]], 0)[0] !== 0;
+    this.inputPaused = false;
     this.nextLook = NEVER;
     if (!this.caller || this.caller.isHeld) return;
     if (this.caller.isHungUp()) {
@@ -185,13 +204,18 @@ export class Relay {
     }
   }
 
-  /** In a pipeline others write lines to the caller's terminal, until the container takes care of each column itself. */
+  /**
+   * True where other processes may write lines to the caller's terminal: in a pipeline, until the container's terminal
+   * stops processing output, as for a full-screen program.
+   */
   private isShared(): boolean {
     const termios = this.plan.atOnce ? undefined : getTermios(this.master);
     return termios !== undefined && processesOutput(termios);
   }
 
-  /** True once the container has changed its terminal's mode, or reads from it. Keys that are left are for somebody. */
+  /**
+   * True once the container has changed its terminal's mode, or reads from it. `isLeft`: keys are waiting to be read.
+   */
   private isTurnedTo(isLeft: boolean): boolean {
     const now = getTermios(this.master);
     return (now !== undefined && !isAtRest(now)) || isRead(this.slave, this.processes(), isLeft);
@@ -202,19 +226,22 @@ export class Relay {
       this.look();
       if (!this.caller.isHeld) {
         if (this.inputEnded) return;
-        this.deaf = true;
+        this.inputPaused = true;
         this.nextLook = performance.now() + BACKGROUND;
         return;
       }
     }
     const n = tryRead(this.plan.input, this.buffer);
     if (n > 0) this.input = this.buffer.slice(0, n);
-    // read(2) says so in the background: somebody has taken the terminal from us
+    // EIO: minibox is in the background now
     else if (n === -EIO && this.caller && !this.caller.isForeground()) this.settle();
     else if (n !== -EINTR && n !== -EAGAIN) this.tellEnd();
   }
 
-  /** A terminal has no end of file, only the key that means it: once ends a line, at a line's start the input. */
+  /**
+   * Tells the container that the input has ended, by the end-of-file key: a terminal has no other way (termios(3),
+   * VEOF). At the start of a line one key is enough; elsewhere the first one ends the line.
+   */
   private tellEnd(): void {
     this.inputEnded = true;
     this.typeAhead.forget();
@@ -226,6 +253,7 @@ export class Relay {
     this.lastGiven = 0x0a;
   }
 
+  /** Sends the key again after a change of the terminal's mode. */
   private tellEndAgain(): void {
     if (!this.inputEnded || this.input.length > 0) return;
     const termios = getTermios(this.master);
@@ -237,7 +265,7 @@ export class Relay {
     const group = foregroundGroup(this.master);
     const n = tryWrite(this.master, this.input);
     if (n === -EAGAIN || n === -EINTR) return undefined;
-    // the container has closed its terminal: nobody will ever take this
+    // n <= 0: the container has closed its terminal, and nobody will read this
     const given = n > 0 ? this.input.subarray(0, n) : this.input;
     this.typeAhead.note(given);
     this.input = n > 0 ? this.input.slice(n) : new Uint8Array(0);
@@ -246,7 +274,7 @@ export class Relay {
     return signals.length > 0 ? { group, signals } : undefined;
   }
 
-  /** False when there was nothing more to read. */
+  /** Reads what the container wrote. False where there was nothing to read. */
   takeOutput(): boolean {
     if (this.outputEnded) return false;
     const n = tryRead(this.master, this.buffer);
@@ -257,6 +285,7 @@ export class Relay {
     return n > 0;
   }
 
+  /** Writes a piece of the container's output to the plan's output. */
   giveOutput(): void {
     const n = tryWrite(this.plan.output, this.output.subarray(0, CHUNK));
     if (n > 0) this.output = this.output.subarray(n);

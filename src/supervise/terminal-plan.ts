@@ -1,23 +1,25 @@
-// Owns the words for how a container's terminal and the caller's belong together.
+// Owns the types that say how a container's terminal is connected with the caller's terminal and descriptors.
 
-/** How a container's terminal is connected with ours. */
+/** How a container's terminal is connected. */
 export interface TerminalPlan {
-  /** those of the command's 0, 1 and 2 that are the container's terminal */
+  /** which of the command's descriptors 0, 1 and 2 are the container's terminal */
   descriptors: readonly number[];
+  /** the descriptor that the container's input is read from */
   input: number;
+  /** the descriptor that the container's output is written to */
   output: number;
-  /** the caller's terminal where the input comes from it, else -1 */
+  /** the descriptor of the caller's terminal where the input comes from it, else -1 */
   keyboard: number;
-  /** the caller's terminal whose size is the container's, or -1 */
+  /** the descriptor of the caller's terminal that gives the container's terminal its size, or -1 */
   screen: number;
   /**
-   * The keys are the container's from its start. Else others of a pipeline may want them (`minibox run … | less`), and
-   * they are so once the container turns to its terminal: it changes the mode, or reads.
+   * The caller's terminal is taken at the container's start. False in a pipeline, where another process may want the
+   * keys (`minibox run … | less`): there it is taken once the container changes its terminal's mode or reads from it.
    */
   atOnce: boolean;
 }
 
-/** Signal keys that a chunk of input held, and the process group that the container's kernel sent them to. */
+/** Signal keys in the input, and the process group of the container to which the kernel sent their signals. */
 export interface Keys {
   group: number;
   signals: readonly number[];

@@ -1,11 +1,13 @@
-// Owns what a waiting supervisor costs: the text and the constants of its programs need not stay in memory meanwhile.
+// Owns reducing the memory of a supervisor that only waits: the code and constants of its executable and libraries.
 
 import { MADV_DONTDUMP, MADV_DONTNEED } from "../sys/constants.ts";
 import { readFile } from "../sys/file.ts";
 import { untraced } from "../sys/libc.ts";
 import { tryMadvise } from "../sys/memory.ts";
 
+/** In bytes: smaps is read whole. */
 const NO_LIMIT = 1 << 30;
+/** In bytes. */
 const CHUNK = 512 * 1024;
 
 interface Range {
@@ -14,26 +16,29 @@ interface Range {
 }
 
 /**
- * Gives back the pages of executable and libraries that are mapped read-only (madvise(2)): they are the page cache's,
- * and come back by themselves, one fault each, where they are needed. Most of what this process has resident are those.
+ * Gives back the pages of executable and libraries that are mapped read-only (madvise(2)). They are most of the
+ * process's resident memory. They stay in the page cache, and a page that is needed again comes back by a page fault.
  */
 export function trimMemory(): void {
   untraced(() => {
     const ranges = cleanMappings(readFile("/proc/self/smaps", NO_LIMIT));
     for (const range of ranges) split(range);
-    // all at the end: whatever runs in between brings its own pages back
+    // all at the end: code that runs in between would bring its own pages back
     for (const { start, length } of ranges) tryMadvise(start, length, MADV_DONTNEED);
   });
 }
 
-/** START-END PERMISSIONS OFFSET DEVICE INODE PATH, then a line for each property (proc_pid_smaps(5)) */
+/**
+ * Returns the mappings of files that are read-only and unchanged. smaps has a line START-END PERMISSIONS OFFSET DEVICE
+ * INODE PATH for each mapping, and after it one for each property (proc_pid_smaps(5)).
+ */
 function cleanMappings(smaps: string): Range[] {
   const ranges: Range[] = [];
   let mapping = "";
   for (const line of smaps.split("\n")) {
     if (line.includes(" r-xp ") || line.includes(" r--p ")) mapping = line.includes(" /") ? line : "";
-    // A private page that was written is no longer the file's, and would come back without what was written:
-    // relocations, and constants that the runtime has made read-only only then.
+    // A page of a private mapping that was written to is anonymous. Given back, it would lose what was written, such as
+    // relocations: the mapping was made read-only only afterwards.
     else if (mapping !== "" && line.startsWith("Anonymous:")) {
       if (line.endsWith(" 0 kB")) ranges.push(rangeOf(mapping));
       mapping = "";
@@ -49,8 +54,9 @@ function rangeOf(mapping: string): Range {
 }
 
 /**
- * Where the page cache holds a file in pieces of two megabytes, one fault brings back a whole piece, but none that lies
- * across two mappings. Different flags make many of one; these say nothing that matters for a file's pages.
+ * Splits a mapping into small ones. Where the page cache holds a file in pieces of 2 MiB, one fault brings back a whole
+ * piece, unless the piece lies in more than one mapping. Every second chunk gets the flag MADV_DONTDUMP, which means
+ * nothing for a file's pages, and the kernel keeps a mapping for each run of equal flags.
  */
 function split({ start, length }: Range): void {
   for (let at = 0; at < length; at += 2 * CHUNK)

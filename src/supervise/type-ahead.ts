@@ -1,9 +1,8 @@
-// Owns what was typed while a container ran that never read it: as after any other program, it is there for the shell
-// afterwards.
+// Owns what was typed while a container ran and did not read it. As after any other program, the shell reads it next.
 //
-// A shell executes what it reads. So nothing is given back that the container could have chosen: only what was typed,
-// only all of it, and only where a filter keeps the container from putting input into its own terminal (TIOCSTI): it
-// could read what was typed for it, and leave the same again for the shell of the host.
+// A shell executes what it reads, so the container must have no influence on it. Input is given back only where nothing
+// of it was read, and only where a seccomp filter keeps the container from putting input into its terminal (TIOCSTI):
+// otherwise it could read what was typed and put something of its own in its place.
 
 import { POLLIN } from "../sys/constants.ts";
 import { setNonblocking } from "../sys/descriptor.ts";
@@ -11,26 +10,29 @@ import { tryRead } from "../sys/file.ts";
 import { poll } from "../sys/poll.ts";
 import { getTermios, rawMode, setTermios } from "../sys/terminal.ts";
 
-/** What a terminal holds for a reader; more was given up by it, or was read (N_TTY_BUF_SIZE). */
+/**
+ * In bytes: a terminal keeps this much unread input (N_TTY_BUF_SIZE). Where more was typed, some was read or dropped.
+ */
 const MOST = 4095;
 
 export class TypeAhead {
-  /** all that was typed; undefined once that is not to be given back */
+  /** everything that was typed; undefined where it must not be given back */
   private typed: Uint8Array | undefined = new Uint8Array(0);
 
-  /** These bytes were typed, and went on to the container. */
+  /** Notes bytes that were typed and written to the container's terminal. */
   note(bytes: Uint8Array): void {
     this.typed = this.typed && this.typed.length + bytes.length <= MOST ? join(this.typed, bytes) : undefined;
   }
 
-  /** What is left in the container's terminal is not the caller's to have back. */
+  /** From now on nothing is given back. */
   forget(): void {
     this.typed = undefined;
   }
 
   /**
-   * What nobody has read of a pty's slave, with what is still on its way there and what waits in the caller's terminal
-   * (made raw, so that it can be read); empty where some of it was read. The container must have ended.
+   * Returns the unread input of a pty's slave, followed by `onItsWay`, which was not written to it yet, and by what
+   * waits in the caller's terminal, which must be raw. Empty where some of the input was read. The container must have
+   * ended.
    */
   unread(slave: number, onItsWay: Uint8Array, keyboard: number): Uint8Array {
     const left = this.typed && this.typed.length > 0 ? drain(slave) : new Uint8Array(0);
@@ -47,7 +49,7 @@ function join(a: Uint8Array, b: Uint8Array): Uint8Array {
   return both;
 }
 
-/** Reads what a terminal holds, half a line as well. */
+/** Reads the unread input of a terminal. Raw mode makes an unfinished line readable. */
 function drain(slave: number): Uint8Array {
   const termios = getTermios(slave);
   if (!termios) return new Uint8Array(0);
@@ -67,7 +69,9 @@ function readWaiting(fd: number): Uint8Array {
   return all;
 }
 
-/** The line discipline makes new lines of carriage returns. */
+/**
+ * Compares input as it was typed with input as it is read: the line discipline turns carriage returns into newlines.
+ */
 function isSameText(a: Uint8Array, b: Uint8Array): boolean {
   const plain = (byte: number | undefined) => (byte === 0x0d ? 0x0a : byte);
   return a.length === b.length && a.every((byte, i) => plain(byte) === plain(b[i]));
