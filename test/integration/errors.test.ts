@@ -1,7 +1,7 @@
 // What minibox says when a run fails: the exit code 125, one line on stderr, and nothing left behind.
 
 import { describe, expect, test } from "bun:test";
-import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, realpathSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { denying } from "../support/deny.ts";
 import { expectNothingLeft, leavesNothing } from "../support/leftovers.ts";
@@ -18,7 +18,7 @@ import {
   TOP,
 } from "../support/minibox.ts";
 
-const busybox = rootfs("busybox");
+const busybox = realpathSync(rootfs("busybox")); // messages have the path as the kernel resolves it
 const directory = scratchDirectory();
 leavesNothing();
 
