@@ -70,7 +70,7 @@ export function create(starting: Starting, asked: Request, making: Making): Cont
   const undo = new Undo();
   undo.add(() => abandon(starting));
   try {
-    const entered = asked.userns?.enter(child, asked.spec, { warn: making.warn, onTrace: making.trace });
+    const entered = asked.userns?.enter(child, asked.spec, making);
     const request: Request = { ...asked, spec: entered?.spec ?? asked.spec };
     const { directory, own } = reserve(child, request, making.warn, undo);
     const { spec, id, bundle } = request;

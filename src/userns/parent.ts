@@ -12,18 +12,18 @@ import { close } from "../sys/file.ts";
 import { pidfdOpen, wait } from "../sys/process.ts";
 import { openDescriptors } from "./handover.ts";
 import { readMaps, writeMaps } from "./id-maps.ts";
-import type { Entered, Entrant, Listener, UserNamespacePlan, UserNamespaceWork } from "./types.ts";
+import type { Callbacks, Entered, Entrant, UserNamespacePlan, UserNamespaceWork } from "./types.ts";
 
 /** What the parent does for a container with this user namespace. */
 export const userNamespaceWork = (plan: UserNamespacePlan): UserNamespaceWork => ({
   plan,
-  enter: (child, spec, listener) => enter(child, plan, spec, listener),
+  enter: (child, spec, callbacks) => enter(child, plan, spec, callbacks),
   planCgroup: plan.rootless ? planDelegated : planCgroup,
   // The root of a rootless container is the caller, who may open no more than the child.
   openDescriptors: plan.rootless ? () => new Map() : openDescriptors,
 });
 
-function enter(child: Entrant, plan: UserNamespacePlan, spec: Spec, { warn, onTrace }: Listener): Entered {
+function enter(child: Entrant, plan: UserNamespacePlan, spec: Spec, { warn, trace }: Callbacks): Entered {
   for (const note of plan.notes) warn(note);
   let entered: Entered = { spec, keepGroups: plan.keepGroups };
   for (;;) {
@@ -40,7 +40,7 @@ function enter(child: Entrant, plan: UserNamespacePlan, spec: Spec, { warn, onTr
     else if (message.type === "spawned") {
       adopt(child, readPid(child.socket));
       return entered;
-    } else onTrace(message);
+    } else trace(message);
   }
 }
 

@@ -37,19 +37,19 @@ export interface Entrant {
   exit: Exit | undefined;
 }
 
-/** Takes what is said on the way. */
-export interface Listener {
+/** Functions that are called with what the process reports on its way. */
+export interface Callbacks {
   /** a note for the person */
   warn(message: string): void;
   /** a step or a call of the child's, when tracing */
-  onTrace(message: FromChild): void;
+  trace(message: FromChild): void;
 }
 
 /** The parent's part in a container with a user namespace. */
 export interface UserNamespaceWork {
   plan: UserNamespacePlan;
   /** Turns the process that makes the namespace into the container's first one. @throws SysError, RunError */
-  enter(child: Entrant, spec: Spec, listener: Listener): Entered;
+  enter(child: Entrant, spec: Spec, callbacks: Callbacks): Entered;
   /** Opens the control groups that the caller may use. @throws RunError, SysError */
   planCgroup(id: string, linux: Linux): NewCgroup | undefined;
   /** Opens what the child has no right to open. The caller closes it. @throws SysError, RunError */
