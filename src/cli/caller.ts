@@ -6,13 +6,12 @@ import { readlink, tryGetcwd } from "../sys/directory.ts";
 import { readFileBytes } from "../sys/file.ts";
 
 const REPLACEMENT = "\ufffd";
-const NO_LIMIT = 1 << 30;
 
 /** The words after the program's name, byte for byte (bytes.ts says how). */
 export function callerWords(): string[] {
   const words = process.argv.slice(2);
   for (const word of words)
-    if (word.includes(REPLACEMENT)) return splitNul(readFileBytes("/proc/self/cmdline", NO_LIMIT)).slice(1);
+    if (word.includes(REPLACEMENT)) return splitNul(readFileBytes("/proc/self/cmdline")).slice(1);
   return words;
 }
 
@@ -22,7 +21,7 @@ export function environmentVariable(name: string): string | undefined {
   // the runtime does not get to see BUN_JSC_… (scripts/elf/guard.ts)
   const isComplete = value === undefined ? !name.startsWith("BUN_JSC_") : !value.includes(REPLACEMENT);
   if (isComplete) return value;
-  const entries = splitNul(readFileBytes("/proc/self/environ", NO_LIMIT));
+  const entries = splitNul(readFileBytes("/proc/self/environ"));
   return entries.find((entry) => entry.startsWith(`${name}=`))?.slice(name.length + 1);
 }
 

@@ -3,12 +3,10 @@
 
 import { RunError } from "../errors.ts";
 import type { ResolvedUser } from "../spec/from-flags/given.ts";
+import { LARGEST_ID } from "../spec/id-mappings.ts";
 import { O } from "../sys/constants.ts";
 import { open, tryReadFileInRoot, withFd } from "../sys/file.ts";
 import { eachRow } from "./tables.ts";
-
-/** Ids above this are -1 to the kernel. */
-const LARGEST_ID = 0xfffffffe;
 
 /**
  * Resolves "user", "uid", "user:group", "uid:gid"; root where nothing was asked for.

@@ -1,6 +1,10 @@
-// Owns looking ids up in a user namespace's mappings (user_namespaces(7)). Pure.
+// Owns ids of users and groups: the largest one, and looking them up in a user namespace's mappings
+// (user_namespaces(7)). Pure.
 
 import type { IdMapping } from "./types.ts";
+
+/** Ids are 32 bits, and the last one, -1, means "none" (chown(2)). */
+export const LARGEST_ID = 2 ** 32 - 2;
 
 /** The host's id that an id of the container stands for; undefined where that id is not mapped. */
 export function toHost(maps: readonly IdMapping[], id: number): number | undefined {

@@ -2,7 +2,8 @@
 
 import { SpecError } from "../errors.ts";
 import { asksForNothing, cleanPath, readObject } from "./check.ts";
-import { id, LARGEST_ID } from "./process-shape.ts";
+import { LARGEST_ID } from "./id-mappings.ts";
+import { id } from "./process-shape.ts";
 import { readResources } from "./resources-shape.ts";
 import { readPolicy } from "./seccomp.ts";
 import { absolutePath, integer, list, object, oneOf, optionalWord, type Reader, strings } from "./shape.ts";

@@ -3,11 +3,10 @@
 import { nearest, SpecError } from "../errors.ts";
 import { CAPABILITIES, RLIMITS } from "../sys/names.ts";
 import { readUint64, show } from "./check.ts";
+import { LARGEST_ID } from "./id-mappings.ts";
 import { absolutePath, bool, integer, list, object, optionalWord, type Reader, text, word } from "./shape.ts";
 import type { Capabilities, Process, Rlimit, Uint64, User } from "./types.ts";
 
-/** Ids are 32 bits, and the last one means "none" (chown(2)). */
-export const LARGEST_ID = 2 ** 32 - 2;
 export const id = integer(0, LARGEST_ID);
 
 const uint64: Reader<Uint64> = (value, field) => {

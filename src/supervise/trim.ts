@@ -5,8 +5,6 @@ import { readFile } from "../sys/file.ts";
 import { untraced } from "../sys/libc.ts";
 import { tryMadvise } from "../sys/memory.ts";
 
-/** In bytes: smaps is read whole. */
-const NO_LIMIT = 1 << 30;
 /** In bytes. */
 const CHUNK = 512 * 1024;
 
@@ -21,7 +19,7 @@ interface Range {
  */
 export function trimMemory(): void {
   untraced(() => {
-    const ranges = cleanMappings(readFile("/proc/self/smaps", NO_LIMIT));
+    const ranges = cleanMappings(readFile("/proc/self/smaps"));
     for (const range of ranges) split(range);
     // all at the end: code that runs in between would bring its own pages back
     for (const { start, length } of ranges) tryMadvise(start, length, MADV_DONTNEED);

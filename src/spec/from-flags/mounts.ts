@@ -2,6 +2,7 @@
 
 import { UsageError } from "../../errors.ts";
 import { cleanPath } from "../check.ts";
+import { LARGEST_ID } from "../id-mappings.ts";
 import type { Mount } from "../types.ts";
 import { parseCount, parseSize } from "./values.ts";
 
@@ -84,7 +85,6 @@ export function parseTmpfs(text: string): Mount {
   };
 }
 
-const LARGEST_ID = 2 ** 32 - 2;
 /** The powers of 1024 that the letters of a number stand for (tmpfs(5)). */
 const LETTERS = " kmgtpe";
 
