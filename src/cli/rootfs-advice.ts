@@ -44,12 +44,12 @@ function imageName(path: string): string | undefined {
 function waysToMake(path: string, directory: string): string {
   const image = imageName(path) === undefined ? "IMAGE" : quoted(path);
   const script = besideMinibox("scripts/build-rootfs.sh");
-  const engine = ["docker", "podman"].find((name) => findProgram(name) !== undefined);
+  const engine = ["docker", "podman"].find(isOnPath);
   const unpack = `mkdir -p ${directory} && ${engine ?? "docker"} export $(${engine ?? "docker"} create ${image} sh) | tar -xC ${directory}`;
   if (script !== undefined && image === "IMAGE") return `${script} ${directory} makes one`;
   if (engine !== undefined) return `${unpack} unpacks ${image === "IMAGE" ? "an image" : "this one"}`;
   if (script !== undefined) return `${script} ${directory} makes one of what is here`;
-  if (geteuid() === 0 && findProgram("debootstrap") !== undefined)
+  if (geteuid() === 0 && isOnPath("debootstrap"))
     return `debootstrap --variant=minbase stable ${directory} makes one of Debian`;
   return `where docker is, ${unpack} makes one; or unpack the archive of one: tar -xf ROOTFS.tar.gz -C ${directory}`;
 }
@@ -68,11 +68,12 @@ const isExecutable = (path: string): boolean => {
   return (mode & S_IFMT) !== S_IFDIR && (mode & 0o111) !== 0;
 };
 
-const findProgram = (name: string): string | undefined =>
+/** True where a shell of the caller's would find the program. */
+const isOnPath = (name: string): boolean =>
   (environmentVariable("PATH") ?? "")
     .split(":")
     .map((directory) => `${directory}/${name}`)
-    .find((path) => path.startsWith("/") && isExecutable(path));
+    .some((path) => path.startsWith("/") && isExecutable(path));
 
 /** The word, in quotes where a shell needs them. */
 const quoted = (word: string): string =>
