@@ -1,5 +1,6 @@
 // Owns where the host's cgroups are mounted, and which of them the caller is in (cgroups(7), proc_pid_mountinfo(5)).
 
+import { unescapeOctal } from "../sys/bytes.ts";
 import { readFile, tryReadFile } from "../sys/file.ts";
 
 /** Each of these that is mounted on version 1 must take the container in: they hold it to its limits and its devices. */
@@ -86,12 +87,6 @@ const version2 = (point: string, root: string, options: string): V2Mount => ({
 /** True also where both versions are mounted: version 2 has none of the controllers that are in use on version 1. */
 export const isVersion1 = (v1: Map<string, string>): boolean =>
   v1.has("memory") || v1.has("pids") || v1.has("cpu");
-
-/** mountinfo writes space, tab, newline and backslash as octal. */
-const unescapeOctal = (text: string): string =>
-  !text.includes("\\")
-    ? text
-    : text.replace(/\\([0-7]{3})/g, (_, digits: string) => String.fromCharCode(Number.parseInt(digits, 8)));
 
 /** @throws SysError where /proc is not mounted */
 export const readHierarchies = (): Hierarchies => parseHierarchies(readFile("/proc/self/mountinfo"));

@@ -1,9 +1,9 @@
 // Owns the files and directories that minibox made in a rootfs as mount points and as a working directory. They are
 // noted in the state directory of the container that needed them, and removed with it, unless somebody else uses them.
 
-import { encode } from "../sys/bytes.ts";
-import { AT, O, RESOLVE, S_IFDIR, S_IFMT, S_IFREG } from "../sys/constants.ts";
-import { listDirectory, tryUnlinkat, unlink } from "../sys/directory.ts";
+import { encode, unescapeOctal } from "../sys/bytes.ts";
+import { AT, AT_FDCWD, O, RESOLVE, S_IFDIR, S_IFMT, S_IFREG } from "../sys/constants.ts";
+import { listDirectory, tryReadlinkat, tryUnlinkat, unlink } from "../sys/directory.ts";
 import {
   open,
   type Stat,
@@ -64,8 +64,9 @@ function removeAll(rootfs: string, made: readonly Made[]): void {
   const root = tryOpen(rootfs, O.O_PATH | O.O_DIRECTORY);
   if (root < 0) return;
   withFd(root, () => {
-    if (isRootOfAnybody(statx(root))) return;
-    for (const entry of made.toSorted((a, b) => depth(b) - depth(a))) remove(root, entry);
+    const inUse = placesInUse(statx(root));
+    for (const entry of made.toSorted((a, b) => depth(b) - depth(a)))
+      if (!inUse.has(entry.path)) remove(root, entry);
   });
 }
 
@@ -74,12 +75,19 @@ export const isSame = (a: Stat, b: Stat | undefined): boolean =>
   a.inode === b?.inode && a.major === b.major && a.minor === b.minor;
 
 /**
- * True where a process of the host has this directory as its root. Another user's container, or a chroot, is not among
- * the containers that minibox finds in its state directories.
+ * The mount points and working directories of every process that has this directory as its root. Another user's container
+ * on it, or one of another state root, is not among those that minibox finds; to remove its mount point would end its mount.
  */
-function isRootOfAnybody(rootfs: Stat): boolean {
-  const names = withFd(open("/proc", O.O_DIRECTORY), listDirectory);
-  return names.some((name) => /^\d+$/.test(name) && isSame(rootfs, tryStat(`/proc/${name}/root`)));
+function placesInUse(rootfs: Stat): Set<string> {
+  const places = new Set<string>();
+  for (const name of withFd(open("/proc", O.O_DIRECTORY), listDirectory)) {
+    if (!/^\d+$/.test(name) || !isSame(rootfs, tryStat(`/proc/${name}/root`))) continue;
+    // ID PARENT MAJOR:MINOR ROOT MOUNTPOINT …, as the process sees it (proc_pid_mountinfo(5))
+    for (const line of (tryReadFile(`/proc/${name}/mountinfo`) ?? "").split("\n"))
+      places.add(unescapeOctal(line.split(" ")[4] ?? ""));
+    places.add(String(tryReadlinkat(AT_FDCWD, `/proc/${name}/cwd`)));
+  }
+  return places;
 }
 
 /** Removes one file or directory, by descriptor: another process may exchange names in the rootfs at any time. */

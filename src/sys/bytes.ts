@@ -95,3 +95,9 @@ export function splitNul(bytes: Uint8Array): string[] {
   }
   return words;
 }
+
+/** mountinfo writes space, tab, newline and backslash as octal. */
+export const unescapeOctal = (text: string): string =>
+  !text.includes("\\")
+    ? text
+    : text.replace(/\\([0-7]{3})/g, (_, digits: string) => String.fromCharCode(Number.parseInt(digits, 8)));

@@ -188,3 +188,26 @@ test("a run that has to make nothing makes no call for it", async () => {
   expect(stderr).toContain("mount proc on /proc");
   expect(stderr).not.toMatch(/child .*readlinkat|child .*mkdirat\(5|\/made"/);
 });
+
+test("of two containers with states in different places each removes its own, and leaves the other's mounts", async () => {
+  const shared = scratchRootfs();
+  const before = names(shared);
+  const other = start([
+    "--tmpfs",
+    "/both",
+    "--tmpfs",
+    "/other",
+    shared,
+    "sh",
+    "-c",
+    "echo up; read line; grep -c both /proc/mounts",
+  ]);
+  await other.says("up");
+  const stateRoot = join(scratchDirectory(), "states");
+  const words = ["run", "--tmpfs", "/both", "--tmpfs", "/mine", "-w", "/work", shared, "true"];
+  expect((await execute([RUN[0], "--root", stateRoot, ...words])).status).toBe(0);
+  expect(names(shared).filter((name) => !before.includes(name))).toEqual(["both", "other"]);
+  other.write("\n");
+  expect(await other.ended).toMatchObject({ status: 0, stdout: "up\n1\n" });
+  expect(names(shared)).toEqual(before);
+});
