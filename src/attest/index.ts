@@ -1,5 +1,5 @@
-// Owns reading back from the kernel what is in force for a container at the moment before execve: not what was asked
-// for, but what /proc and the cgroup files of its first process say (proc(5), cgroups(7)).
+// Owns reading back from the kernel what is in force for a container right before execve(2): not what the spec asked
+// for, but what /proc and the cgroup's files say of its first process (proc(5), cgroups(7)).
 
 import type { CapabilitySet, IdMapping } from "../spec/types.ts";
 import type { Labels } from "../sync.ts";
@@ -7,10 +7,10 @@ import { readlink } from "../sys/directory.ts";
 import { readFile, tryReadFile, tryStat } from "../sys/file.ts";
 import { CAPABILITIES } from "../sys/names.ts";
 
-/** The posture of a container, in OCI's names where it has one. */
+/** What is in force for a container, by OCI's names where OCI has one. */
 export interface Attestation {
   pid: number;
-  /** each namespace's inode, and whether it is another than minibox's own */
+  /** each namespace's inode; `own` is true where minibox itself is in another namespace of that type */
   namespaces: Record<string, { inode: number; own: boolean }>;
   uidMappings: IdMapping[];
   gidMappings: IdMapping[];
@@ -18,16 +18,18 @@ export interface Attestation {
   capabilities: Record<CapabilitySet, string[]>;
   noNewPrivileges: boolean;
   seccomp: { mode: "disabled" | "strict" | "filter"; filters: number };
-  /** as AppArmor and SELinux write it ("NAME (enforce)", "unconfined"); not there where the kernel has none */
+  /**
+   * in AppArmor's and SELinux's own form ("NAME (enforce)", "unconfined"); undefined where the kernel does not have it
+   */
   apparmorProfile?: string | undefined;
   selinuxLabel?: string | undefined;
   root: { readonly: boolean; options: string[] };
   /** every mount below the root, in the kernel's order */
   mounts: { destination: string; type: string; options: string[] }[];
-  /** paths of /proc and /sys that something empty covers, and those made read-only */
+  /** the paths of /proc and /sys that an empty file or directory covers, and those that are read-only */
   maskedPaths: string[];
   readonlyPaths: string[];
-  /** cgroup files of limits, as they read now */
+  /** the contents of the cgroup's files of limits, by file name */
   cgroup: Record<string, string>;
   rlimits: Record<string, { soft: string; hard: string }>;
   oomScoreAdj: number;
@@ -36,8 +38,8 @@ export interface Attestation {
 const NAMESPACES = ["cgroup", "ipc", "mnt", "net", "pid", "time", "user", "uts"];
 
 /**
- * Reads everything of a process that waits. `cgroups` are its cgroup directories, `noted` is what it will be labelled
- * with by execve itself. @throws SysError
+ * Reads what is in force for a process that waits before execve(2). `cgroups` are the directories of its cgroup,
+ * `noted` are the labels that it gets in execve itself. @throws SysError
  */
 export function attest(pid: number, cgroups: readonly string[], noted: Labels): Attestation {
   const status = statusOf(pid);
@@ -76,7 +78,7 @@ export function attest(pid: number, cgroups: readonly string[], noted: Labels): 
   };
 }
 
-/** Where nothing is noted for execve, the label stays the one that it has now. */
+/** Returns the labels after execve: those that are noted for it, else the ones that the process has now. */
 function labelsOf(pid: number, noted: Labels): Labels {
   const hasSelinux = tryStat("/sys/fs/selinux/enforce") !== undefined;
   const apparmor = noted.apparmorProfile ?? tryReadFile(`/proc/${pid}/attr/apparmor/current`);
@@ -87,7 +89,7 @@ function labelsOf(pid: number, noted: Labels): Labels {
   return labels;
 }
 
-/** A look-up in /proc/PID/status; "" for a field that this kernel does not have. */
+/** Reads /proc/PID/status; returns a function that looks up a field, "" for one that this kernel does not have. */
 function statusOf(pid: number): (field: string) => string {
   const lines = readFile(`/proc/${pid}/status`).split("\n");
   const fields = new Map(
@@ -98,7 +100,7 @@ function statusOf(pid: number): (field: string) => string {
 
 const numbers = (text: string): number[] => text.split(/\s+/).filter(Boolean).map(Number);
 
-/** Names of the capabilities in a hexadecimal mask; one that we do not know goes by its number. */
+/** Returns the names of the capabilities in a hexadecimal mask, or the number of one that minibox does not know. */
 function names(hex: string): string[] {
   const mask = BigInt(`0x${hex || "0"}`);
   const bits = Array.from({ length: 64 }, (_, bit) => bit).filter((bit) => (mask >> BigInt(bit)) & 1n);
@@ -126,7 +128,7 @@ interface MountLine {
   options: string[];
 }
 
-/** proc_pid_mountinfo(5), as the container sees it. */
+/** Reads the container's mounts (proc_pid_mountinfo(5)). */
 function mountsOf(pid: number): MountLine[] {
   const lines = readFile(`/proc/${pid}/mountinfo`).split("\n").filter(Boolean);
   return lines.map((line) => {
@@ -143,11 +145,14 @@ function mountsOf(pid: number): MountLine[] {
   });
 }
 
-/** A path of the kernel's is masked by /dev/null or an empty read-only tmpfs, or is itself again, but read-only. */
+/**
+ * Finds the paths below /proc and /sys that are masked: /dev/null or an empty read-only tmpfs is mounted on them; and
+ * those that are read-only: the same path is mounted on itself, read-only.
+ */
 function kernelPaths(mounts: readonly MountLine[]): { maskedPaths: string[]; readonlyPaths: string[] } {
   const below = mounts.filter(({ destination }) => /^\/(proc|sys)\/./.test(destination));
   const isItself = ({ type }: MountLine) => type === "proc" || type === "sysfs";
-  // one that has mounts in it is the control groups'
+  // the tmpfs of the control groups is not empty: the hierarchies are mounted in it
   const isEmpty = ({ destination }: MountLine) =>
     !below.some((mount) => mount.destination.startsWith(`${destination}/`));
   const isMask = (mount: MountLine) =>
@@ -163,7 +168,7 @@ function kernelPaths(mounts: readonly MountLine[]): { maskedPaths: string[]; rea
   };
 }
 
-/** What limits there are, on v1 and v2. */
+/** The files of limits, of version 1 and 2. */
 const LIMIT_FILES = [
   "memory.max",
   "memory.swap.max",
@@ -188,7 +193,7 @@ function limitsOf(cgroups: readonly string[]): Record<string, string> {
   return found;
 }
 
-/** The kernel's words for a limit ("Max open files") to OCI's. */
+/** OCI's names for the limits as /proc/PID/limits calls them, behind its "Max " ("Max open files"). */
 const RLIMIT_NAMES: Record<string, string> = {
   "cpu time": "RLIMIT_CPU",
   "file size": "RLIMIT_FSIZE",

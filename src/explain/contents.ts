@@ -1,17 +1,19 @@
-// Owns telling from a file's first bytes what the kernel would take it for: a script, an ELF program, or neither.
-// Pure; the bytes are hostile.
+// Owns telling from a file's first bytes what the kernel takes it for: a script, an ELF program, or neither. Pure. The
+// bytes come from the rootfs and may be hostile.
 
 import { decode } from "../sys/bytes.ts";
 
-/** BINPRM_BUF_SIZE of linux/binfmts.h: more of a file the kernel does not look at to find out its format. */
+/** The kernel looks at this many bytes of a file to find out its format (BINPRM_BUF_SIZE, linux/binfmts.h). */
 export const HEAD_BYTES = 256;
 
 export type Contents =
   | { kind: "empty" }
   | { kind: "elf" }
-  /** undefined where the line names nothing that could be found within its 256 bytes */
+  /** `interpreter` is undefined where the #! line names none, or is `tooLong`: it does not end within 256 bytes */
   | { kind: "script"; interpreter: string | undefined; tooLong: boolean }
-  /** text, but for the kernel no script: `why` when its #! is there and not at the very start */
+  /**
+   * text that the kernel takes for no script; `why` says what stands before its #!, a byte order mark or white space
+   */
   | { kind: "text"; why: "mark" | "blank" | undefined }
   | { kind: "other"; name: string | undefined };
 
@@ -30,7 +32,7 @@ const KNOWN: readonly [bytes: readonly number[], name: string][] = [
 const startsWith = (bytes: Uint8Array, start: readonly number[]): boolean =>
   start.every((byte, i) => bytes[i] === byte);
 
-/** `head` is the file's start, at least 256 bytes of it where it has them. */
+/** Returns what a file is. `head` is its start: 256 bytes or more, or the whole of a shorter file. */
 export function contentsOf(head: Uint8Array): Contents {
   if (head.length === 0) return { kind: "empty" };
   if (startsWith(head, [0x7f, 0x45, 0x4c, 0x46])) return { kind: "elf" };
@@ -45,7 +47,7 @@ export function contentsOf(head: Uint8Array): Contents {
 const NEWLINE = 10;
 const isBlank = (byte: number): boolean => byte === 32 || byte === 9;
 
-/** The interpreter of a #! line, cut as load_script() of the kernel's fs/binfmt_script.c does. */
+/** Reads the interpreter of a #! line as the kernel does (load_script() in fs/binfmt_script.c). */
 function scriptOf(head: Uint8Array): Contents {
   const newline = head.indexOf(NEWLINE);
   const end = newline < 0 ? head.length : newline;
@@ -53,7 +55,7 @@ function scriptOf(head: Uint8Array): Contents {
   while (start < end && isBlank(head[start]!)) start++;
   let stop = start;
   while (stop < end && !isBlank(head[stop]!) && head[stop] !== 0) stop++;
-  // without an end of the line in sight, what was read of a name may be half of it
+  // where the line does not end within the bytes, the name that was read may be incomplete
   const tooLong = newline < 0 && stop > start && stop === HEAD_BYTES;
   const interpreter = stop === start || tooLong ? undefined : decode(head.subarray(start, stop));
   return { kind: "script", interpreter, tooLong };

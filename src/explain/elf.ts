@@ -1,5 +1,5 @@
-// Owns reading an ELF file as far as execve(2) and the loader do (elf(5)). The file is hostile: each number in it is
-// checked against what was really read, nothing here throws, and each loop has a limit of its own.
+// Owns reading an ELF file as far as execve(2) and the loader do (elf(5)). The file may be hostile: each number in it
+// is checked against what was really read, nothing here throws, and each loop has a limit.
 
 import {
   ElfReader,
@@ -23,10 +23,11 @@ export interface Elf {
   type: number;
   /** EM_* */
   machine: number;
-  /** the loader that the kernel starts, PT_INTERP */
+  /** the path of the loader that the kernel starts, PT_INTERP */
   loader: string | undefined;
-  /** the libraries that the loader looks for, DT_NEEDED, and where it looks first, DT_RUNPATH or DT_RPATH */
+  /** the names of the libraries that the loader looks for, DT_NEEDED */
   needed: string[];
+  /** the directories where the loader looks first, DT_RUNPATH or DT_RPATH */
   searched: string[];
   /** what is wrong with the file itself, in words */
   damage: string | undefined;
@@ -39,14 +40,14 @@ const DT_STRTAB = 5;
 const DT_RPATH = 15;
 const DT_RUNPATH = 29;
 
-/** Limits that no file reaches in practice; the kernel itself reads no more than 64 KiB of program headers. */
+/** Limits for hostile files, which no other file reaches. The kernel itself reads at most 64 KiB of program headers. */
 const MOST_HEADERS = 1024;
 const MOST_DYNAMIC = 2048;
 const MOST_NAMES = 64;
-/** PATH_MAX, the longest loader that the kernel accepts */
+/** PATH_MAX, the longest path of a loader that the kernel accepts, in bytes. */
 const LONGEST_PATH = 4096;
 
-/** Reads a file that begins with \x7fELF. Never throws. */
+/** Reads a file that begins with \x7fELF. `size` is its size in bytes. Never throws. */
 export function parseElf(read: Read, size: number): Elf {
   const file = new ElfReader(read);
   const elf: Elf = {
@@ -80,7 +81,7 @@ export function parseElf(read: Read, size: number): Elf {
   return elf;
 }
 
-/** PT_INTERP as the kernel wants it: of bounded size, with the NUL as its last byte. */
+/** Reads PT_INTERP; undefined where the kernel refuses it: it is too long, or its last byte is not NUL. */
 function loaderOf(read: Read, file: ElfReader, { offset, size }: ProgramHeader): string | undefined {
   if (size < 2 || size > LONGEST_PATH || !Number.isSafeInteger(offset)) return undefined;
   const bytes = read(offset, size);
@@ -100,7 +101,7 @@ function damageOf(
   return undefined;
 }
 
-/** Reads the libraries' names from a table of strings, whose address the dynamic section gives. */
+/** Reads the names of libraries and directories from the string table, whose address is in the dynamic section. */
 function readDynamic(file: ElfReader, headers: readonly ProgramHeader[], elf: Elf): void {
   const dynamic = headers.find((header) => header.type === PT_DYNAMIC);
   if (!dynamic) return;
@@ -133,7 +134,7 @@ function readDynamic(file: ElfReader, headers: readonly ProgramHeader[], elf: El
   elf.searched = named(DT_RUNPATH, DT_RPATH).flatMap((list) => list.split(":").slice(0, MOST_NAMES));
 }
 
-/** Names of linux/elf-em.h's numbers, as people call the machines. */
+/** The usual names of machines, by the numbers of linux/elf-em.h (EM_*). */
 const MACHINES: Record<number, string> = {
   2: "sparc",
   3: "x86 (i386)",
@@ -156,14 +157,14 @@ const MACHINES: Record<number, string> = {
   258: "loongarch",
 };
 
-/** "aarch64", "riscv64" */
+/** Returns the name of the machine that a program is built for: "aarch64", "riscv64". */
 export function machineOf(elf: Elf): string {
   if (elf.machine === EM_X86_64 && elf.bits === 32) return "x32";
   const name = MACHINES[elf.machine] ?? `machine-${elf.machine}`;
   return (elf.machine === 243 || elf.machine === 258) && elf.bits === 64 ? `${name}64` : name;
 }
 
-/** Whether a host runs it: always, never, or only with the kernel's support for 32-bit programs. */
+/** Whether a host of this process.arch runs a program: yes, no, or only where its kernel runs 32-bit programs. */
 export function runsOn(arch: string, elf: Elf): "yes" | "no" | "32-bit" {
   if (elf.bigEndian) return "no";
   const [native, narrow] = arch === "arm64" ? [EM_AARCH64, [EM_ARM]] : [EM_X86_64, [EM_386, EM_486]];

@@ -1,9 +1,9 @@
-// Owns finding out why execve failed: the kernel says ENOENT, a person needs to know what is missing. The child is
-// still there, waiting: its root, its mounts and its user are looked at as they are.
+// Owns finding out why execve(2) failed: the kernel says ENOENT, and a person needs to know what is missing. The child
+// waits meanwhile, so its root, its mounts and its user can be looked at.
 //
-// The exit status is POSIX's for a command that cannot be executed, as dash gives it. 127: no file was reached by the
-// command's name (nothing there, a link that leads nowhere, a file where a directory should be). 126: a file is
-// there and cannot be executed, for whatever reason, a missing interpreter or loader included; or we may not look.
+// The exit status is the one of POSIX for a command that cannot be executed, as in dash. 127: the command's name leads
+// to no file (nothing is there, a link leads to nothing, a file stands where a directory should). 126: a file is there
+// and cannot be executed for any other reason, such as a missing interpreter or loader; or the user may not look it up.
 
 import { RunError } from "../errors.ts";
 import type { Process, Spec } from "../spec/types.ts";
@@ -35,16 +35,19 @@ import { overlong } from "./reach.ts";
 import { foundOnPath, notOnPath } from "./search.ts";
 import { openFound, walk } from "./walk.ts";
 
-/** Words for a failed execve. `pid` still waits with its root in place: /proc/PID/root is where the command was sought. */
+/**
+ * Returns the error for a failed execve. `pid` is the child, which still waits: the command was looked for in its root,
+ * /proc/PID/root. Never throws.
+ */
 export function explainExec(error: Extract<FromChild, { type: "error" }>, pid: number, spec: Spec): Error {
   const { errno } = error;
   const path = typeof error.args[0] === "string" ? error.args[0] : spec.process.args[0]!;
   try {
-    // with --init the command is a process more
+    // with --init the command is a second process, beside PID 1
     const isSpawn = error.step.startsWith("spawn ");
     return untraced(() => worded(path, errno, pid, spec, isSpawn));
   } catch {
-    // an explanation that fails must not take the place of what it was to explain
+    // an error in the explanation must not hide the error that is explained
     return runError(path, plain(errno));
   }
 }
@@ -52,14 +55,14 @@ export function explainExec(error: Extract<FromChild, { type: "error" }>, pid: n
 const runError = (path: string, { what, status, hint }: Reason): RunError =>
   new RunError(path === "" ? what : `${shown(path)}: ${what}`, status, hint);
 
-/** The kernel's own words. */
+/** The reason in the kernel's own words, where nothing better was found. */
 const plain = (errno: number): Reason => ({
   what: errnoText(errno),
   status: [ENOENT, ENOTDIR, ELOOP, ENAMETOOLONG].includes(errno) ? NOT_FOUND : NOT_EXECUTABLE,
 });
 
 function worded(command: string, errno: number, pid: number, spec: Spec, isSpawn: boolean): RunError {
-  // these mean something else for every process that looks: what the child saw there we cannot see
+  // these paths mean something else for each process that opens them: minibox cannot see what the child saw
   if (/^\/+proc\/+(self|thread-self)\//.test(command)) return runError(command, plain(errno));
   const general = generalReason(command, errno, pid, spec, isSpawn);
   if (general) return runError(command, general);
@@ -73,7 +76,7 @@ function worded(command: string, errno: number, pid: number, spec: Spec, isSpawn
   });
 }
 
-/** What needs no look at the file. */
+/** Returns a reason that can be told without looking at the file, if it is one of those. */
 function generalReason(
   path: string,
   errno: number,
@@ -97,12 +100,12 @@ function generalReason(
         hint: "wait until the copy or the download has ended; fuser -v FILE on the host names who writes it",
       };
     default:
-      // also where the errno is another one: the child that searches a PATH goes on after ENAMETOOLONG
+      // checked for every errno: a child that searches a PATH goes on after ENAMETOOLONG and reports another one
       return overlong(path);
   }
 }
 
-/** The file looks well in every way that we know of, and the kernel refuses it all the same. */
+/** The reason for EACCES or EPERM where nothing that was checked is wrong with the file. */
 function lastReason(place: Place, path: string, errno: number): Reason | undefined {
   if (errno !== EACCES && errno !== EPERM) return undefined;
   const { at } = walk(place, path);
@@ -126,14 +129,16 @@ function lastReason(place: Place, path: string, errno: number): Reason | undefin
   };
 }
 
-/** SELinux asks whether a process may take on a label, and once more where its privileges are not to grow. */
+/** A hint for SELinux: under no_new_privs its policy must allow the change of label by a permission of its own. */
 function forbiddenByLabel({ selinuxLabel, noNewPrivileges }: Process, errno: number): string | undefined {
   if (selinuxLabel && errno === EPERM && noNewPrivileges)
     return `under no_new_privs a process takes on ${selinuxLabel} only where the SELinux policy allows nnp_transition: add that, or run with --security-opt no-new-privileges=false`;
   return undefined;
 }
 
-/** AT_PAGESZ of the auxiliary vector (getauxval(3)): pairs of words. */
+/**
+ * Returns the page size in bytes: AT_PAGESZ in the auxiliary vector, which consists of pairs of words (getauxval(3)).
+ */
 function pageSize(): number {
   const bytes = readFileBytes("/proc/self/auxv");
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);

@@ -1,5 +1,5 @@
-// Owns what a dynamic program needs beside its loader: which libc that loader belongs to, which the rootfs has, and
-// which libraries are not there.
+// Owns what a dynamically linked program needs: which libc its loader belongs to, which one the rootfs has, and which
+// of its libraries are missing.
 
 import type { Elf } from "./elf.ts";
 import { isProgram, namesIn } from "./names.ts";
@@ -7,7 +7,7 @@ import type { Place } from "./place.ts";
 
 export type Libc = "glibc" | "musl" | "uClibc" | "bionic (Android)" | "Nix";
 
-/** The libc that a loader's path belongs to. Pure. */
+/** Returns the libc that the loader of this path belongs to. Pure. */
 export function libcOf(loader: string): Libc | undefined {
   if (loader.startsWith("/nix/store/")) return "Nix";
   const name = loader.slice(loader.lastIndexOf("/") + 1);
@@ -19,7 +19,7 @@ export function libcOf(loader: string): Libc | undefined {
 
 const LIBRARY_DIRECTORIES = ["/lib", "/lib64", "/usr/lib", "/usr/lib64", "/usr/local/lib"];
 
-/** The libc of the rootfs, by the loaders that it has. */
+/** Returns the libc of the rootfs, told by the loaders in it. */
 function libcOfRoot(place: Place): Libc | undefined {
   const loaders = LIBRARY_DIRECTORIES.flatMap((directory) =>
     namesIn(place, directory).filter((name) => name.startsWith("ld")),
@@ -28,7 +28,7 @@ function libcOfRoot(place: Place): Libc | undefined {
   return found.find((libc) => libc === "musl") ?? found.find((libc) => libc !== undefined);
 }
 
-/** What to do where a program's loader is not in the rootfs. */
+/** Returns a hint for a program whose loader is not in the rootfs. */
 export function libcHint(place: Place, loader: string): string | undefined {
   const wanted = libcOf(loader);
   if (wanted === undefined) return "use a static build, or put the loader and its libraries into the rootfs";
@@ -44,7 +44,7 @@ export function libcHint(place: Place, loader: string): string | undefined {
   return `${built}, the rootfs has ${has}: use a ${has} or static build, or a ${wanted} rootfs`;
 }
 
-/** Debian's directories of one architecture, by e_machine. */
+/** The names of Debian's directories for the libraries of an architecture, by e_machine. */
 const TRIPLETS: Record<number, string> = {
   3: "i386-linux-gnu",
   40: "arm-linux-gnueabihf",
@@ -52,11 +52,11 @@ const TRIPLETS: Record<number, string> = {
   183: "aarch64-linux-gnu",
 };
 
-/** The libraries of a program that are in none of the directories where a loader looks. */
+/** Returns the libraries of a program that are in none of the directories where its loader looks. */
 export function missingLibraries(place: Place, elf: Elf): string[] {
   const triplet = TRIPLETS[elf.machine];
   const directories = [
-    // $ORIGIN and its kin would have to be resolved: what may be there is not called missing
+    // $ORIGIN and the like are not resolved here: with one of them, no library is called missing
     ...elf.searched.filter((directory) => directory.startsWith("/")),
     ...LIBRARY_DIRECTORIES,
     ...(triplet ? [`/lib/${triplet}`, `/usr/lib/${triplet}`] : []),

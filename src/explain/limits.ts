@@ -1,18 +1,23 @@
-// Owns failures that the file has no part in: too many words, no memory, too many processes (execve(2), "Limits on
-// size of arguments and environment").
+// Owns the reasons for a failed execve(2) that do not lie in the file: arguments that are too long, no memory, too many
+// processes (execve(2), "Limits on size of arguments and environment").
 
 import type { Spec } from "../spec/types.ts";
 import { encode } from "../sys/bytes.ts";
 import { NOT_EXECUTABLE, type Reason, shown } from "./place.ts";
 
-/** MAX_ARG_STRLEN is 32 pages, the NUL at the end included. */
+/** The kernel's limit for one argument, MAX_ARG_STRLEN, is 32 pages, the NUL at its end included. */
 const PAGES_OF_A_WORD = 32;
-/** bprm_stack_limits() of fs/exec.c: a quarter of the stack limit, between ARG_MAX and three quarters of 8 MiB */
+/**
+ * In bytes. All arguments together may take a quarter of the stack limit, within these (fs/exec.c,
+ * bprm_stack_limits()).
+ */
 const LEAST_TOTAL = 131_072;
 const MOST_TOTAL = 6 * 1024 * 1024;
 const POINTER_BYTES = 8;
 
-/** What of arguments and environment is too much. Pure. */
+/**
+ * The reason for E2BIG: one argument or variable is too long, or all together. Limit and page size are in bytes. Pure.
+ */
 export function tooBig(
   path: string,
   { args, env = [] }: Spec["process"],
@@ -39,7 +44,7 @@ export function tooBig(
   };
 }
 
-/** No memory for the new program. Pure. */
+/** The reason for ENOMEM. Pure. */
 export function noMemory(spec: Spec): Reason {
   const limits = ["RLIMIT_AS", "RLIMIT_DATA", "RLIMIT_STACK"].filter((type) =>
     spec.process.rlimits?.some((limit) => limit.type === type),
@@ -54,8 +59,8 @@ export function noMemory(spec: Spec): Reason {
 }
 
 /**
- * The kernel counts a user's processes at setuid and refuses at execve; under --init the command is a process more, which
- * --pids-limit counts. Pure.
+ * The reason for EAGAIN. The kernel compares a user's processes with RLIMIT_NPROC in setuid(2), and execve(2) fails
+ * where there are too many. With `isSpawn` (--init) the command is a second process, which --pids-limit counts. Pure.
  */
 export function tooManyProcesses({ process: { user, rlimits }, linux }: Spec, isSpawn: boolean): Reason {
   const most = linux.resources?.pids?.limit;

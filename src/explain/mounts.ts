@@ -1,10 +1,12 @@
-// Owns what a file's mount has to do with it: noexec, and which file of the host it is.
+// Owns what the mount that a file lies on tells of it: whether it is noexec, and which file of the host it is.
 
 import type { Spec } from "../spec/types.ts";
 import { mountFlags, mountId, ST_NOEXEC } from "../sys/statfs.ts";
 import { NOT_EXECUTABLE, type Place, quoted, type Reason, shown } from "./place.ts";
 
-/** The mount point of a mountinfo line, below the root of the process that it was read of. Pure. */
+/**
+ * Returns the mount point of the mount with this id, as seen in the root of the process whose mountinfo it is. Pure.
+ */
 export function mountPoint(mountinfo: string, id: string | undefined): string | undefined {
   const line = mountinfo.split("\n").find((text) => text.split(" ", 1)[0] === id);
   return line
@@ -12,7 +14,7 @@ export function mountPoint(mountinfo: string, id: string | undefined): string | 
     ?.replace(/\\([0-7]{3})/g, (_, digits: string) => String.fromCharCode(Number.parseInt(digits, 8)));
 }
 
-/** Why a file cannot be executed on the mount that it lies on, if so. */
+/** The reason where a file's mount is noexec; undefined where it is not. */
 export function noexecReason(place: Place, fd: number): Reason | undefined {
   if ((mountFlags(fd) & ST_NOEXEC) === 0) return undefined;
   const point = mountPoint(place.mountinfo, mountId(fd));
@@ -30,7 +32,7 @@ const trimmed = (path: string): string => `/${path.split("/").filter(Boolean).jo
 const mountAt = (spec: Spec, point: string) =>
   spec.mounts?.findLast((mount) => trimmed(mount.destination) === point);
 
-/** The flag that allows it. Pure. */
+/** Returns a hint that allows execution on a noexec mount. Pure. */
 export function noexecHint(spec: Spec, point: string): string {
   if (point === "/")
     return "the host has mounted the rootfs's file system noexec: mount -o remount,exec it, or put the rootfs elsewhere";
@@ -42,7 +44,7 @@ export function noexecHint(spec: Spec, point: string): string {
   return `mount it with exec: -v ${quoted(`${mount.source}:${point}:${[...kept, "exec"].join(",")}`)}`;
 }
 
-/** The host's name for what lies at a path of the container, quoted for a shell; undefined where we cannot tell. */
+/** Returns the host's path of a file in the container, quoted for a shell; undefined where it cannot be told. */
 export function hostPath(place: Place, at: string, fd: number): string | undefined {
   const point = mountPoint(place.mountinfo, mountId(fd));
   if (point === "/") return quoted(trimmed(`${place.spec.root.path}/${at}`));

@@ -1,4 +1,4 @@
-// Owns the names that a mistaken one may have stood for: programs of the rootfs, looked for where they would be.
+// Owns finding what a wrong name may have been meant for: programs of the rootfs and of the host.
 
 import { mostSlips, nearest } from "../errors.ts";
 import { DEFAULT_PATH } from "../spec/default.ts";
@@ -9,21 +9,21 @@ import { openInRoot, tryStat, withFd } from "../sys/file.ts";
 import { type Place, quoted, shown } from "./place.ts";
 import { isDirectory, isRegular, walk } from "./walk.ts";
 
-/** What the child searches where PATH is not set. */
+/** The directories that the child searches where PATH is not set. */
 const FALLBACK_PATH = "/usr/local/bin:/usr/bin:/bin";
 
-/** The value of PATH in the container; undefined where it is not set. */
+/** Returns the value of PATH in the container; undefined where it is not set. */
 export const pathOf = (env: readonly string[] | undefined): string | undefined =>
   env?.findLast((entry) => entry.startsWith("PATH="))?.slice(5);
 
-/** The directories in which the child looked for a name; an empty one is the working directory. */
+/** Returns the directories in which the child looked for a name. An empty one means the working directory, ".". */
 export const searchedFor = (env: readonly string[] | undefined): string[] =>
   (pathOf(env) ?? FALLBACK_PATH).split(":").map((directory) => directory || ".");
 
-/** More names than any real directory of programs has; a hostile one is not read to its end. */
+/** More names than any real directory of programs has: a hostile directory is not read to its end. */
 const MOST_NAMES = 20_000;
 
-/** Names in a directory of the container; none where it cannot be read. */
+/** Returns the names in a directory of the container; none where it cannot be read. */
 export function namesIn(place: Place, directory: string): string[] {
   const absolute = directory.startsWith("/") ? directory : `${place.spec.process.cwd}/${directory}`;
   try {
@@ -36,7 +36,7 @@ export function namesIn(place: Place, directory: string): string[] {
   }
 }
 
-/** True where a regular file is found, through symlinks. */
+/** True where the path leads to a regular file, through symbolic links or not. */
 export function isProgram(place: Place, path: string): boolean {
   const found = walk(place, path);
   return found.end === "found" && isRegular(found.stat);
@@ -47,20 +47,23 @@ const isDirectoryIn = (place: Place, path: string): boolean => {
   return found.end === "found" && isDirectory(found.stat);
 };
 
-/** Comparing two names takes the product of their lengths; the person does not wait for more than this in all. */
+/**
+ * The number of steps for comparing names. Two names take the product of their lengths; more would keep a person
+ * waiting.
+ */
 const MOST_COMPARED = 4_000_000;
 
-/** The nearest name of a program in some directories. */
+/** Returns the name of the program in some directories that is nearest to a name; undefined where none is near. */
 export function nearestIn(place: Place, name: string, directories: readonly string[]): string | undefined {
   const names = new Set<string>();
   const tolerance = Math.floor(mostSlips(name)) || 1;
   const most = MOST_COMPARED / (name.length + tolerance) ** 2;
-  // what differs more in length cannot be near, and need not be measured
+  // a name whose length differs by more than the tolerance is not near
   for (const directory of new Set(directories))
     for (const other of namesIn(place, directory))
       if (Math.abs(other.length - name.length) <= tolerance && names.size < most) names.add(other);
   names.delete(name);
-  // one near name that is no program must not hide another that is
+  // the nearest name may not be a program's, and the next one may
   for (let tries = 0; tries < 3; tries++) {
     const near = nearest(name, [...names]);
     if (near === undefined) return undefined;
@@ -72,12 +75,15 @@ export function nearestIn(place: Place, name: string, directories: readonly stri
 
 const SHELLS = ["bash", "sh", "ash", "dash", "zsh", "ksh", "fish", "csh", "tcsh"];
 
-/** Directories in which programs live: the container's own PATH, and the customary. */
+/** Returns the directories for programs: those of the container's PATH, and the usual ones. */
 const programDirectories = (place: Place): string[] => [
   ...new Set([...searchedFor(place.spec.process.env), ...DEFAULT_PATH.split(":")]),
 ];
 
-/** A file that a path which leads nowhere may have meant: the same name elsewhere, a near one beside it, a shell. */
+/**
+ * Returns a file that may have been meant by a path that leads to nothing: one of the same name elsewhere, one of a
+ * similar name in the same directory, or another shell.
+ */
 export function similarTo(place: Place, path: string): string | undefined {
   const slash = path.lastIndexOf("/");
   const [directory, name] = [path.slice(0, slash) || "/", path.slice(slash + 1)];
@@ -91,7 +97,7 @@ export function similarTo(place: Place, path: string): string | undefined {
   return otherShell(place, name);
 }
 
-/** For the name of a shell, any shell that is there. */
+/** Returns the path of any shell in the rootfs where the name is that of a shell; else undefined. */
 export function otherShell(place: Place, name: string): string | undefined {
   if (!SHELLS.includes(name)) return undefined;
   return SHELLS.flatMap((shell) => [`/bin/${shell}`, `/usr/bin/${shell}`]).find((shell) =>
@@ -99,7 +105,7 @@ export function otherShell(place: Place, name: string): string | undefined {
   );
 }
 
-/** Where a name is found that the PATH leaves out. */
+/** Returns the path of a program of this name in a usual directory that is not on the PATH. */
 export const offThePath = (place: Place, name: string): string | undefined =>
   programDirectories(place)
     .map((directory) => `${directory}/${name}`)
@@ -107,7 +113,7 @@ export const offThePath = (place: Place, name: string): string | undefined =>
 
 export const ON_HOST = "it exists on the host, but a container sees only its rootfs";
 
-/** True where the host has a program by this path. Only for words of the person: never for a path that a file names. */
+/** True where the host has a program at this path. Never called for a path that a file of the rootfs names. */
 export function isOnHost(path: string): boolean {
   const stat = path.startsWith("/") ? tryStat(path) : undefined;
   return stat !== undefined && isRegular(stat) && (stat.mode & 0o111) !== 0;
@@ -115,7 +121,7 @@ export function isOnHost(path: string): boolean {
 
 const MOST_ENTRIES = 64;
 
-/** Where a root without programs holds a directory that looks like the root that was meant. */
+/** Returns a hint where a rootfs without programs has a directory that looks like a rootfs itself. */
 export function deeperRoot(place: Place): string | undefined {
   if (["/bin", "/usr", "/sbin"].some((path) => walk(place, path).end === "found")) return undefined;
   const inner = namesIn(place, "/")
@@ -125,7 +131,7 @@ export function deeperRoot(place: Place): string | undefined {
   return `the rootfs has no /bin: did you mean ${quoted(`${place.spec.root.path}/${inner}`)} as the rootfs?`;
 }
 
-/** One line of several hints; a question ends with its own mark. */
+/** Joins hints into one line, by semicolons except after a question mark; undefined where there are none. */
 export const joinHints = (...hints: (string | undefined)[]): string | undefined =>
   hints
     .filter((hint) => hint !== undefined)

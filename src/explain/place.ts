@@ -1,9 +1,9 @@
-// Owns what every part of an explanation needs: the root where the command was sought, who sought it, and the words.
+// Owns what every part of an explanation uses: the container's root, the user who executes, reasons, and quoted names.
 
 import type { Spec } from "../spec/types.ts";
 import { type Stat, tryReadFile } from "../sys/file.ts";
 
-/** Where and by whom the command was sought. */
+/** Where the command was looked for, and by whom. */
 export interface Place {
   /** the container's root with all its mounts; paths are opened below it with openInRoot only */
   root: number;
@@ -13,20 +13,20 @@ export interface Place {
   mountinfo: string;
 }
 
-/** Why something cannot be executed: words that follow its path, an exit status, and what to do about it. */
+/** Why something cannot be executed: words that follow its path, minibox's exit status, and what to do about it. */
 export interface Reason {
   what: string;
   status: number;
   hint?: string | undefined;
-  /** said of the command as a whole: whoever was asked on its way adds nothing */
+  /** the reason is about the command as a whole: the interpreters between are not named in front of it */
   whole?: boolean;
 }
 
-/** POSIX: 127 where no file was reached by the command's name, 126 where one is there and cannot be executed. */
+/** POSIX's exit statuses: 127 where the command's name leads to no file, 126 where the file cannot be executed. */
 export const NOT_FOUND = 127;
 export const NOT_EXECUTABLE = 126;
 
-/** The kernel's view of the waiting child: its ids as the files' owners are counted, and its capabilities. */
+/** The ids and capabilities of the waiting child. The ids are the host's, like those of the files' owners. */
 export interface Identity {
   uid: number;
   gid: number;
@@ -38,11 +38,11 @@ export interface Identity {
 const CAP_DAC_OVERRIDE = 1n << 1n;
 const CAP_DAC_READ_SEARCH = 1n << 2n;
 
-/** The identity of a process; the spec's user where it cannot be read any more. */
+/** Reads the identity of a process; where it cannot be read any more, it is that of the spec's user. */
 export function identityOf(pid: number, spec: Spec): Identity {
   const status = tryReadFile(`/proc/${pid}/status`) ?? "";
   const field = (name: string): string => new RegExp(`^${name}:(.*)$`, "m").exec(status)?.[1]?.trim() ?? "";
-  // the fourth id is the one that file permissions are checked for
+  // the fourth id in a row is the file system id, which the kernel checks permissions with
   const fsId = (name: string): number => Number.parseInt(field(name).split(/\s+/)[3] ?? "", 10);
   const { uid, gid, additionalGids } = spec.process.user;
   if (Number.isNaN(fsId("Uid")))
@@ -55,18 +55,18 @@ export function identityOf(pid: number, spec: Spec): Identity {
   };
 }
 
-/** The x bit of the one class (owner, group, others) that counts for this identity. */
+/** True where the x bit is set for the class (owner, group or others) that this identity belongs to. */
 function hasOwnX({ uid, gid, groups }: Identity, stat: Stat): boolean {
   if (stat.uid === uid) return (stat.mode & 0o100) !== 0;
   const inGroup = stat.gid === gid || groups.includes(stat.gid);
   return (stat.mode & (inGroup ? 0o010 : 0o001)) !== 0;
 }
 
-/** Whether the mode of a file lets this identity execute it; even root needs one x bit of the three. */
+/** True where a file's mode lets this identity execute it. Even root needs one of the three x bits. */
 export const mayExecute = (who: Identity, stat: Stat): boolean =>
   who.capabilities & CAP_DAC_OVERRIDE ? (stat.mode & 0o111) !== 0 : hasOwnX(who, stat);
 
-/** Whether the mode of a directory lets this identity look up a name in it. */
+/** True where a directory's mode lets this identity look up a name in it. */
 export const maySearch = (who: Identity, stat: Stat): boolean =>
   (who.capabilities & (CAP_DAC_OVERRIDE | CAP_DAC_READ_SEARCH)) !== 0n || hasOwnX(who, stat);
 
@@ -76,7 +76,7 @@ export const ownership = ({ mode, uid, gid }: Stat): string =>
 
 const LONGEST_SHOWN = 200;
 
-/** A name for the person: on one line, of bounded length, whatever the rootfs holds. */
+/** Returns a name for messages: on one line and of limited length, whatever bytes the rootfs has in it. */
 export function shown(name: string): string {
   const cut = name.length > LONGEST_SHOWN ? `${name.slice(0, LONGEST_SHOWN)}…` : name;
   return /[\0-\x1f\x7f-\x9f]|^\s|\s$/.test(cut)
@@ -84,6 +84,6 @@ export function shown(name: string): string {
     : cut;
 }
 
-/** A word as a shell reads it back, for commands in hints. */
+/** Quotes a word for a shell, for the commands in hints. */
 export const quoted = (word: string): string =>
   /^[\w@%+=:,./-]+$/.test(word) ? word : `'${shown(word).replaceAll("'", "'\\''")}'`;

@@ -1,5 +1,5 @@
-// Owns why a file that is there cannot be executed: its mode, its mount, its contents, and what it needs beside it
-// (an interpreter, a loader), checked in the order in which the kernel does.
+// Owns why a file that exists cannot be executed: its mode, its mount, its contents, or the interpreter or loader that
+// it needs, checked in the kernel's order.
 
 import { O, S_IFBLK, S_IFCHR, S_IFDIR, S_IFIFO, S_IFMT, S_IFREG } from "../sys/constants.ts";
 import type { Read } from "../sys/elf.ts";
@@ -17,7 +17,7 @@ import { openFound, walk } from "./walk.ts";
 
 const unfit = (what: string, hint?: string): Reason => ({ what, status: NOT_EXECUTABLE, hint });
 
-/** A regular file in hand: `fd` is O_PATH, `read` gives parts of it. */
+/** A regular file. `at` is its path without symbolic links, `fd` is O_PATH, `read` reads parts of it. */
 interface File {
   path: string;
   at: string;
@@ -26,7 +26,10 @@ interface File {
   read: Read;
 }
 
-/** The command's file, or an interpreter: why execve(2) of it fails with this errno; undefined where it looks well. */
+/**
+ * Returns why execve(2) of a file fails with this errno; undefined where nothing is wrong with it. `depth` is 0 for the
+ * command itself, and counts the #! lines that lead to an interpreter.
+ */
 export function reasonFor(place: Place, path: string, errno: number, depth = 0): Reason | undefined {
   return examine(place, path, depth === 0 ? "person" : "file", (file) => {
     const contents = contentsOf(file.read(0, 2 * HEAD_BYTES));
@@ -41,7 +44,7 @@ export function reasonFor(place: Place, path: string, errno: number, depth = 0):
   });
 }
 
-/** Gets to a file as the kernel would; `use` sees it only when it may be executed as far as permissions go. */
+/** Walks to a file and checks its mount and mode; calls `use` with the file where these allow to execute it. */
 function examine(
   place: Place,
   path: string,
@@ -56,7 +59,7 @@ function examine(
     if ((stat.mode & S_IFMT) !== S_IFREG) return unfit(`${kindOf(stat)}, not a program`);
     const forbidden = noexecReason(place, fd) ?? modeReason(place, walked.at, fd, stat);
     if (forbidden) return forbidden;
-    // this very inode, known to be a regular file: opening it waits for nobody and has no effect
+    // opened through its O_PATH descriptor, so it is the inode that was checked: opening a regular file has no effect
     return withFd(open(fdPath(fd), O.O_NONBLOCK | O.O_NOCTTY), (readable) =>
       use({ path, at: walked.at, fd, stat, read: reader(readable) }),
     );
@@ -95,7 +98,7 @@ function modeReason(place: Place, at: string, fd: number, stat: Stat): Reason | 
   );
 }
 
-/** bprm's limit of interpreters that are scripts themselves (fs/exec.c) */
+/** The kernel follows this many interpreters that are scripts themselves (fs/exec.c). */
 const MOST_INTERPRETERS = 5;
 
 function scriptReason(
@@ -182,7 +185,7 @@ function elfReason(place: Place, elf: Elf, errno: number): Reason | undefined {
   const fault = elfFault(elf, errno);
   if (fault || elf.loader === undefined) return fault;
   const loader = elf.loader;
-  // the kernel takes no loader of a loader's, so there is no chain to follow
+  // the kernel ignores a loader's own PT_INTERP, so the loader is the last file to check
   const reason = examine(place, loader, "file", (file) => {
     if (contentsOf(file.read(0, HEAD_BYTES)).kind !== "elf") return unfit("not an ELF file");
     return elfFault(parseElf(file.read, file.stat.size), ENOEXEC);

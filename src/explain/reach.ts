@@ -1,4 +1,4 @@
-// Owns the words for a path that leads to no file: which part of it is missing, and what may have been meant.
+// Owns why a path leads to no file: which part of it is missing, and what may have been meant.
 
 import { encode } from "../sys/bytes.ts";
 import { withFd } from "../sys/file.ts";
@@ -8,12 +8,12 @@ import { NOT_EXECUTABLE, NOT_FOUND, ownership, type Place, type Reason, shown } 
 import { oneWord } from "./search.ts";
 import { openFound, type Walk } from "./walk.ts";
 
-/** Whose path it is: the person's own word, or one that a file names (an interpreter, a loader). */
+/** Where a path comes from: the person typed it, or a file names it (an interpreter, a loader). */
 export type Source = "person" | "file";
 
-/** Why a walk did not end at a file that the user may get to; undefined where it did. */
+/** Returns why a walk did not end at a file that the user may look up; undefined where it did. */
 export function unreached(place: Place, path: string, walked: Walk, source: Source): Reason | undefined {
-  // the kernel stops at the first directory that it may not search, whatever lies beyond
+  // the kernel stops at the first directory that the user may not search, whatever follows
   if (walked.denied) return unsearchable(place, walked.denied);
   switch (walked.end) {
     case "found":
@@ -70,7 +70,7 @@ function dangling(place: Place, path: string, { at, inside }: Walk): Reason {
 
 function circle({ links }: Walk): Reason {
   const last = links.at(-1)!;
-  // the kernel went round until it had followed forty: show the way once
+  // the links go round in a circle, which is shown once
   const start = links.slice(0, -1).findLastIndex((link) => link.path === last.path);
   const way = start < 0 ? [] : links.slice(start, -1).map((link) => shown(link.path));
   if (start < 0) return { what: "it leads through more than 40 symbolic links", status: NOT_FOUND };
@@ -102,7 +102,7 @@ function unsearchable(place: Place, { path, stat }: NonNullable<Walk["denied"]>)
 
 const LONGEST_PATH = 4095;
 
-/** A path that is longer than the kernel takes at all. */
+/** The reason for a path that is longer than the kernel accepts; undefined for any other. */
 export function overlong(path: string): Reason | undefined {
   const { length } = encode(path);
   if (length <= LONGEST_PATH) return undefined;

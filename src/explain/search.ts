@@ -1,4 +1,4 @@
-// Owns a command without a slash: which file of the PATH was meant, or why there is none.
+// Owns why a command without a slash cannot be executed: which file on the PATH it stands for, or why there is none.
 
 import {
   deeperRoot,
@@ -16,9 +16,12 @@ import {
 import { NOT_FOUND, type Place, type Reason, shown } from "./place.ts";
 import { isRegular, walk } from "./walk.ts";
 
-/** The first file that the search came by, a regular one if any, else a directory or a link that leads nowhere. */
+/**
+ * Returns the path on the PATH that a command stands for: the first regular file, else the first of anything else, else
+ * the first symbolic link that leads to nothing.
+ */
 export function foundOnPath(place: Place, command: string): string | undefined {
-  if (command === "") return undefined; // every directory would be found by that name
+  if (command === "") return undefined; // an empty name would find each directory itself
   const walks = searchedFor(place.spec.process.env).map((directory) => {
     const path = `${directory}/${command}`;
     return { path, walked: walk(place, path) };
@@ -34,7 +37,7 @@ export function foundOnPath(place: Place, command: string): string | undefined {
 const isNamed = (link: string | undefined, command: string): boolean =>
   link?.endsWith(`/${command}`) ?? false;
 
-/** For a whole command line that was given as one word: "ls -l". */
+/** Returns a hint for a whole command line that was given as one word: "ls -l". */
 export function oneWord(place: Place, command: string): string | undefined {
   const [first = "", ...others] = command.split(/\s+/);
   if (others.length === 0 || first === "") return undefined;
@@ -42,7 +45,7 @@ export function oneWord(place: Place, command: string): string | undefined {
   return `it is one word with blanks in it: give ${shown(first)} and its arguments as separate words`;
 }
 
-/** Words of a shell's own, which no file stands for. */
+/** Commands that are built into a shell, and have no file. */
 const BUILTINS = new Set([
   "alias",
   "cd",
@@ -56,7 +59,7 @@ const BUILTINS = new Set([
   "umask",
 ]);
 
-/** Why a name is not found. */
+/** Returns why a command is not found on the PATH. */
 export function notOnPath(place: Place, command: string): Reason {
   if (command === "")
     return {

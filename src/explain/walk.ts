@@ -1,5 +1,5 @@
-// Owns walking a path in the container's root part by part, as the kernel does (path_resolution(7)), to learn which
-// part is in the way. Each part is opened below the root without following anything; symlinks are expanded here.
+// Owns walking a path in the container's root part by part, as the kernel does (path_resolution(7)), to find the part
+// at which it fails. Each part is opened below the root without following a symbolic link; links are resolved here.
 
 import { encode } from "../sys/bytes.ts";
 import { MAXSYMLINKS, O, RESOLVE, S_IFDIR, S_IFLNK, S_IFMT, S_IFREG } from "../sys/constants.ts";
@@ -12,27 +12,29 @@ import { maySearch, type Place } from "./place.ts";
 export interface Link {
   path: string;
   target: string;
-  /** it lies on a mount that forbids following it */
+  /** it lies on a mount with nosymfollow, so the kernel does not follow it */
   forbidden: boolean;
 }
 
 /** How far a walk came. */
 export interface Walk {
   end: "found" | "missing" | "not a directory" | "too many links" | "too long";
-  /** without symlinks: what was found, is missing, is no directory, or holds the name that is too long */
+  /**
+   * the path, without symbolic links, of what was found, is missing, is no directory, or has the name that is too long
+   */
   at: string;
   stat: Stat;
   /** every link that was followed, in order */
   links: Link[];
   /** the link whose target the walk was in when it ended */
   inside: Link | undefined;
-  /** parts were left when it ended */
+  /** the walk ended before the path's last part */
   early: boolean;
-  /** the first directory that the container's user may not look into; the walk went on as root */
+  /** the first directory that the container's user may not search; the walk goes on, since minibox may */
   denied: { path: string; stat: Stat } | undefined;
 }
 
-/** Forty hostile links of two thousand parts each would be walked for a while. */
+/** A limit for hostile links: forty of them with two thousand parts each would take long to walk. */
 const MOST_STEPS = 4096;
 const LONGEST_NAME = 255;
 
@@ -113,7 +115,7 @@ interface Entry {
   forbidden: boolean;
 }
 
-/** One name, itself: nothing is followed on the way. @throws SysError */
+/** Looks at one path, without following any symbolic link. @throws SysError */
 function look(place: Place, path: string): Entry {
   const fd = openInRoot(place.root, path, O.O_PATH | O.O_NOFOLLOW, RESOLVE.RESOLVE_NO_SYMLINKS);
   return withFd(fd, () => {
@@ -123,7 +125,7 @@ function look(place: Place, path: string): Entry {
   });
 }
 
-/** Undefined for what is not there, or cannot be looked at. */
+/** Looks at one path; undefined where it does not exist or cannot be looked at. */
 function lookOrMiss(place: Place, path: string): Entry | undefined {
   try {
     return look(place, path);
@@ -133,6 +135,6 @@ function lookOrMiss(place: Place, path: string): Entry | undefined {
   }
 }
 
-/** Opens what a walk has found, without following anything any more. @throws SysError */
+/** Opens the path that a walk has ended at, as O_PATH and without following a symbolic link. @throws SysError */
 export const openFound = (place: Place, at: string): number =>
   openInRoot(place.root, at, O.O_PATH | O.O_NOFOLLOW, RESOLVE.RESOLVE_NO_SYMLINKS);

@@ -1,4 +1,4 @@
-// Owns the contents of a container's /etc/hosts and /etc/hostname (hosts(5), hostname(5)).
+// Owns the text of a container's own /etc/hosts and /etc/hostname (hosts(5), hostname(5)).
 
 import type { OwnFile } from "../sync.ts";
 import { O } from "../sys/constants.ts";
@@ -15,20 +15,24 @@ ff02::1\tip6-allnodes
 ff02::2\tip6-allrouters
 `;
 
-/** Both files for a container of this name; with `useHost`, its network is the host's. @throws SysError */
+/**
+ * Returns both files for a container with this host name. `useHost`: the container uses the host's network.
+ * @throws SysError
+ */
 export function nameFiles(rootfs: string, hostname: string, useHost: boolean): OwnFile[] {
   const own = withFd(open(rootfs, O.O_PATH | O.O_DIRECTORY), (root) => tryReadFileInRoot(root, HOSTS));
   const host = useHost ? tryReadFile(HOSTS) : undefined;
   return [
     { path: HOSTS, text: hostsText(own ?? "", host ?? "", hostname), make: true },
-    // A rootfs without this file gets none: programs ask the kernel for the host name.
+    // Not made where the rootfs lacks it: programs ask the kernel for the host name (gethostname(2)).
     { path: "/etc/hostname", text: `${hostname}\n`, make: false },
   ];
 }
 
 /**
- * The rootfs's own rows, the host's after them, and rows for what is missing: the loopback interface, and the container's
- * name. The name gets 127.0.1.1, which Debian gives to a host without a lasting address. Pure.
+ * Returns the text of /etc/hosts: the rootfs's rows, the host's rows after them, and added rows where these do not name
+ * localhost or the host name. The host name gets 127.0.1.1, as Debian does for a host without a permanent address.
+ * Pure.
  */
 export function hostsText(own: string, host: string, hostname: string): string {
   let text = ended(own);
@@ -37,7 +41,7 @@ export function hostsText(own: string, host: string, hostname: string): string {
     for (const line of host.split("\n")) if (!there.has(line)) text += `${line}\n`;
   }
   if (!isNamed(text, "localhost")) text = LOOPBACK + text;
-  // A blank would make two names of it, and # a comment.
+  // In this file white space separates names, and # begins a comment.
   if (/[\s#]/.test(hostname) || isNamed(text, hostname)) return text;
   const dot = hostname.indexOf(".");
   const short = dot > 0 ? ` ${hostname.slice(0, dot)}` : "";
@@ -46,7 +50,7 @@ export function hostsText(own: string, host: string, hostname: string): string {
 
 const ended = (text: string): string => (text === "" || text.endsWith("\n") ? text : `${text}\n`);
 
-/** True where a row has this name for its address. */
+/** True where a row gives an address this name. */
 function isNamed(text: string, name: string): boolean {
   for (let at = text.indexOf(name); at >= 0; at = text.indexOf(name, at + 1)) {
     const before = text.slice(text.lastIndexOf("\n", at) + 1, at);

@@ -1,5 +1,5 @@
-// Owns a new network namespace that the parent makes for a container. It takes 0.5 ms, more than any other namespace,
-// and the parent has that time while the child's runtime starts.
+// Owns the network namespace that the parent makes for a container. Making one takes 0.5 ms, longer than any other
+// namespace, so the parent does it while the child's runtime starts.
 
 import type { Spec } from "../spec/types.ts";
 import { CLONE } from "../sys/constants.ts";
@@ -10,11 +10,11 @@ import { loopbackUp, openToAllUsers, setns, trySetns, unshare } from "../sys/nam
 /** The last group that ping_group_range takes. */
 const GROUP_MAX = 2 ** 31 - 1;
 
-/** True where the spec asks for a new network namespace that our own user namespace owns. */
+/** True where the spec asks for a new network namespace that minibox's own user namespace is to own. */
 function wanted(spec: Spec): boolean {
   let isNew = false;
   for (const { type, path } of spec.linux.namespaces ?? []) {
-    // the container's user namespace must own it, so a process in there has to make it
+    // the container's user namespace must own it, so a process in that user namespace has to make it: the child
     if (type === "user") return false;
     if (type === "network") isNew = path === undefined;
   }
@@ -22,14 +22,15 @@ function wanted(spec: Spec): boolean {
 }
 
 /**
- * Makes the network namespace, with the loopback interface up, and returns its descriptor; this process stays in its own
- * one. Undefined where none is wanted, or the child has to make it. @throws SysError
+ * Makes the network namespace, brings up its loopback interface, and returns its descriptor. This process returns to
+ * its own network namespace. Undefined where the spec wants none, or the child has to make it. @throws SysError
  */
 export function makeNetwork(spec: Spec): number | undefined {
   if (!wanted(spec)) return undefined;
   step("make a network namespace", "its only interface is the loopback one, which is down at first");
   const own = open("/proc/thread-self/ns/net", 0);
-  // A process that does not own this network namespace could not come back to it. The child need not come back.
+  // Where this process has no CAP_SYS_ADMIN over its own network namespace, it could not return to it. The child makes
+  // the namespace then: it need not return.
   if (trySetns(own, CLONE.CLONE_NEWNET) < 0) {
     close(own);
     return undefined;

@@ -1,5 +1,5 @@
-// Owns looking at the rootfs before anything is made for it: a wrong path should be told in one clear line, and what
-// it has a place for is looked up.
+// Owns checking the rootfs before anything is made for a container: an error for a wrong path is one clear line. Also
+// owns the question whether the rootfs has a place for the host's resolv.conf.
 
 import { NoRootfsError, RunError } from "../errors.ts";
 import { tryFaccessat } from "../sys/access.ts";
@@ -8,7 +8,7 @@ import { listDirectory, pathOf, tryGetcwd } from "../sys/directory.ts";
 import { EMFILE, ENOENT, errnoText, SysError } from "../sys/errno.ts";
 import { open, statx, tryOpen, tryOpenat2, tryStat, withFd } from "../sys/file.ts";
 
-/** Returns the absolute path of a directory that can be a root. @throws RunError */
+/** Checks that a path is a directory that can be a container's root; returns its absolute path. @throws RunError */
 export function checkRootfs(path: string): string {
   if (path === "") throw new RunError("the rootfs is an empty string: give the path of a directory");
   const stat = tryStat(path);
@@ -40,8 +40,9 @@ export function checkRootfs(path: string): string {
 const RESOLV_CONF = "/etc/resolv.conf";
 
 /**
- * The host's resolv.conf, where a container that uses the host's network has a place for it: a regular file, or a
- * writable /etc without one. A symlink that leads nowhere in the rootfs is the rootfs's own affair.
+ * Returns the path of the host's resolv.conf where it can be mounted in the rootfs: over a regular file, or over a file
+ * that can be made in /etc. Undefined where it cannot, also for a symbolic link that leads to nothing: what it is meant
+ * for is unknown.
  */
 export function resolvConfFor(rootfs: string): string | undefined {
   const host = tryStat(RESOLV_CONF);
@@ -61,7 +62,10 @@ export function resolvConfFor(rootfs: string): string | undefined {
   });
 }
 
-/** Where the rootfs has no part in it, the hint is that of the call. */
+/**
+ * Returns the error for a rootfs that cannot be read. EMFILE is no fault of the rootfs: the call's own error has a
+ * hint.
+ */
 function unreadable(path: string, errno: number): Error {
   if (errno === EMFILE) return new SysError("openat", [path], errno, `open the rootfs ${path}`);
   if (errno === ENOENT && isInDeleted(path))

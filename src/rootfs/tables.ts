@@ -1,8 +1,9 @@
-// Owns the form of passwd(5), group(5), subuid(5) and subgid(5): a row a line, its fields between colons. Pure.
+// Owns reading the form of passwd(5), group(5), subuid(5) and subgid(5): each line is a row, its fields separated by
+// colons. Pure.
 
 /**
- * Calls back with the fields of each row until told to stop by `true`. Blank lines and comments are none, and white
- * space around a row (the CR of a file from elsewhere too) is no part of it, as glibc and docker read these files.
+ * Calls `visit` with the fields of each row until it returns true. Blank lines, comments, and white space around a row
+ * (also the CR of a Windows file) are skipped, as by glibc and docker.
  */
 export function eachRow(table: string, visit: (fields: string[]) => boolean): void {
   for (let at = 0; at < table.length; ) {

@@ -1,5 +1,5 @@
-// Owns looking up a user in the rootfs's own /etc/passwd and /etc/group (passwd(5), group(5)); never the host's, and
-// never through libc's name services, which would load the container's libraries.
+// Owns looking up a user in the rootfs's own /etc/passwd and /etc/group (passwd(5), group(5)). The host's files are
+// never read, nor are libc's name services used, which would load libraries of the container.
 
 import { RunError } from "../errors.ts";
 import type { ResolvedUser } from "../spec/from-flags/given.ts";
@@ -9,8 +9,8 @@ import { open, tryReadFileInRoot, withFd } from "../sys/file.ts";
 import { eachRow } from "./tables.ts";
 
 /**
- * Resolves "user", "uid", "user:group", "uid:gid"; root where nothing was asked for.
- * @throws RunError, SysError where a table is too large
+ * Resolves "user", "uid", "user:group" or "uid:gid" in a rootfs; undefined is root. @throws RunError, SysError where a
+ * file is too large
  */
 export function resolveUser(rootfs: string, text: string | undefined): ResolvedUser {
   return withFd(open(rootfs, O.O_PATH | O.O_DIRECTORY), (root) =>
@@ -18,12 +18,13 @@ export function resolveUser(rootfs: string, text: string | undefined): ResolvedU
   );
 }
 
-/** A missing, unreadable or strange file is an empty one: numeric ids work without. */
+/** Returns a file's text, "" where it is missing, unreadable or not a regular file: numeric ids work without it. */
 const readTable = (root: number, path: string): string => tryReadFileInRoot(root, path) ?? "";
 
 /**
- * Looks up in the text of a passwd and a group file, as docker does: an empty user is root, an empty group the user's
- * own. Digits are an id and never a name: by a name of digits an image would choose who "1000" is. Pure. @throws RunError
+ * Looks up a user in the text of a passwd and a group file, as docker does: an empty user is root, an empty group the
+ * user's own. Digits are always an id: if they could be a name, an image would decide which id "1000" is. Pure.
+ * @throws RunError
  */
 export function lookUp(passwd: string, group: string, text: string): ResolvedUser {
   const colon = text.indexOf(":");
@@ -44,7 +45,7 @@ export function lookUp(passwd: string, group: string, text: string): ResolvedUse
   return {
     uid,
     gid,
-    // a group given by hand is the whole of it, as with docker
+    // with a group that was asked for there are no supplementary groups, as with docker
     additionalGids: groupText === "" && row?.[0] ? supplementary(group, row[0], gid) : [],
     home: row?.[5] || "/",
   };
@@ -52,7 +53,9 @@ export function lookUp(passwd: string, group: string, text: string): ResolvedUse
 
 const wrongUser = (problem: string): RunError => new RunError(`: ${problem}`, 125, undefined, "process.user");
 
-/** An id that was asked for; undefined where it is a name. @throws RunError */
+/**
+ * Returns the id that a text of digits stands for; undefined for a name. `what` is "user" or "group". @throws RunError
+ */
 function givenId(what: string, text: string): number | undefined {
   if (!isDigits(text)) return undefined;
   const id = numericId(text);
@@ -60,7 +63,7 @@ function givenId(what: string, text: string): number | undefined {
   return id;
 }
 
-/** Decimal digits only: Number() alone would also take "0x0", "1e3" and " 0". */
+/** True for decimal digits alone: Number() would also accept "0x0", "1e3" and " 0". */
 function isDigits(text: string): boolean {
   for (let i = 0; i < text.length; i++) if (text[i]! < "0" || text[i]! > "9") return false;
   return text !== "";
