@@ -1,5 +1,5 @@
-// Owns `bun run bench` from the outside: prepares, starts the measuring in namespaces of its own, prints, and removes
-// everything, however the measuring ended.
+// Owns `bun run bench`: it prepares, starts measure.ts in namespaces of its own, prints the results, and removes
+// everything that was made, however the measuring ended.
 
 import { existsSync, linkSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { cpus, release, tmpdir } from "node:os";
@@ -19,9 +19,10 @@ import {
 import { type Plan, programs } from "./programs.ts";
 import { burstTable, median, memoryTable, ratio, runTable } from "./tables.ts";
 
-// In namespaces: whatever is measured, and whatever it leaves, ends with the first process; no mount reaches the
-// host. The state directories are fresh and in memory for all who keep state. Where the v2 mount was taken away, an empty one takes its place: crun
-// makes directories there without looking, and they would stay, unseen, below the host's. The shell, PID 1, reaps.
+// Everything is measured in a pid and a mount namespace: all processes end with the namespace's first one, and no mount
+// reaches the host. That first process is a shell, which reaps orphans. Programs with a state directory get an empty
+// one in memory. A v2 mount beside v1 is replaced by an empty tmpfs: crun makes directories at that path without
+// checking what is there, and below the unmounted v2 mount they would stay on the host.
 const NAMESPACES = [
   "unshare",
   "--mount",
@@ -47,7 +48,7 @@ exit $?`;
 
 class Interrupted extends Error {}
 
-/** What runs right now, and the signal that ends it with all that came from it. */
+/** The child process that runs right now, and the signal that ends it together with its own children. */
 let running: { child: Bun.Subprocess; end: "SIGTERM" | "SIGKILL" } | undefined;
 let interrupted = false;
 
@@ -73,7 +74,7 @@ const step: Step = async (command, cwd) => {
   if (status !== 0) throw new Error(`${command[0]} failed: ${stderr.trim()}`);
 };
 
-/** @throws Interrupted */
+/** Runs measure.ts in the namespaces, and returns its result. @throws Interrupted */
 async function measureInside(plan: Plan): Promise<Result> {
   const planFile = `${plan.work}/plan.json`;
   writeFileSync(planFile, JSON.stringify(plan));
@@ -95,14 +96,14 @@ async function measureInside(plan: Plan): Promise<Result> {
   return JSON.parse(readFileSync(`${plan.work}/result.json`, "utf8")) as Result;
 }
 
-/** Removes what is on disk and in the cgroups. Returns what does not go. */
+/** Removes the bench's directory and cgroups. Returns what could not be removed. */
 async function removeAll(plan: Pick<Plan, "tag" | "work">): Promise<string[]> {
   const alive = (): string[] =>
     processes()
       .filter(({ pid }) => pid !== process.pid)
       .map(({ pid }) => commandLine(pid))
       .filter((line) => line.includes(plan.work) || line.includes(plan.tag));
-  // the kernel takes a moment to end a namespace full of processes, and a cgroup goes only after the last of them
+  // the kernel takes a moment to end all processes of a namespace, and a cgroup can only be removed after that
   for (let i = 0; i < 250; i++) {
     removeCgroups(cgroups(plan.tag));
     if (alive().length === 0 && cgroups(plan.tag).length === 0) break;
@@ -160,13 +161,14 @@ function writeJson(file: string, plan: Plan, { programs: rows, leftovers }: Resu
   writeFileSync(file, `${JSON.stringify(content, null, 2)}\n`);
 }
 
-/** A name of its own for the binary, so that a build in the meantime does not change what is measured. */
+/** Gives the binary a second name, so that a build in the meantime does not change what is measured. */
 function pin(file: string, name: string): string {
   try {
     linkSync(file, name);
     return name;
   } catch {
-    // another file system; a copy would lie differently in the page cache, and that is part of the start's cost
+    // The name is on another file system. No copy is made: it would be cached differently, which changes the start's
+    // cost.
     return file;
   }
 }
@@ -204,7 +206,7 @@ async function bench(options: Options): Promise<number> {
   return left.length === 0 ? status : 1;
 }
 
-/** minibox must run; for the others a skipped row is a fact about this machine. */
+/** True where the bench has to fail: a run failed, or minibox was skipped. Another program may be skipped. */
 const failed = ({ name, skipped, run, burst }: Measured): boolean =>
   (name === "minibox" && skipped !== undefined) || (run?.failures ?? 0) > 0 || (burst?.failures ?? 0) > 0;
 

@@ -1,5 +1,5 @@
-// Owns the measuring. Runs as the only program beside a shell in pid and mount namespaces of its own (bench.ts makes
-// them), so that every process and mount it can see is one that the bench made.
+// Owns the measuring. It runs beside a shell in a pid and a mount namespace that bench.ts made, so that every process
+// that it can see, and every new mount, was made by the bench.
 
 import { closeSync, existsSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createConsola } from "consola";
@@ -21,19 +21,20 @@ export interface Timing {
   failures: number;
 }
 
-/** The processes that stay beside the container's own, for some containers at once. */
+/** The processes that stay beside the containers' own while some containers run at once. */
 export interface Waiting {
-  /** their names, in one container: "bwrap" and "bwrap" */
+  /** the names of one container's: "bwrap" and "bwrap" */
   processes: string[];
-  /** for each container the sum over these processes */
+  /** for each container, the sum over its processes */
   each: Memory[];
 }
 
 export interface Measured {
   name: string;
   filter: boolean;
+  /** why the program was not measured, in one line */
   skipped?: string;
-  /** where its own words for it are longer: all of them */
+  /** all that the program printed when it failed */
   said?: string;
   version?: string;
   command?: string[];
@@ -53,12 +54,12 @@ const WAITING = [1, 10];
 
 const consola = createConsola({ stdout: process.stderr, stderr: process.stderr });
 
-/** Progress is for a person who waits: on a terminal only. */
+/** Reports progress, on a terminal only. */
 const say = (text: string): void => {
   if (process.stderr.isTTY) consola.start(text);
 };
 
-/** Runs each program once: what cannot work here is skipped with its own words for it. */
+/** Runs a program once. Where that fails, it is skipped, and the reason is what the program printed. */
 async function probe(plan: Plan, program: Program): Promise<Measured> {
   const { name, filter, path } = program;
   const known = plan.skipped[name] ?? (path === undefined ? "not installed" : undefined);
@@ -80,10 +81,13 @@ function version(name: string, path: string): string {
   return first([path, "--version"]);
 }
 
-/** A word that hyperfine's splitting leaves whole. */
+/** Quotes a word, so that hyperfine does not split it. */
 const quote = (word: string): string => `'${word.replaceAll("'", `'\\''`)}'`;
 
-/** One hyperfine over all programs; the order turns with the round, so that nobody always follows the slowest. */
+/**
+ * Runs hyperfine once for all programs. Each round starts with another program, so that no program always runs after
+ * the slowest one.
+ */
 async function timeRound(plan: Plan, round: number, rows: Map<Program, Measured>): Promise<void> {
   const list = [...rows.keys()];
   const order = list.map((_, i) => list[(i + round) % list.length]!);
@@ -108,7 +112,7 @@ async function timeRound(plan: Plan, round: number, rows: Map<Program, Measured>
   }
 }
 
-/** Many containers, eight at a time, by the wall clock. */
+/** Measures the time for many containers, eight at a time. */
 async function burst(plan: Plan, program: Program, round: number, timing: Timing): Promise<void> {
   const log = `${plan.work}/burst.stderr`;
   const stderr = openSync(log, "w");
@@ -131,25 +135,26 @@ async function burst(plan: Plan, program: Program, round: number, timing: Timing
     say(`${program.name}: ${failures} failed: ${readFileSync(log, "utf8").trim().split("\n")[0]}`);
 }
 
-/** Polls until it holds; false when it does not within the time. */
+/** Waits until a condition holds; false where it does not within the time. */
 async function until(condition: () => boolean, seconds = 20): Promise<boolean> {
   for (const end = Date.now() + seconds * 1000; Date.now() < end; await Bun.sleep(20))
     if (condition()) return true;
   return condition();
 }
 
-/** Nobody left but the namespace's first process and this one; podman cleans up in the background. */
+/** The pids of all processes except the namespace's first one and this one. */
 const others = (): number[] =>
   processes()
     .map(({ pid }) => pid)
     .filter((pid) => pid !== 1 && pid !== process.pid);
+/** Waits until all of them have ended: podman removes its containers in the background. */
 const settled = (): Promise<boolean> => until(() => others().length === 0);
 
 const isJob = ({ name }: { name: string }): boolean => name === "sleep";
 
-/** Starts sleeping containers and reads the memory of what stays beside each of them. */
+/** Starts containers that sleep, and reads the memory of the processes that stay beside each of them. */
 async function waiting(plan: Plan, program: Program, count: number): Promise<Waiting> {
-  // read only on failure: unshare, for one, complains when its child dies of a signal
+  // read only after a failure: unshare prints an error whenever a signal ends its child
   const log = `${plan.work}/waiting.stderr`;
   const stderr = openSync(log, "w");
   const supervisors: number[] = [];
@@ -164,12 +169,13 @@ async function waiting(plan: Plan, program: Program, count: number): Promise<Wai
     supervisors.push(program.detached ? Number(readFileSync(pidFile, "utf8")) : child.pid);
   }
   const started = await until(() => supervisors.every((pid) => family(pid).some(isJob)));
-  // a supervisor may still be giving memory back once its container runs
+  // a supervisor may give memory back some time after its container has started
   await Bun.sleep(1000);
   const found = supervisors.map((pid) => family(pid));
   const staying = found.map((members) => members.filter((member) => !isJob(member)));
   const each = staying.map((members) => sum(members.map(({ pid }) => memoryOf(pid))));
-  // SIGKILL, to the job: PID 1 of a container ignores what it has no handler for, and the supervisor is to clean up
+  // SIGKILL, because the kernel drops other signals that a PID 1 does not handle; to the job alone, so that the
+  // supervisor cleans up
   for (const member of found.flat().filter(isJob)) process.kill(member.pid, "SIGKILL");
   await Promise.all(children.map((child) => child.exited));
   closeSync(stderr);
@@ -182,10 +188,10 @@ async function waiting(plan: Plan, program: Program, count: number): Promise<Wai
 const sum = (parts: readonly Memory[]): Memory =>
   parts.reduce((total, { rss, pss }) => ({ rss: total.rss + rss, pss: total.pss + pss }), { rss: 0, pss: 0 });
 
-/** What is still there that the bench or a program it measured made. */
+/** Returns what the bench, or a program that it measured, has left behind. */
 async function leftovers(plan: Plan, mountsBefore: readonly string[]): Promise<string[]> {
   await settled();
-  // podman's parent group was asked for by the bench, so it is the bench's to remove
+  // the bench told podman to use this parent cgroup, so the bench removes it
   removeCgroups(cgroups(plan.tag).filter((path) => path.endsWith(`/${plan.tag}/conmon`)));
   removeCgroups(cgroups(plan.tag).filter((path) => path.endsWith(`/${plan.tag}`)));
   return [

@@ -3,7 +3,7 @@
 import { parseArgs } from "node:util";
 import { NAMES } from "./programs.ts";
 
-/** What brings all that is measured, on Debian. */
+/** The command that installs, on Debian, everything that is measured. */
 export const INSTALL = "apt-get install hyperfine busybox-static runc crun podman bubblewrap golang-go";
 
 export const HELP = `Usage: bun run bench [options]
@@ -28,19 +28,20 @@ Options:
   --json FILE      write everything measured, each single time included
   -h, --help       this text
 
-How it is fair: hyperfine starts every program without a shell, in turns, in the same namespaces
-of the bench's own, and medians are taken over the samples of all rounds. runc and crun get as
-their bundle what minibox makes of its own defaults: namespaces, cgroup, mounts, masked paths,
-capabilities and seccomp filter; podman has the like by itself. Those that have no such filter
-are compared among themselves, beside minibox, runc and crun without theirs. "wide open" is
-minibox with all else that confines turned off as well: the difference is what confining costs.
-On a host with cgroup v1 and v2 side by side, which crun refuses, the v2 mount is taken away for
-all of them alike. bwrap and unshare make no cgroup; the Go original has pid, mount and uts
-namespaces only. podman runs crun (else runc) on top.
-The last rows are floors, the same true in no container: as the last act of a Bun program that
-starts itself again as minibox does, and does nothing else; and as it is.
+How it is fair: hyperfine starts every program without a shell, in turns, all in the same
+namespaces, and medians are taken over the samples of all rounds. The bundle of runc and crun
+asks for what minibox does by default: namespaces, cgroup, mounts, masked paths, capabilities
+and seccomp filter. podman's defaults are similar. Programs without a seccomp filter are
+compared with minibox, runc and crun without theirs. "wide open" is minibox with all other
+confinement turned off as well: the difference is what confinement costs. crun refuses a host
+with cgroup v1 and v2 side by side, so there the v2 mount is taken away for all programs.
+bwrap and unshare make no cgroup; the Go original has pid, mount and uts namespaces only.
+podman runs crun, or else runc, for each container.
+The last rows run the same command without a container, to show how fast minibox could be:
+"Bun twice" starts a Bun program that starts itself again, as minibox does, and does nothing
+else; "no container" runs the command directly.
 
-Everything it makes is removed at the end, also on ^C, and it says whether anything is left.
+Everything that the bench makes is removed at the end, also on ^C; anything left is listed.
 Exit status: 0 done, 1 something failed or was left behind, 2 used wrongly, 130 interrupted.
 `;
 
@@ -57,7 +58,7 @@ export interface Options {
 
 export class UsageError extends Error {}
 
-/** undefined when help was asked for. @throws UsageError */
+/** Parses the command line; undefined where help was asked for. @throws UsageError */
 export function parseOptions(words: readonly string[]): Options | undefined {
   const values = parse(words);
   if (values.help) return undefined;

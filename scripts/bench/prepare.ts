@@ -1,5 +1,5 @@
-// Owns what must be there before anything is measured: the binary, the roots, the bundles, podman's configuration,
-// the Go original, the program that starts Bun twice.
+// Owns making what the bench needs before it measures: the binary, the rootfs, the bundles, podman's configuration, the
+// Go original, and the program that starts Bun twice.
 
 import { mkdirSync, statSync, writeFileSync } from "node:fs";
 import { resolve } from "node:path";
@@ -8,10 +8,10 @@ import { argsOf, bundleOf, originalOf, type Plan, podmanRootfsOf, rootfsOf, twic
 
 const REPOSITORY = resolve(import.meta.dir, "../..");
 
-/** Runs a command to its end. @throws where it fails, with what it said */
+/** Runs a command until it ends. @throws Error with what the command printed, where it fails */
 export type Step = (command: readonly string[], cwd?: string) => Promise<void>;
 
-/** Builds ./minibox where the source is newer. */
+/** Builds ./minibox where the source is newer; returns its path. */
 export async function buildMinibox(step: Step): Promise<string> {
   const minibox = `${REPOSITORY}/minibox`;
   const built = statSync(minibox, { throwIfNoEntry: false })?.mtimeMs ?? 0;
@@ -21,7 +21,7 @@ export async function buildMinibox(step: Step): Promise<string> {
   return minibox;
 }
 
-/** Fills the work directory. Returns who cannot take part, and why. */
+/** Fills the work directory. Returns the programs that cannot be measured, and why. */
 export async function prepare(plan: Pick<Plan, "work">, step: Step): Promise<Record<string, string>> {
   const skipped: Record<string, string> = {};
   const rootfs = rootfsOf(plan);
@@ -30,7 +30,7 @@ export async function prepare(plan: Pick<Plan, "work">, step: Step): Promise<Rec
   await step(["cp", "-a", rootfs, podmanRootfsOf(plan)]);
   for (const job of ["true", "sleep"] as const)
     for (const filter of [true, false]) writeBundle(bundleOf(plan, job, filter), rootfs, argsOf(job), filter);
-  // podman asks for limits above what this process may hand on, where its own hard ones are low
+  // podman's default limits are higher than this process's hard limits may be, and could then not be set
   writeFileSync(
     containersConf(plan),
     '[containers]\ndefault_ulimits = ["nofile=1024:1024", "nproc=1024:1024"]\n',

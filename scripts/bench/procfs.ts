@@ -2,7 +2,7 @@
 
 import { readdirSync, readFileSync, rmdirSync } from "node:fs";
 
-/** undefined for a process that has just ended */
+/** Reads a file; undefined where it is gone, as for a process that has just ended. */
 function tryRead(path: string): string | undefined {
   try {
     return readFileSync(path, "utf8");
@@ -17,7 +17,7 @@ export interface Process {
   name: string;
 }
 
-/** Every process that /proc shows; the dead ones that only wait to be reaped are no processes any more. */
+/** Returns every process that /proc shows, except those that have ended and wait to be reaped. */
 export function processes(): Process[] {
   const found: Process[] = [];
   for (const entry of readdirSync("/proc")) {
@@ -30,11 +30,11 @@ export function processes(): Process[] {
   return found;
 }
 
-/** A process and all that come from it. */
+/** Returns a process and all its descendants. */
 export function family(pid: number): Process[] {
   const all = processes();
   const members = all.filter((process) => process.pid === pid);
-  // the list grows while it is walked: children of children are found in their turn
+  // the list grows while it is walked, so that children of children are found as well
   for (const member of members) members.push(...all.filter((process) => process.parent === member.pid));
   return members;
 }
@@ -42,7 +42,7 @@ export function family(pid: number): Process[] {
 export const commandLine = (pid: number): string =>
   (tryRead(`/proc/${pid}/cmdline`) ?? "").split("\0").join(" ").trim();
 
-/** In KiB. PSS splits every shared page among those who share it. */
+/** In KiB. For PSS each page is divided by the number of processes that share it (proc_pid_smaps(5)). */
 export interface Memory {
   rss: number;
   pss: number;
@@ -55,14 +55,14 @@ export function memoryOf(pid: number): Memory {
   return { rss: field("Rss"), pss: field("Pss") };
 }
 
-/** The mount points and what is mounted there, one a line; mount ids differ from reader to reader and are left out. */
+/** Returns a line for each mount. Mount ids are left out, because they differ between mount namespaces. */
 export const mounts = (): string[] =>
   readFileSync("/proc/self/mountinfo", "utf8")
     .trimEnd()
     .split("\n")
     .map((line) => line.split(" ").slice(3).join(" "));
 
-/** Where control groups are mounted, of version 1 and 2. */
+/** Returns the mount points of the control groups of version 1 and 2. */
 function cgroupMounts(): { v1: string[]; v2: string[] } {
   const entries = readFileSync("/proc/self/mountinfo", "utf8")
     .trimEnd()
@@ -73,7 +73,7 @@ function cgroupMounts(): { v1: string[]; v2: string[] } {
   return { v1: points("cgroup"), v2: points("cgroup2") };
 }
 
-/** Where a hierarchy of version 2 is mounted beside version 1: crun refuses to work on such a host. */
+/** Returns the mount points of version 2 where version 1 is mounted as well: crun refuses to work on such a host. */
 export function hybridMounts(): string[] {
   const { v1, v2 } = cgroupMounts();
   return v1.length > 0 ? v2 : [];
@@ -85,7 +85,7 @@ export function cgroupVersion(): string {
   return v2.length > 0 ? "v2" : "none";
 }
 
-/** The control groups that carry the tag, innermost first, so that they can be removed in this order. */
+/** Returns the cgroups with the tag in their path, the innermost first: they can be removed in this order. */
 export function cgroups(tag: string): string[] {
   const found: string[] = [];
   const walk = (directory: string): void => {
@@ -112,6 +112,6 @@ export function removeCgroups(paths: readonly string[]): void {
     try {
       rmdirSync(path);
     } catch {
-      // still in use: who asks next finds it still there
+      // still in use: cgroups() finds it again
     }
 }

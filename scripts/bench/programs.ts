@@ -1,14 +1,14 @@
-// Owns the list of what is measured: how each program is told to run the same thing, and where it takes part.
+// Owns the list of programs that are measured: how each is told to run the same command, and what is measured of it.
 
-/** All that the measuring side needs to know; handed over as JSON. */
+/** Everything that measure.ts needs to know, which it gets as JSON. */
 export interface Plan {
-  /** in the name of every container and cgroup, so that what is left behind can be told from other people's */
+  /** part of the name of every container and cgroup, by which the bench knows its own */
   tag: string;
   /** the directory for everything on disk, removed at the end */
   work: string;
   minibox: string;
   only: readonly string[];
-  /** program → why it cannot take part, as far as that is known beforehand */
+  /** program → why it cannot be measured, where that is known beforehand */
   skipped: Readonly<Record<string, string>>;
   rounds: number;
   runs: number;
@@ -17,27 +17,31 @@ export interface Plan {
   containers: number;
 }
 
-/** What runs in the container. */
+/** The command that runs in the container. */
 export type Job = "true" | "sleep";
 
 const ARGS: Record<Job, readonly string[]> = { true: ["/bin/true"], sleep: ["/bin/sleep", "60"] };
 
 export interface Program {
   name: string;
-  /** the command runs under docker's seccomp filter, or one like it: compared only with others that do */
+  /**
+   * the command runs under docker's seccomp filter or a similar one; only such programs are compared with each other
+   */
   filter: boolean;
   /** the executable; undefined where it is not installed */
   path: string | undefined;
-  /** the other measurements it takes part in; one run is always measured */
+  /** whether many containers, and the memory, are measured as well as one run */
   burst: boolean;
   memory: boolean;
   command(id: string, job: Job): string[];
-  /** for a program that does not stay itself: starts the job and writes its supervisor's pid to the file */
+  /**
+   * for a program that does not stay beside its container: starts the job and writes its supervisor's pid to the file
+   */
   detached?(pidFile: string, job: Job): string[];
 }
 
 export const rootfsOf = (plan: Pick<Plan, "work">): string => `${plan.work}/rootfs`;
-/** podman writes into a root it is given (/run/.containerenv, /etc/hosts): it has its own */
+/** podman has a rootfs of its own, because it writes into it (/run/.containerenv, /etc/hosts). */
 export const podmanRootfsOf = (plan: Pick<Plan, "work">): string => `${plan.work}/podman/rootfs`;
 export const bundleOf = (plan: Pick<Plan, "work">, job: Job, filter: boolean): string =>
   `${plan.work}/bundle-${job}${filter ? "" : "-without-filter"}`;
@@ -59,14 +63,14 @@ export const NAMES = [
 ] as const;
 
 const WITHOUT_FILTER = ["--security-opt", "seccomp=unconfined"];
-/** Together with the filter all that confines beyond namespaces and cgroup: what the confinement costs is the difference. */
+/** With WITHOUT_FILTER these turn off all confinement except namespaces and cgroup, to show what confinement costs. */
 const WIDE_OPEN = [
   ...["--security-opt", "no-new-privileges=false"],
   ...["--security-opt", "systempaths=unconfined"],
   ...["--cap-add", "ALL"],
 ];
 
-/** Everything that is compared, in the order of the tables. */
+/** Returns the programs to measure, in the order of the tables. */
 export function programs(plan: Plan): Program[] {
   const rootfs = rootfsOf(plan);
   const oci = (name: string, filter: boolean): Program => {
@@ -127,14 +131,14 @@ export function programs(plan: Plan): Program[] {
       rootfs,
     ]),
     tool("Go original", originalOf(plan), false, ["run", rootfs]),
-    // the floors: what two starts of Bun cost here, and what starting any program and waiting for it does
+    // for comparison: the cost of starting Bun twice, and of starting any program
     floor(plan, "Bun twice", [twiceOf(plan)]),
     { ...floor(plan, "no container", []), burst: true },
   ];
   return all.filter(({ name }) => plan.only.length === 0 || plan.only.includes(name));
 }
 
-/** What the containers run, in none. */
+/** Runs the containers' command without a container. */
 function floor(plan: Plan, name: (typeof NAMES)[number], words: readonly string[]): Program {
   const path = `${rootfsOf(plan)}/bin/true`;
   return { name, filter: false, path, burst: false, memory: false, command: () => [...words, path] };
@@ -143,7 +147,7 @@ function floor(plan: Plan, name: (typeof NAMES)[number], words: readonly string[
 function podman(plan: Plan): Program {
   const path = Bun.which("podman") ?? undefined;
   const own = `${plan.work}/podman`;
-  // named, because podman's own choice depends on the machine's configuration
+  // given explicitly, because podman's own choice depends on the machine's configuration
   const runtime = Bun.which("crun") ?? Bun.which("runc");
   const words = [
     path ?? "podman",

@@ -1,4 +1,4 @@
-// Owns the numbers' way to the reader: medians, ratios, markdown.
+// Owns presenting the results: medians, ratios, and tables in markdown.
 
 import type { Measured, Waiting } from "./measure.ts";
 
@@ -8,7 +8,10 @@ export function median(values: readonly number[]): number {
   return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
 }
 
-/** The median of one program's pooled samples against another's of its kind; undefined where either was not measured. */
+/**
+ * Returns the median of a program's samples divided by that of the program `to`, both with a filter or both without;
+ * undefined where one of them was not measured.
+ */
 export function ratio(
   rows: readonly Measured[],
   row: Measured,
@@ -33,7 +36,7 @@ const mib = (kib: number): string => (kib / 1024).toFixed(1);
 const times = (value: number | undefined): string => (value === undefined ? "–" : value.toFixed(2));
 const skipped = (row: Measured): string[] => [row.name, `skipped: ${row.skipped}`];
 
-/** The rows of one kind: all with the seccomp filter, or all without. */
+/** The table of one run, for the programs with a seccomp filter or for those without. */
 export function runTable(head: string, all: readonly Measured[], filter: boolean): string {
   const rows = all.filter((row) => row.filter === filter);
   return table(
@@ -54,7 +57,7 @@ export function runTable(head: string, all: readonly Measured[], filter: boolean
   );
 }
 
-/** What of a row belongs into a table, so that a skipped one is missed in it. */
+/** True where a row belongs in a table, even where the program was skipped. */
 export type Takes = (row: Measured) => boolean;
 
 export function burstTable(rows: readonly Measured[], takesPart: Takes, containers: number): string {

@@ -1,5 +1,5 @@
-// Owns the floor under minibox's start: a compiled program of Bun's that starts itself again, and the second becomes
-// the command. That much its shape costs before anything is confined; built as minibox is.
+// Owns "Bun twice": a program compiled like minibox that starts itself again, and the second process executes the
+// command. That is the least that minibox's start can cost, before anything is confined.
 
 import { dlopen, ptr } from "bun:ffi";
 
