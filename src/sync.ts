@@ -150,7 +150,7 @@ export type FromChild =
   | { type: "warning"; message: string }
   /** a file or directory had to be made in the rootfs, for a mount or to work in */
   | { type: "made"; path: string; inode: number }
-  /** nothing but execve is left to do; the child waits to be let go, which it answers by its end of stream alone */
+  /** the child waits until it is started, and only execve is left; after that it sends nothing more unless it fails */
   | { type: "held"; labels: Labels }
   /** execve comes next */
   | { type: "ready" }

@@ -30,12 +30,13 @@ export function hold(socket: number, listener: number, labels: Labels, trace: bo
 }
 
 /**
- * Makes the calls of the wait while the maker can still be told what the container's filter makes of them: the kernel's
- * own answer to a descriptor that is none is EBADF. @throws SysError
+ * Checks that the container's seccomp filter allows the calls of the wait, while an error can still be reported to the
+ * process that made the container. The kernel answers a call on an invalid descriptor with EBADF, and a filter that
+ * denies the call with another error. @throws SysError
  */
 function checkFilter(): void {
   step("wait to be started", "the container's seccomp filter must allow accept4, close, read and write here");
-  close(-1); // a filter may let it fail, or kill for it
+  close(-1); // only to find out whether the filter kills the process for it; its error does not matter
   const answers = { accept4: tryAccept(-1), read: tryRead(-1, new Uint8Array(1)) };
   for (const [name, answer] of Object.entries(answers))
     if (answer !== -EBADF) throw new SysError(name, [-1], -answer, "wait to be started");

@@ -109,8 +109,8 @@ function reserve(
   undo: Undo,
 ): { directory: StateDirectory; own: OwnCgroup } {
   const cgroup = (userns?.planCgroup ?? planCgroup)(id, spec.linux);
-  // A state directory elsewhere may have a container of this name, and its cgroup is in this place then. Whoever removes
-  // ours would kill that one.
+  // A container of this name under another state root has the same cgroup. It must not be recorded here: removing this
+  // container would kill that one's processes.
   const isOurs = cgroup?.pids().length === 0;
   const directory = claim({
     id,

@@ -37,9 +37,9 @@ export function deleteContainer(directory: StateDirectory, warn: (message: strin
 }
 
 /**
- * Ends a container, whoever acts on it just now, and returns once all of it is removed. Its process is killed without the
- * lock: so ends what the lock's holder waits for, and a supervisor lets go of it when it has removed everything.
- * @throws SysError
+ * Kills a container and returns once it is removed, even where another process holds its lock. The first process is
+ * killed before the lock is taken: the lock's holder may be waiting for it, and a supervisor then removes everything
+ * and releases the lock. @throws SysError
  */
 export function endContainer(directory: StateDirectory, warn: (message: string) => void): void {
   endProcess(directory.state);
@@ -49,7 +49,10 @@ export function endContainer(directory: StateDirectory, warn: (message: string) 
   else close(directory.fd);
 }
 
-/** Removes the container's cgroup, with what lives in it; returns the directories that are left. */
+/**
+ * Kills what is in the container's cgroup and removes it. `patience` is in milliseconds. Returns the paths that are
+ * left.
+ */
 export const removeCgroup = ({ state: { cgroup } }: StateDirectory, patience?: number): string[] =>
   cgroup ? openCgroup(cgroup).remove(patience) : [];
 

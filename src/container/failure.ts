@@ -11,13 +11,13 @@ export const errorOf = (failure: Failure): Error =>
     ? new RunError(failure.message)
     : new SysError(failure.call, failure.args, failure.errno, failure.step);
 
-/** Whoever waits to be started does so under the container's own filter. */
+/** A hint: the first process of a created container waits with the container's seccomp filter in force. */
 export const FILTERED_WAIT =
   "a created container waits under its own seccomp profile, which must allow accept4, close, read and write";
 
 /**
- * The child ended and said nothing. `status` is its exit code, or 128 and the signal that ended it; `hint` is a reason
- * that the caller sees.
+ * Returns the error for a child that ended without a report. `status` is its exit code, or 128 + the number of the
+ * signal that ended it. `hint` is used unless SIGKILL ended it, for which lack of memory is the usual reason.
  */
 export function earlyEnd(status: number, hint?: string): RunError {
   const how = status > 128 ? `was ended by signal ${status - 128}` : `ended with ${status}`;

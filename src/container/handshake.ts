@@ -23,7 +23,7 @@ export interface Callbacks {
   made?(path: string, inode: number): void;
 }
 
-/** In milliseconds. */
+/** In milliseconds: finish() calls `check` this often. */
 const BETWEEN_CHECKS = 100;
 
 export class Handshake {
@@ -45,8 +45,8 @@ export class Handshake {
   ) {}
 
   /**
-   * Reads until the container is held, runs, or never will. While there is nothing to read, `check` is called again and
-   * again, which ends the wait by throwing. @throws SysError
+   * Receives messages until the container is held, its command runs, or it failed. While no message comes, `check` is
+   * called repeatedly; it ends the wait by throwing an error. @throws SysError
    */
   finish(check: () => void): void {
     while (!this.held && !this.failure && this.child.socket >= 0) {

@@ -75,14 +75,14 @@ export const isSame = (a: Stat, b: Stat | undefined): boolean =>
   a.inode === b?.inode && a.major === b.major && a.minor === b.minor;
 
 /**
- * The mount points and working directories of every process that has this directory as its root. Another user's container
- * on it, or one of another state root, is not among those that minibox finds; to remove its mount point would end its mount.
+ * Returns the mount points and working directories of every process that has this directory as its root. They may
+ * belong to another user's container, or to one of another state root, and removing a mount point would end its mount.
  */
 function placesInUse(rootfs: Stat): Set<string> {
   const places = new Set<string>();
   for (const name of withFd(open("/proc", O.O_DIRECTORY), listDirectory)) {
     if (!/^\d+$/.test(name) || !isSame(rootfs, tryStat(`/proc/${name}/root`))) continue;
-    // ID PARENT MAJOR:MINOR ROOT MOUNTPOINT …, as the process sees it (proc_pid_mountinfo(5))
+    // a line reads ID PARENT MAJOR:MINOR ROOT MOUNTPOINT …, with paths as the process sees them (proc_pid_mountinfo(5))
     for (const line of (tryReadFile(`/proc/${name}/mountinfo`) ?? "").split("\n"))
       places.add(unescapeOctal(line.split(" ")[4] ?? ""));
     places.add(String(tryReadlinkat(AT_FDCWD, `/proc/${name}/cwd`)));

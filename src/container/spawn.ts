@@ -39,7 +39,9 @@ export function closeSocket(child: Pick<Child, "socket">): void {
 /** The namespaces for a container whose spec is not known yet: every `run` makes a pid namespace. */
 export const NEW_PID: readonly Namespace[] = [{ type: "pid" }];
 
-/** This process has no CAP_SYS_ADMIN, so it can make a pid namespace only inside a user namespace that it makes first. */
+/**
+ * This process has no CAP_SYS_ADMIN, so it can make a pid namespace only inside a user namespace that it makes first.
+ */
 export class UserNamespaceNeeded extends Error {}
 
 /**

@@ -14,11 +14,12 @@ import { closeSocket } from "./spawn.ts";
 import { START_SOCKET, type State, type StateDirectory, writeState } from "./state.ts";
 import { checkStatus } from "./status.ts";
 
-/** Says "go" to the held process; returns the connection, over which its messages come. @throws RunError, SysError */
+/** Sends "go" to the held process. Returns the connection over which its messages come. @throws RunError, SysError */
 export function letGo({ fd, path, state }: StateDirectory): number {
   const connection = tryConnect(`${fdPath(fd)}/${START_SOCKET}`);
   if (connection === -ECONNREFUSED && isRunning(state.pid, state.startTime)) {
-    // it has closed its end: a starter that was killed since has let it go
+    // The process listens no more, so it was started already, by a process that was killed before it removed the
+    // socket.
     tryUnlinkat(fd, START_SOCKET, 0);
     checkStatus("start", state.id, "running");
   }
@@ -53,7 +54,9 @@ export function startContainer(directory: StateDirectory, warn: (message: string
   return { failure: handshake.failure, closeSocket: () => closeSocket(connection) };
 }
 
-/** A process that stands still would be waited for without end. @throws RunError */
+/**
+ * Checks that the container's first process is not stopped or frozen: waiting for it would never end. @throws RunError
+ */
 function checkAwake({ id, pid, cgroup }: State): void {
   const why = isStopped(pid)
     ? `its first process ${pid} is stopped (SIGSTOP, or a debugger)`

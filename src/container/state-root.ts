@@ -53,7 +53,7 @@ export function openRoot(): { path: string; fd: number } {
 
 /** Opens a directory, and makes it where it is missing. Returns the descriptor, or -errno. */
 function openOrMake(path: string): number {
-  // anybody may make a link in /tmp, but what the caller names is the caller's choice
+  // A link is followed only where the caller chose the path: in /tmp any user could have made the link.
   const flags = O.O_DIRECTORY | (path === chosenRoot ? 0 : O.O_NOFOLLOW);
   const fd = tryOpen(path, flags);
   if (fd !== -ENOENT) return fd;

@@ -1,6 +1,6 @@
 // Owns the record of a container on disk: a directory with the file state.json. The file is replaced as a whole, so it
-// can be read at any moment. The directory carries a lock (flock(2)): a supervisor holds it as long as it lives, and the
-// kernel releases it however the supervisor ends; other commands hold it while they act on the container.
+// can be read at any moment. The directory carries a lock (flock(2)): a supervisor holds it as long as it lives, and
+// the kernel releases it however the supervisor ends; other commands hold it while they act on the container.
 
 import { openCgroup } from "../cgroup/index.ts";
 import type { CgroupRecord } from "../cgroup/types.ts";
@@ -47,7 +47,7 @@ export interface StateDirectory {
 }
 
 export const STATE_FILE = "state.json";
-/** The socket over which a held container is started: as long as it is there, nobody has let the container go. */
+/** The name of the socket over which a held container is started. It is removed when the container is started. */
 export const START_SOCKET = "start";
 
 /** Opens a directory of the state root without following a symbolic link. Returns the descriptor, or -errno. */
@@ -65,9 +65,9 @@ export function writeState({ fd, state }: StateDirectory): void {
   renameat(fd, next, fd, STATE_FILE);
 }
 
-/** Reads state.json in an open directory; undefined where there is none, or it has another form. */
+/** Reads state.json in an open directory; undefined where it is missing, or is no state of this version. */
 export function readState(directory: number): State | undefined {
-  // O_NONBLOCK: opening a FIFO waits otherwise
+  // O_NONBLOCK: the state directory may hold a FIFO in its place, and opening that would block
   const fd = tryOpenat(directory, STATE_FILE, O.O_NOFOLLOW | O.O_NONBLOCK);
   if (fd < 0) return undefined;
   try {
@@ -80,7 +80,7 @@ export function readState(directory: number): State | undefined {
   }
 }
 
-/** True where the directory holds a state, readable or not. */
+/** True where an open directory has a state.json, valid or not. */
 export const hasState = (directory: number): boolean => hasFile(directory, STATE_FILE);
 
 function hasFile(directory: number, name: string): boolean {
@@ -90,8 +90,8 @@ function hasFile(directory: number, name: string): boolean {
 }
 
 /**
- * Opens a container's directory and reads its state, which may change any moment; undefined where there is none.
- * @throws RunError where it cannot be read, SysError
+ * Opens a container's directory and reads its state, without the lock: another process may change it at any moment.
+ * Undefined where there is no such container. @throws RunError where state.json is not valid, SysError
  */
 export function tryOpenState(id: string): StateDirectory | undefined {
   const root = openRoot();
@@ -109,7 +109,7 @@ export function tryOpenState(id: string): StateDirectory | undefined {
   return undefined;
 }
 
-/** What is no word, as a name with a line break in it, is shown in quotes. */
+/** An id with white space or control characters in it is shown in quotes. */
 const noSuchContainer = (id: string): RunError =>
   new RunError(`the container ${/^[!-~]+$/.test(id) ? id : JSON.stringify(id)} does not exist`);
 
@@ -120,7 +120,7 @@ const unreadable = (id: string, path: string): RunError =>
     `where nothing runs in it any more, remove it by hand: rm -r ${path}`,
   );
 
-/** Opens like tryOpenState(). @throws RunError where there is no such container, SysError */
+/** Opens a container as tryOpenState() does. @throws RunError where there is no such container, SysError */
 export function openState(id: string): StateDirectory {
   const directory = tryOpenState(id);
   if (!directory) throw noSuchContainer(id);
@@ -128,22 +128,23 @@ export function openState(id: string): StateDirectory {
 }
 
 /**
- * Opens a container and waits until nobody else acts on it; its supervisor, who always does, is not waited for.
- * @throws RunError where there is no such container, SysError
+ * Opens a container and takes its lock, waiting until no other command acts on it. A supervisor holds the lock of its
+ * container as long as it lives, so for such a container the lock is not taken. @throws RunError where there is no such
+ * container, SysError
  */
 export function openToAct(id: string): StateDirectory {
   const directory = openState(id);
   if (directory.state.owner === "supervisor") return directory;
   lock(directory.fd);
-  const state = readState(directory.fd); // whoever had the lock may have changed or deleted it
+  const state = readState(directory.fd); // the process that held the lock may have changed or deleted the container
   if (!state) throw noSuchContainer(id);
   return { ...directory, state };
 }
 
-/** An id is the name of a directory, and must not lead to another place. */
+/** True where an id is the name of a directory of the state root, and leads to no other place. */
 const isName = (id: string): boolean => id !== "" && id !== "." && id !== ".." && !id.includes("/");
 
-/** The status of this moment. */
+/** Returns the container's status now. */
 export function statusOf({ pid, startTime, status, cgroup }: State): Status {
   if (!isRunning(pid, startTime)) return "stopped";
   return status === "running" && cgroup && openCgroup(cgroup).isFrozen() ? "paused" : status;
