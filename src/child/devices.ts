@@ -74,7 +74,7 @@ function link(dev: number, name: string, target: string): void {
 
 /**
  * Makes every mount nodev where no cgroup limits the devices: otherwise a device node in the rootfs would open the
- * host's device. In a user namespace the kernel does that by itself. The parent takes CAP_MKNOD away as well
+ * host's device. In a user namespace the kernel lets no device node be opened. The parent takes CAP_MKNOD away as well
  * (container/device-nodes.ts). @throws SysError
  */
 export function guardDevices(root: number, { spec, host }: ChildRequest): void {

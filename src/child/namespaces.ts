@@ -53,7 +53,7 @@ const JOINED_IN_ORDER: readonly NamespaceType[] = ["ipc", "uts", "network", "cgr
 
 /**
  * Joins the namespaces that have a path, and makes the others new, all at once; the new cgroup namespace comes later.
- * `network` is one that the parent has made. @throws Refusal, SysError
+ * `network` is the descriptor of a network namespace that the parent made. @throws Refusal, SysError
  */
 export function enterNamespaces(spec: Spec, network: number | undefined): void {
   step("setsid", "a new session has no controlling terminal, so nothing can be typed into the host's");

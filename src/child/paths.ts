@@ -143,7 +143,7 @@ function makeReadonly(place: Place | undefined, path: string): void {
 
 /**
  * Covers directories with an empty directory, and everything else with an empty file. Both come from a read-only tmpfs
- * that minibox made, so unlike with the container's /dev/null nobody can have exchanged them.
+ * that minibox made. Nobody can have exchanged them, as somebody can exchange the container's /dev/null.
  */
 function maskAll(root: number, tmpfs: number, trees: KernelTrees, paths: readonly string[]): void {
   // a copy of each kind is made ahead, and used for the next path that exists
@@ -163,8 +163,8 @@ function maskAll(root: number, tmpfs: number, trees: KernelTrees, paths: readonl
 }
 
 /**
- * Attaches an unused copy to its tmpfs, and it ends with that. To end a mount alone, the kernel waits for all
- * processors.
+ * Attaches an unused copy to its tmpfs, so that both are unmounted together. To unmount one alone, the kernel waits for
+ * all processors.
  */
 function discard(tmpfs: number, kind: "file" | "directory", spare: number): void {
   if (spare < 0) return;

@@ -104,8 +104,8 @@ export function becomeUser({ user }: Process, keepGroups: boolean): void {
 
 /**
  * Makes the user the owner of pipes on 0, 1 and 2: opening /dev/stdout checks the pipe's permissions, and programs open
- * it to write logs. It fails for a pipe whose owner this user namespace does not map; the parent has changed that
- * one's.
+ * it to write logs. It fails for a pipe whose owner this user namespace does not map; such a pipe's owner was changed
+ * by the parent (container/stdio.ts).
  */
 function ownPipes(uid: number): void {
   for (const fd of [0, 1, 2]) if (isPipe(fd)) tryFchown(fd, uid, -1);

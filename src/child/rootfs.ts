@@ -79,9 +79,9 @@ function attach(tree: number, path: string): void {
 }
 
 /**
- * Covers the root with an overlay: what is written goes to a tmpfs, the rootfs below is only read. Both mounts are
- * detached once the overlay is made, and end with it. Left attached at the same place, they would keep the old root
- * from being detached.
+ * Covers the root with an overlay: what is written goes to a tmpfs, the rootfs below is only read. The mounts of tmpfs
+ * and rootfs are detached once the overlay is made, and end with it. Left attached at the same place, they would keep
+ * the old root from being detached.
  */
 function coverWithOverlay(
   lower: number,

@@ -42,7 +42,7 @@ export function removeDead(path: string): boolean {
   return withFd(directory, (fd) => {
     if (isLocked(fd)) return false;
     const state = readState(fd);
-    // what cannot be read is not ours to remove: another version of minibox may have written it
+    // a state that cannot be read is left alone: another version of minibox may have written it
     if (state ? state.owner === "caller" : hasState(fd)) return false;
     if (state) {
       const directory = { path, fd, state };

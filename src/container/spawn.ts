@@ -54,19 +54,19 @@ export function spawnChild(namespaces: readonly Namespace[]): Child {
   const path = namespaces[place]?.path;
   const own = place < 0 ? -1 : openOwnPidNamespace();
   const joined = path === undefined ? -1 : openPidNamespace(path, place);
-  const [ours, theirs] = socketpair();
-  setCloexec(theirs, false);
+  const [parentEnd, childEnd] = socketpair();
+  setCloexec(childEnd, false);
   const executable = openExecutable();
   step("spawn /proc/self/exe child", "the same binary again, in the container's pid namespace");
   const file = fdPath(executable);
-  const words = ["minibox", "child", String(theirs)];
+  const words = ["minibox", "child", String(childEnd)];
   const pid =
     own < 0
       ? trySpawn(file, words, CHILD_ENVIRONMENT)
       : spawnInPidNamespace(joined, own, file, words, CHILD_ENVIRONMENT);
-  for (const fd of [executable, own, joined, theirs]) if (fd >= 0) close(fd);
+  for (const fd of [executable, own, joined, childEnd]) if (fd >= 0) close(fd);
   if (pid < 0) throw new SysError("posix_spawn", ["/proc/self/exe"], -pid, "spawn /proc/self/exe child");
-  return { pid, pidfd: pidfdOpen(pid), socket: ours, exit: undefined };
+  return { pid, pidfd: pidfdOpen(pid), socket: parentEnd, exit: undefined };
 }
 
 /**
@@ -93,8 +93,8 @@ function openPidNamespace(path: string, place: number): number {
  * there and ends (child/userns.ts). @throws SysError
  */
 export function spawnUserNamespace(trace: boolean, namespaces: readonly Namespace[] = NEW_PID): Child {
-  const [ours, theirs] = socketpair();
-  setCloexec(theirs, false);
+  const [parentEnd, childEnd] = socketpair();
+  setCloexec(childEnd, false);
   step(
     "spawn /proc/self/exe userns",
     "the same binary again, to make a user namespace and start the child inside it",
@@ -102,11 +102,11 @@ export function spawnUserNamespace(trace: boolean, namespaces: readonly Namespac
   becomeSubreaper(); // when that process ends, its child becomes a child of this process
   const tree = cloneExecutable();
   // sent before the spawn: later the other end may be closed, and sending would fail
-  send(ours, { type: "enter", enter: { namespaces, seal: tree < 0, trace } });
-  const words = ["minibox", "userns", String(theirs)];
+  send(parentEnd, { type: "enter", enter: { namespaces, seal: tree < 0, trace } });
+  const words = ["minibox", "userns", String(childEnd)];
   const pid = trySpawn(tree < 0 ? "/proc/self/exe" : fdPath(tree), words, CHILD_ENVIRONMENT);
   if (tree >= 0) close(tree);
-  close(theirs);
+  close(childEnd);
   if (pid < 0) throw new SysError("posix_spawn", ["/proc/self/exe"], -pid, "spawn /proc/self/exe userns");
-  return { pid, pidfd: pidfdOpen(pid), socket: ours, exit: undefined };
+  return { pid, pidfd: pidfdOpen(pid), socket: parentEnd, exit: undefined };
 }
