@@ -47,9 +47,9 @@ function begunOrNear({ kind, word, known }: Unknown): string | undefined {
 }
 
 function flagHint({ word, known }: Unknown): string | undefined {
-  if (isFlagOf(RUN_FLAGS, word) && !known.includes(word))
-    return `it follows the command: minibox run ${word} …`;
-  return undefined;
+  if (!isFlagOf(RUN_FLAGS, word) || known.includes(word)) return undefined;
+  const isBeforeCommand = known.includes("--root");
+  return isBeforeCommand ? `it follows the command: minibox run ${word} …` : "it is a flag of minibox run";
 }
 
 const isFlagOf = (flags: Flags, word: string): boolean =>

@@ -23,25 +23,28 @@ const FOR_A_SUPERVISOR = ["timeout", "stop-timeout", "attest", "trace", "tty", "
 export const command: Command = {
   meta: { name: "create", description: "Make a container that waits to be started" },
   args: {
-    ...Object.fromEntries(Object.entries(run.args).filter(([name]) => !FOR_A_SUPERVISOR.includes(name))),
     bundle: {
       type: "string",
       alias: "b",
       valueHint: "dir",
-      description: "make the container of this OCI bundle's config.json; its name is the only other word",
+      description:
+        "make the container of this OCI bundle's config.json, which takes the place of the other flags",
     },
+    ...Object.fromEntries(Object.entries(run.args).filter(([name]) => !FOR_A_SUPERVISOR.includes(name))),
+    name: { type: "string", valueHint: "name", description: "name of the container (required)" },
     ROOTFS: {
       type: "positional",
-      description: "directory that becomes the root; or the name",
-      required: true,
+      description: "directory that becomes the root; with --bundle the container's name",
+      required: false,
     },
     COMMAND: { type: "positional", description: "program and its arguments", required: false, many: true },
   },
-  more: `  The stdin, stdout and stderr of create are the command's.
+  more: `EXAMPLES
 
-    minibox create --name web ubuntu-rootfs sleep 60
-    minibox start web
-    minibox delete --force web
+  minibox create --name web ubuntu-rootfs sleep 60    it waits: create's stdin, stdout and stderr are the command's
+  minibox start web                                   lets it run the command
+  minibox delete --force web                          ends it and removes it
+  minibox create --bundle DIR web                     the container of DIR/config.json
 `,
   async run(call) {
     refuseSystemdCgroup(call.globals);
@@ -84,10 +87,11 @@ interface Prepared {
 }
 
 async function fromFlags(call: Call): Promise<Prepared> {
-  const wanted = wantedFrom("create", call);
+  const name = call.given.get("name")?.[0];
+  if (name === undefined)
+    throw new UsageError("create needs --name: minibox create --name NAME ROOTFS COMMAND");
+  const wanted = wantedFrom(`create --name ${name}`, call);
   const { given } = wanted;
-  if (given.one("name") === undefined)
-    throw new UsageError("create needs --name: by its name the container is started and deleted");
   const extras = await extrasFor(given);
   const { starting, userns } = await begun(given, extras);
   try {
@@ -103,11 +107,13 @@ async function fromBundle({ given, rest }: Call): Promise<Prepared> {
   for (const flag of given.keys())
     if (flag !== "bundle")
       throw new UsageError(
-        `--${flag} and --bundle contradict each other: the bundle's config.json says it all`,
+        `--${flag} and --bundle contradict each other: config.json says all but the name, which is the only word`,
       );
   const [id, beyond] = rest;
   if (id === undefined || beyond !== undefined)
-    throw new UsageError("create --bundle takes one word, the container's name");
+    throw new UsageError(
+      "create --bundle takes one word, the container's name: minibox create --bundle DIR NAME",
+    );
   const { beginFor, requestFromBundle } = await import("./bundle.ts");
   const request = requestFromBundle(parseName("CONTAINER", id), given.get("bundle")![0]!);
   const { starting, userns } = beginFor(request.spec);

@@ -7,7 +7,7 @@ type Group = readonly [words: string, hint: string];
 const ALWAYS = "minibox always does that: leave it away";
 const ROOTFS = "minibox knows no images: ROOTFS is a directory, and what follows it is the command";
 const LIMITS =
-  "the limits that minibox sets are -m, --memory-swap, --cpus, --cpuset-cpus, --pids-limit and --ulimit";
+  "the limits that have a flag are -m, --memory-swap, --cpus, --cpuset-cpus, --pids-limit and --ulimit";
 const NETWORK =
   "a container has a loopback interface of its own and nothing else, or with --network host the host's network";
 const IMAGES = `${ROOTFS.replace(", and what follows it is the command", "")}: docker export and tar -x make one of a container's file system`;
@@ -16,7 +16,7 @@ const ONE_RUN = "minibox run makes the container, runs the command to its end an
 const FLAGS: readonly Group[] = [
   [
     "-d --detach",
-    "minibox stays with its container: for the background, minibox run … </dev/null >FILE 2>&1 &",
+    "minibox run stays with its container: for the background, minibox run … </dev/null >FILE 2>&1 &, or minibox create and minibox start",
   ],
   [
     "--privileged",
@@ -74,8 +74,13 @@ const FLAGS: readonly Group[] = [
   ],
   ["--secret", "a file of the host's can be shown inside: -v FILE:/run/secrets/NAME:ro"],
   ["--group-add", "the groups are those of the rootfs's /etc/group; -u USER:GROUP names one"],
-  ["--domainname", "minibox sets a host name only: --hostname"],
-  ["--sysctl", "minibox sets no sysctls: write them on the host"],
+  ["--domainname", "no flag sets it, but domainname in the config.json of a bundle does (minibox create)"],
+  ["--sysctl", "no flag sets one, but linux.sysctl in the config.json of a bundle does (minibox create)"],
+  [
+    "-b --bundle",
+    "minibox create --bundle DIR NAME makes the container of a bundle, and minibox start NAME lets it run",
+  ],
+  ["-s --signal", "the signal follows the container's name: minibox kill CONTAINER KILL"],
   ["--stop-signal", "the command is ended with TERM; any other signal that minibox gets is passed on to it"],
   ["--health-cmd --health-interval --health-retries --health-timeout --health-start-period", ONE_RUN],
   ["--tz", "-e TZ=ZONE, where the rootfs has /usr/share/zoneinfo"],
@@ -87,7 +92,7 @@ const FLAGS: readonly Group[] = [
 const COMMANDS: readonly Group[] = [
   [
     "exec attach",
-    "on the host, nsenter -a -t PID COMMAND joins a running container; PID is that of its first process",
+    "on the host, nsenter -a -t PID COMMAND joins a running container; PID is that of its first process, and minibox state CONTAINER tells it",
   ],
   [
     "ps container list inspect top stats port events",
@@ -104,10 +109,14 @@ const COMMANDS: readonly Group[] = [
   ["cp", "the container's root is the directory ROOTFS: copy there"],
   ["network volume", "minibox keeps none: see --network and -v of minibox run"],
   ["compose pod kube play swarm service stack node machine", `${ONE_RUN}: a script of several is a script`],
-  ["info", "minibox version names minibox; minibox run --trace shows what it does"],
+  ["info features", "minibox version names minibox; minibox run --trace shows what it does"],
   [
-    "spec features checkpoint restore",
-    "minibox takes flags and a directory, not a bundle with a config.json",
+    "spec",
+    "minibox writes no config.json; it makes the container of one that is there: minibox create --bundle DIR NAME",
+  ],
+  [
+    "checkpoint restore",
+    "minibox writes no container to the disk; minibox pause CONTAINER makes one stand still, until minibox resume CONTAINER",
   ],
 ];
 

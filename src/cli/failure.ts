@@ -26,15 +26,19 @@ export function report(error: unknown, { command, words, log }: Line): number {
   const messages = messagesTo(log);
   messages.error(message);
   if (hint !== undefined) messages.log(flags ? inFlags(hint, flags) : hint);
-  if (error instanceof UsageError || (error instanceof SpecError && flags)) messages.log(seeHelp(command));
+  if (error instanceof UsageError || (error instanceof SpecError && flags))
+    messages.log(seeHelp(error, command));
   const expected = [UsageError, RunError, SpecError, SysError].some((type) => error instanceof type);
   if (!expected) messages.log("this is a fault of minibox itself, please report it");
   return error instanceof RunError ? error.status : 125;
 }
 
-/** Where the flags of a command that there is are listed, or all commands. */
-const seeHelp = (command: string | undefined): string =>
-  `see minibox ${command !== undefined && Object.hasOwn(COMMANDS, command) ? `${command} ` : ""}--help`;
+/** Where the flags of a command that there is are listed; all commands, where one was misspelled. */
+function seeHelp(error: UsageError | SpecError, command: string | undefined): string {
+  const isMisspelled = error instanceof UsageError && error.unknown?.kind === "command";
+  const isKnown = !isMisspelled && command !== undefined && Object.hasOwn(COMMANDS, command);
+  return `see minibox ${isKnown ? `${command} ` : ""}--help`;
+}
 
 /** undefined where the words cannot even be cut: that is the error itself. */
 function typedFlags(words: string[]): Parsed["given"] | undefined {

@@ -147,12 +147,31 @@ describe("what is missing is said:", () => {
   test.each([
     [["version", "--x"], "unknown flag --x", [], "version "],
     [["version", "y"], 'version takes no further word, and was given "y"', [], "version "],
-    [["help", "rnu"], 'unknown command "rnu", did you mean "run"?', [], "help "],
+    [["help", "rnu"], 'unknown command "rnu", did you mean "run"?', [], ""],
     [
       ["run", "--root", "/x"],
       "unknown flag --root",
       ["it stands before the command: minibox --root …"],
       "run ",
+    ],
+    [["create", "-t", "x"], "unknown flag -t", ["it is a flag of minibox run"], "create "],
+    [
+      ["kill", "--signal=9", "x"],
+      "unknown flag --signal",
+      ["the signal follows the container's name: minibox kill CONTAINER KILL"],
+      "kill ",
+    ],
+    [
+      ["create", "--name", "x", "/r"],
+      "create --name x needs a command: minibox create --name x /r /bin/sh",
+      [],
+      "create ",
+    ],
+    [
+      ["create", "--bundle", "/b"],
+      "create --bundle takes one word, the container's name: minibox create --bundle DIR NAME",
+      [],
+      "create ",
     ],
     [["--log-format=x", "version"], '--log-format: "x" is not one of text, json', [], ""],
   ] as [string[], string, string[], string][])(
@@ -212,6 +231,8 @@ describe("what docker's and podman's users type is answered with what there is:"
     [["run", "--sig-proxy"], "unknown flag --sig-proxy", "leave it away"],
     [["exec", "x", "sh"], 'unknown command "exec"', "nsenter -a -t PID"],
     [["ps"], 'unknown command "ps"', "/run/minibox"],
+    [["spec"], 'unknown command "spec"', "minibox create --bundle DIR NAME"],
+    [["run", "--bundle", "x"], "unknown flag --bundle", "minibox create --bundle DIR NAME"],
     [["pull", "alpine"], 'unknown command "pull"', "knows no images"],
     [["logs", "x"], 'unknown command "logs"', "redirect"],
   ] as [string[], string, string][])("%p", async (words, message, hint) => {

