@@ -22,13 +22,15 @@ export function seccompFor(
 ): Seccomp {
   if (profile === undefined) return defaultSeccomp(capabilities);
   if (!compiler) throw new Error("a seccomp profile is to be read, and nothing was loaded for it");
-  const text = readNamedFile(`--security-opt seccomp=${profile}`, profile);
-  return compiler.seccompOfFile(profile, text, capabilities);
+  const what = nameOfFile(profile);
+  return compiler.seccompOfFile(what, readNamedFile(what, profile), capabilities);
 }
 
 /** What an error of compiling says of the profile. */
 export function profileName(given: Given): string {
   const option = given.many("security-opt").findLast((text) => /^seccomp[=:]/.test(text));
   const profile = option?.slice("seccomp=".length);
-  return profile === undefined || profile === "builtin" ? "the default seccomp profile" : profile;
+  return profile === undefined || profile === "builtin" ? "the default seccomp profile" : nameOfFile(profile);
 }
+
+const nameOfFile = (path: string): string => `--security-opt seccomp=${path}`;

@@ -10,9 +10,9 @@ import { compile } from "./compile.ts";
 import { MACHINE } from "./default-filter.ts";
 import { parseProfile, resolveProfile } from "./profile.ts";
 
-/** The profile of a file, in OCI's form. @throws RunError naming the file and the field */
-export function seccompOfFile(path: string, text: string, capabilities: readonly string[]): Seccomp {
-  return naming(path, () => resolve(parseProfile(text), capabilities));
+/** The profile of a file, in OCI's form; `what` names the file in an error. @throws RunError with the field, too */
+export function seccompOfFile(what: string, text: string, capabilities: readonly string[]): Seccomp {
+  return naming(what, () => resolve(parseProfile(text), capabilities));
 }
 
 const resolve = (profile: unknown, caps: readonly string[]): Seccomp =>

@@ -44,7 +44,8 @@ export function parseProfile(text: string): unknown {
   try {
     return parse(text);
   } catch (error) {
-    throw new SpecError("", `not JSON: ${error instanceof Error ? error.message : show(error)}`);
+    if (!(error instanceof Error)) throw error;
+    throw new SpecError("", `is not JSON: ${error.message.replace(/^JSON Parse error: /, "")}`);
   }
 }
 

@@ -139,7 +139,7 @@ describe("a profile of one's own", () => {
     expect(await run(words)).toEqual({
       status: 0,
       stdout: "77\n",
-      stderr: `minibox: ${path}: no kernel that minibox knows has these calls, their rules are ignored: keyctll\n`,
+      stderr: `minibox: --security-opt seccomp=${path}: no kernel that minibox knows has these calls, their rules are ignored: keyctll\n`,
     });
     expect((await run(["-q", ...words])).stderr).toBe("");
   });
@@ -159,15 +159,15 @@ describe("a profile of one's own", () => {
     expect(status).toBe(128 + 31);
   });
 
-  test("that is wrong is told with its file and field", async () => {
+  test("that is wrong is told with the flag, its file and field", async () => {
     const wrong = profile({ defaultAction: "SCMP_ACT_SHRUG" });
     expect(await run(["--security-opt", `seccomp=${wrong}`, root.path, "/bin/true"])).toMatchObject({
       status: 125,
-      stderr: expect.stringContaining(`minibox: ${wrong}: defaultAction: `),
+      stderr: expect.stringContaining(`minibox: --security-opt seccomp=${wrong}: defaultAction: `),
     });
     const text = profile("{");
     expect((await run(["--security-opt", `seccomp=${text}`, root.path, "/bin/true"])).stderr).toStartWith(
-      `minibox: ${text}: not JSON`,
+      `minibox: --security-opt seccomp=${text}: is not JSON`,
     );
     const missing = await run(["--security-opt", "seccomp=/nowhere.json", root.path, "/bin/true"]);
     expect([missing.status, missing.stderr]).toEqual([125, expect.stringContaining("ENOENT")]);

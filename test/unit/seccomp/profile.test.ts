@@ -153,7 +153,7 @@ describe("parseProfile", () => {
   });
 
   test("what is not JSON", () => {
-    expect(errorOf(() => parseProfile("{")).message).toStartWith("not JSON: ");
+    expect(errorOf(() => parseProfile("{")).message).toStartWith("is not JSON: ");
   });
 });
 
