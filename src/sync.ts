@@ -1,16 +1,15 @@
-// Owns the protocol between parent and child, both ends of it. A message is JSON text behind its length, four bytes
-// little-endian, on a Unix stream socket. The parent sends descriptors and one ChildRequest; the child reports what it
-// does. The child's end is close-on-exec, so the end of the stream tells the parent that execve(2) has succeeded.
+// Owns the protocol between parent and child, both ends of it: JSON messages, each a frame on a Unix stream socket
+// (frames.ts). The parent sends descriptors and one ChildRequest; the child reports what it does. The child's end is
+// close-on-exec, so the end of the stream tells the parent that execve(2) has succeeded.
 
 import type { Options } from "./container/options.ts";
+import { frameOf, readFrame, readOn, sendFrame, textsIn } from "./frames.ts";
 import { parse, stringify } from "./json.ts";
 import type { Namespace, Spec } from "./spec/types.ts";
-import { decode, encode } from "./sys/bytes.ts";
 import { setNonblocking } from "./sys/descriptor.ts";
 import { type Arg, EAGAIN, ECONNRESET, isErrno } from "./sys/errno.ts";
-import { close, read as readBytes, tryRead, write } from "./sys/file.ts";
+import { tryRead } from "./sys/file.ts";
 import { untraced } from "./sys/libc.ts";
-import { receive, sendFd } from "./sys/socket.ts";
 
 /**
  * All of the child's environment: the caller's or the container's variables could change what Bun does (BUN_OPTIONS,
@@ -163,44 +162,7 @@ export type FromChild =
 
 /** Sends one message, with a descriptor where one is given. @throws SysError (EPIPE when the other end is gone) */
 export function send(socket: number, message: ToChild | FromChild, fd?: number): void {
-  untraced(() => sendFrame(socket, message, fd));
-}
-
-function frameOf(text: string): Uint8Array {
-  const body = encode(text);
-  const frame = new Uint8Array(4 + body.length);
-  for (let i = 0; i < 4; i++) frame[i] = body.length >>> (8 * i);
-  frame.set(body, 4);
-  return frame;
-}
-
-const PID_SIZE = 4;
-
-/**
- * Returns the message "spawned" with room for a pid, an int, at its end. The sender runs no JavaScript any more between
- * posix_spawn(3) and its own end, so posix_spawn writes the pid into these bytes.
- */
-export function spawnedFrame(): Uint8Array {
-  const frame = frameOf(JSON.stringify({ type: "spawned" }));
-  const bytes = new Uint8Array(frame.length + PID_SIZE);
-  bytes.set(frame);
-  return bytes;
-}
-
-/** Reads the pid that follows "spawned"; undefined at the end of the stream. @throws SysError */
-export function readPid(socket: number): number | undefined {
-  const pid = new Int32Array(1);
-  return untraced(() => readOn(socket, new Uint8Array(pid.buffer), 0)) ? pid[0]! : undefined;
-}
-
-function sendFrame(socket: number, message: ToChild | FromChild, fd?: number): void {
-  const frame = frameOf(stringify(message));
-  let sent = 0;
-  if (fd !== undefined) {
-    sendFd(socket, frame.subarray(0, 1), fd);
-    sent = 1;
-  }
-  while (sent < frame.length) sent += write(socket, frame.subarray(sent));
+  untraced(() => sendFrame(socket, frameOf(stringify(message)), fd));
 }
 
 /** A received message, and the descriptor that came with it. */
@@ -216,7 +178,8 @@ export interface Received<T> {
 export function read<T extends ToChild | FromChild>(socket: number): Received<T> | undefined {
   return untraced(() => {
     try {
-      return readFrame<T>(socket);
+      const frame = readFrame(socket);
+      return frame && { message: parse(frame.text) as T, fd: frame.fd };
     } catch (error) {
       if (isErrno(error, ECONNRESET)) return undefined;
       throw error;
@@ -238,42 +201,29 @@ export function readAtHand<T extends FromChild>(socket: number): T[] | undefined
     const n = tryRead(socket, bytes);
     if (n === -EAGAIN) return [];
     try {
-      return n > 0 ? framesIn<T>(bytes.subarray(0, n)) : undefined;
+      return n > 0 ? textsIn(bytes.subarray(0, n)).map((text) => parse(text) as T) : undefined;
     } catch {
       return undefined;
     }
   });
 }
 
-function framesIn<T>(bytes: Uint8Array): T[] {
-  const messages: T[] = [];
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-  for (let at = 0; at < bytes.length; ) {
-    const end = at + 4 + view.getUint32(at, true);
-    if (end > bytes.length) throw new RangeError("half a message");
-    messages.push(parse(decode(bytes.subarray(at + 4, end))) as T);
-    at = end;
-  }
-  return messages;
+/** In bytes, an int. */
+const PID_SIZE = 4;
+
+/**
+ * Returns the message "spawned" with room for a pid at its end. The sender runs no JavaScript any more between
+ * posix_spawn(3) and its own end, so posix_spawn writes the pid into these bytes.
+ */
+export function spawnedFrame(): Uint8Array {
+  const frame = frameOf(JSON.stringify({ type: "spawned" }));
+  const bytes = new Uint8Array(frame.length + PID_SIZE);
+  bytes.set(frame);
+  return bytes;
 }
 
-function readFrame<T>(socket: number): Received<T> | undefined {
-  const head = receive(socket, 4); // a descriptor comes with a message's first byte
-  if (head.length === 0 || !readOn(socket, head.bytes, head.length)) return undefined;
-  let length = 0;
-  for (let i = 3; i >= 0; i--) length = length * 256 + head.bytes[i]!;
-  const body = new Uint8Array(length);
-  if (readOn(socket, body, 0)) return { message: parse(decode(body)) as T, fd: head.fd };
-  if (head.fd !== undefined) close(head.fd);
-  return undefined;
-}
-
-/** Fills the rest of a buffer; false at the end of the stream. */
-function readOn(socket: number, bytes: Uint8Array, from: number): boolean {
-  for (let got = from; got < bytes.length; ) {
-    const n = readBytes(socket, got === 0 ? bytes : bytes.subarray(got));
-    if (n === 0) return false;
-    got += n;
-  }
-  return true;
+/** Reads the pid that follows "spawned"; undefined at the end of the stream. @throws SysError */
+export function readPid(socket: number): number | undefined {
+  const pid = new Int32Array(1);
+  return untraced(() => readOn(socket, new Uint8Array(pid.buffer), 0)) ? pid[0]! : undefined;
 }

@@ -52,7 +52,8 @@ const ALLOWED: Record<string, string[]> = {
   "main.ts": ["child", "cli", "container/begin.ts"],
   "errors.ts": [],
   "json.ts": [],
-  "sync.ts": ["json.ts", "container/options.ts", "spec/types.ts", "sys"],
+  "frames.ts": ["sys"],
+  "sync.ts": ["frames.ts", "json.ts", "container/options.ts", "spec/types.ts", "sys"],
   cli: [
     "cgroup/types.ts",
     "container",
