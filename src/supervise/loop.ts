@@ -9,51 +9,9 @@ import type { Exit } from "../sys/process.ts";
 import { tryReadSignal } from "../sys/signalfd.ts";
 import { commandOf, deliver, HARMLESS, handles, STOPPING, signalChild, suspend } from "./signals.ts";
 import { Relay } from "./stdio-terminal.ts";
-import type { Keys, TerminalPlan } from "./terminal-plan.ts";
+import type { Keys } from "./terminal-plan.ts";
 import { trimMemory } from "./trim.ts";
-
-/** The container that is supervised. */
-export interface Target {
-  child: Child;
-  handshake: Handshake;
-  /** minibox stays PID 1 and runs the command as its child */
-  init: boolean;
-  /** returns the pids of the container's processes, in the supervisor's pid namespace */
-  everyone(): readonly number[];
-  /** called when the container waits to be started */
-  onHeld(): void;
-  /** called when the command runs */
-  onStarted(): void;
-}
-
-/** How the command's stdin, stdout and stderr are connected. */
-export type Stdio =
-  /** the command inherits the caller's descriptors */
-  | { type: "inherit" }
-  /** those that the plan names are the container's terminal */
-  | {
-      type: "terminal";
-      plan: TerminalPlan;
-      /** at the end unread input goes back to the caller: the container could not put any into its terminal itself */
-      givesBack: boolean;
-    };
-
-export interface SupervisorOptions {
-  /** milliseconds until SIGTERM; undefined for never */
-  timeout?: number | undefined;
-  /** milliseconds between SIGTERM and SIGKILL */
-  stopTimeout: number;
-  /** signals that the caller wants ignored: they are not passed on */
-  ignored: readonly number[];
-}
-
-export interface Outcome {
-  /** the exit code: the command's, 128 + the number of the signal that ended it, or 124 after the timeout */
-  status: number;
-  /** false where the child ended before it became the command, or failed to (Handshake.failure) */
-  started: boolean;
-  timedOut: boolean;
-}
+import type { Outcome, Stdio, SupervisorOptions, Target } from "./types.ts";
 
 const NEVER = Number.POSITIVE_INFINITY;
 /** After this many milliseconds without an event a long wait is likely, and giving memory back is worth the work. */
@@ -213,20 +171,11 @@ export class Supervisor {
   /** Stops the container and the supervisor. With `signal`, the supervisor's whole process group is stopped by it. */
   private pause(signal?: number): void {
     const letGo = (): void => {
-      if (this.relay && this.started) this.flush(this.relay);
+      if (this.relay && this.started) flush(this.relay);
       this.relay?.restore();
     };
     suspend(this.child, this.target.everyone, letGo, signal);
     if (this.started) this.relay?.settle();
-  }
-
-  /** Writes what a stopped container wrote, and the echo of the key, so that it appears before the shell's prompt. */
-  private flush(relay: Relay): void {
-    if (relay.mustStop) return;
-    while (relay.hasOutput() || (poll([[relay.master, POLLIN]], ECHO)[0] && relay.hasOutput())) {
-      if (!poll([[relay.outputDescriptor, POLLOUT]], LAST_OUTPUT)[0]) return;
-      relay.giveOutput();
-    }
   }
 
   private send(signal: number): void {
@@ -294,5 +243,14 @@ export class Supervisor {
   private statusOf(ended: Exit): number {
     if (this.timedOut) return 124;
     return ended.signal === SIGNALS.KILL && this.endedBy ? 128 + this.endedBy : ended.status;
+  }
+}
+
+/** Writes what a stopped container wrote, and the echo of the key, so that it appears before the shell's prompt. */
+function flush(relay: Relay): void {
+  if (relay.mustStop) return;
+  while (relay.hasOutput() || (poll([[relay.master, POLLIN]], ECHO)[0] && relay.hasOutput())) {
+    if (!poll([[relay.outputDescriptor, POLLOUT]], LAST_OUTPUT)[0]) return;
+    relay.giveOutput();
   }
 }

@@ -10,8 +10,9 @@ import { letGo, recordStarted } from "../container/start.ts";
 import type { FromChild, Labels } from "../sync.ts";
 import { SIGNALS } from "../sys/constants.ts";
 import { descendants } from "../sys/process.ts";
-import { type Outcome, Supervisor } from "./loop.ts";
+import { Supervisor } from "./loop.ts";
 import type { TerminalPlan } from "./terminal-plan.ts";
+import type { Outcome } from "./types.ts";
 
 /** What the command line does for a run: terminal, messages, and the explanation of an error. */
 export interface Caller {
