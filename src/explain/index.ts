@@ -43,7 +43,7 @@ export function explainExec(error: Extract<FromChild, { type: "error" }>, pid: n
   const { errno } = error;
   const path = typeof error.args[0] === "string" ? error.args[0] : spec.process.args[0]!;
   try {
-    // with --init the command is a second process, beside PID 1
+    // under an init the command is a second process, beside PID 1
     const isSpawn = error.step.startsWith("spawn ");
     return untraced(() => worded(path, errno, pid, spec, isSpawn));
   } catch {
@@ -132,7 +132,7 @@ function lastReason(place: Place, path: string, errno: number): Reason | undefin
 /** A hint for SELinux: under no_new_privs its policy must allow the change of label by a permission of its own. */
 function forbiddenByLabel({ selinuxLabel, noNewPrivileges }: Process, errno: number): string | undefined {
   if (selinuxLabel && errno === EPERM && noNewPrivileges)
-    return `under no_new_privs a process takes on ${selinuxLabel} only where the SELinux policy allows nnp_transition: add that, or run with --security-opt no-new-privileges=false`;
+    return `under no_new_privs a process takes on ${selinuxLabel} only where the SELinux policy allows nnp_transition: add that, or set process.noNewPrivileges to false`;
   return undefined;
 }
 

@@ -26,7 +26,7 @@ export function tooBig(
 ): Reason {
   const longest = pageSize * PAGES_OF_A_WORD - 1;
   const word = [...args, ...env].findIndex((text) => encode(text).length > longest);
-  const hint = "pass it in a file (-v) or through stdin";
+  const hint = "pass it in a file or through stdin";
   if (word >= 0) {
     const text = word < args.length ? args[word]! : env[word - args.length]!;
     const name = word < args.length ? `argument ${word}` : `the variable ${shown(text.split("=", 1)[0]!)}`;
@@ -40,7 +40,7 @@ export function tooBig(
   return {
     what: `arguments and environment are ${bytes + words * POINTER_BYTES} bytes together, with a pointer for each of ${words} words; the limit is ${limit}`,
     status: NOT_EXECUTABLE,
-    hint: `the limit is a quarter of that for the stack (--ulimit stack=BYTES), at most ${MOST_TOTAL}; or ${hint}`,
+    hint: `the limit is a quarter of that for the stack (process.rlimits stack), at most ${MOST_TOTAL}; or ${hint}`,
   };
 }
 
@@ -49,33 +49,34 @@ export function noMemory(spec: Spec): Reason {
   const limits = ["RLIMIT_AS", "RLIMIT_DATA", "RLIMIT_STACK"].filter((type) =>
     spec.process.rlimits?.some((limit) => limit.type === type),
   );
-  const flags = limits.map((type) => `--ulimit ${type.slice(7).toLowerCase()}`);
-  if (spec.linux.resources?.memory?.limit !== undefined) flags.push("--memory");
+  const fields = limits.map((type) => `process.rlimits ${type.slice(7).toLowerCase()}`);
+  if (spec.linux.resources?.memory?.limit !== undefined) fields.push("linux.resources.memory.limit");
   return {
     what: "there is not enough memory to start it",
     status: NOT_EXECUTABLE,
-    hint: flags.length > 0 ? `is ${flags.join(" or ")} too small?` : "the host itself is short of memory",
+    hint: fields.length > 0 ? `is ${fields.join(" or ")} too small?` : "the host itself is short of memory",
   };
 }
 
 /**
  * The reason for EAGAIN. The kernel compares a user's processes with RLIMIT_NPROC in setuid(2), and execve(2) fails
- * where there are too many. With `isSpawn` (--init) the command is a second process, which --pids-limit counts. Pure.
+ * where there are too many. With `isSpawn` (under an init) the command is a second process, which
+ * linux.resources.pids.limit counts. Pure.
  */
 export function tooManyProcesses({ process: { user, rlimits }, linux }: Spec, isSpawn: boolean): Reason {
   const most = linux.resources?.pids?.limit;
   if (isSpawn && most === 1)
     return {
-      what: "--pids-limit 1 allows one process, and with --init that is minibox",
+      what: "one process is allowed, and with an init that is minibox",
       status: NOT_EXECUTABLE,
-      hint: "give --pids-limit 2 or more, or leave --init away",
+      hint: "raise linux.resources.pids.limit to 2 or more, or go without the init",
     };
   const limit = rlimits?.find(({ type }) => type === "RLIMIT_NPROC");
   const count = isSpawn ? "as many processes as" : "more processes than";
-  const alternative = most === undefined ? ", or take --pids-limit instead" : "";
+  const alternative = most === undefined ? ", or take linux.resources.pids.limit instead" : "";
   return {
     what: `user ${user.uid} has ${count} its limit${limit ? ` of ${limit.soft}` : ""} allows`,
     status: NOT_EXECUTABLE,
-    hint: `all processes of that user id on the host count: raise --ulimit nproc${alternative}`,
+    hint: `all processes of that user id on the host count: raise process.rlimits nproc${alternative}`,
   };
 }

@@ -180,7 +180,7 @@ describe.skipIf(skipReason("prlimit") !== "")("limits of minibox's own:", () => 
       status: 126,
       stdout: "",
       stderr:
-        "minibox: /bin/echo: --pids-limit 1 allows one process, and with --init that is minibox\n  give --pids-limit 2 or more, or leave --init away\n",
+        "minibox: /bin/echo: one process is allowed, and with an init that is minibox\n  raise --pids-limit to 2 or more, or go without the init\n",
     });
     for (const words of [
       ["--pids-limit", "2", "--init"],

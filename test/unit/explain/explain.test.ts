@@ -195,7 +195,7 @@ describe("limits", () => {
     expect(noMemory(spec)).toEqual({
       what: "there is not enough memory to start it",
       status: 126,
-      hint: "is --ulimit as or --memory too small?",
+      hint: "is process.rlimits as or linux.resources.memory.limit too small?",
     });
     expect(noMemory(place.spec).hint).toBe("the host itself is short of memory");
     expect(tooManyProcesses(spec, false).what).toBe("user 7 has more processes than its limit allows");
