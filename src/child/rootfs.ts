@@ -125,14 +125,14 @@ function tryCover(cover: () => number, lower: number, userNamespace: boolean, sp
     // the kernel allows file systems to be stacked two deep (FILESYSTEM_MAX_STACK_DEPTH)
     if (fileSystemType(lower) === OVERLAYFS_SUPER_MAGIC)
       throw new Refusal(
-        "--overlay: the rootfs lies on an overlay that is itself on another, and the kernel stacks no more than two: put the rootfs on another file system, or leave --overlay away",
+        "no overlay can be made: the rootfs lies on an overlay that is itself on another, and the kernel stacks no more than two: put the rootfs on another file system, or go without an overlay",
       );
     // Overlayfs would show what a mount inside the rootfs covers. The kernel does not let an ordinary user see that
     // (mount_namespaces(7)).
     const [path] = userNamespace ? findSubmounts({ ...spec, mounts: [] }) : [];
     if (path === undefined) throw error;
     throw new Refusal(
-      `--overlay: something is mounted on ${path} in the rootfs, and the kernel does not let an ordinary user look below it`,
+      `no overlay can be made: something is mounted on ${path} in the rootfs, and the kernel does not let an ordinary user look below it`,
     );
   }
 }
@@ -155,7 +155,7 @@ function fillLayer(layer: number, lower: number, number: number | ""): void {
 function checkMarks(layer: number, warn: (message: string) => void): void {
   const result = trySetxattr(`${fdPath(layer)}/work`, "user.minibox");
   if (result === -EOPNOTSUPP)
-    warn("--overlay: directories of the rootfs cannot be removed or renamed in it (Linux 6.6 and newer can)");
+    warn("directories of the rootfs cannot be removed or renamed in the overlay (Linux 6.6 and newer can)");
 }
 
 /** Names directories by descriptor: overlayfs takes ':' and ',' in a path for separators. */
@@ -217,7 +217,7 @@ function tryPivot(warn: (message: string) => void): boolean {
     pivotRoot(".", ".");
   } catch (error) {
     if (!isErrno(error, EINVAL)) throw error;
-    warn("pivot_root cannot work on this root (an initramfs?): using chroot, as --chroot does");
+    warn("pivot_root cannot work on this root (an initramfs?): using chroot instead");
     return false;
   }
   step("detach the old root", "no path leads to the host any more");

@@ -1,5 +1,5 @@
-// Owns what the host has mounted inside the rootfs. With --read-only each of these mounts is made read-only as well. An
-// overlay shows one file system alone, so with --overlay each of them is covered with an overlay of its own.
+// Owns what the host has mounted inside the rootfs. With a read-only root each of these mounts is made read-only as
+// well. An overlay shows one file system alone, so each of them is then covered with an overlay of its own.
 
 import type { Spec } from "../spec/types.ts";
 import { AT, MOUNT_ATTR, O, RESOLVE, S_IFDIR, S_IFMT } from "../sys/constants.ts";
@@ -77,7 +77,9 @@ export function coverSubmounts(
       } catch (error) {
         if (!(error instanceof SysError)) throw error;
       }
-      warn(`--overlay: ${path} in the rootfs is a mount of its own: the container can only read it`);
+      warn(
+        `the overlay leaves out ${path} in the rootfs, a mount of its own: the container can only read it`,
+      );
       const copy = openTree(source, "", AT.AT_EMPTY_PATH);
       setMountAttributes(copy, { set: MOUNT_ATTR.MOUNT_ATTR_RDONLY });
       return copy;

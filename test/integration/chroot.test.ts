@@ -47,8 +47,7 @@ describe("where pivot_root cannot work", () => {
 
   test("chroot is used instead, with a note, which --quiet and --chroot spare", async () => {
     const { stdout } = await run([busybox, "ls", "/"]);
-    const stderr =
-      "minibox: pivot_root cannot work on this root (an initramfs?): using chroot, as --chroot does\n";
+    const stderr = "minibox: pivot_root cannot work on this root (an initramfs?): using chroot instead\n";
     expect(await refused()).toEqual({ status: 0, stdout, stderr });
     expect(await refused("--quiet")).toEqual({ status: 0, stdout, stderr: "" });
     expect(await refused("--chroot")).toEqual({ status: 0, stdout, stderr: "" });

@@ -92,7 +92,7 @@ describe.each(WAYS)("as %s", (who, path, run, owner) => {
       expect([status, stderr]).toEqual([
         125,
         expect.stringMatching(
-          /^minibox: --overlay: something is mounted on \/[a-z]+.* in the rootfs, and the kernel does not let an ordinary user look below it\n$/,
+          /^minibox: no overlay can be made: something is mounted on \/[a-z]+.* in the rootfs, and the kernel does not let an ordinary user look below it\n$/,
         ),
       ]);
     });
@@ -120,7 +120,7 @@ test("--overlay keeps the restrictions of such a mount, and says what can only b
   const script = "grep ' /srv/a.040b' /proc/mounts | cut -d' ' -f2-4 | cut -d, -f1-4";
   const said = await inside(root, [...RUN, "--overlay", root, "sh", "-c", script]);
   expect(said).toStartWith(
-    "minibox: --overlay: /etc/bound in the rootfs is a mount of its own: the container can only read it\n",
+    "minibox: the overlay leaves out /etc/bound in the rootfs, a mount of its own: the container can only read it\n",
   );
   expect(said).toContain("/srv/a\\040b overlay rw,");
   expect(said).toContain("/srv/a\\040b/deep overlay rw,nosuid,noexec,");
