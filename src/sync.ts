@@ -98,7 +98,7 @@ export interface EnterRequest {
   /** the container's namespaces; the process enters the user and the pid namespace alone */
   namespaces: readonly Namespace[];
   /** the parent may not clone a read-only mount of the executable; in a user namespace the process may, and does */
-  seal: boolean;
+  protectExecutable: boolean;
   /** report every call */
   trace: boolean;
 }

@@ -14,7 +14,7 @@ import {
   becomeUser,
   changeDirectory,
   execute,
-  leaveNothingOpen,
+  resetDescriptorsAndSignals,
   setRlimits,
   tryChangeDirectory,
 } from "./process.ts";
@@ -41,7 +41,7 @@ export function becomeProcess(
   becomeUser(spec.process, host.keepGroups);
   if (!entered) changeDirectory(spec.process); // the user can enter one that root cannot (NFS, FUSE)
   limitCapabilities(spec.process);
-  leaveNothingOpen(terminal, request);
+  resetDescriptorsAndSignals(terminal, request);
   setParentDeathSignal(host.endsWithMaker ? SIGNALS.KILL : 0); // the kernel clears it when the user changes (prctl(2))
   const init = options.init ? prepareInit() : undefined; // before "ready": after that the parent passes signals on
   if (listener === undefined) send(socket, { type: "ready" });

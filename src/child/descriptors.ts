@@ -2,7 +2,7 @@
 
 import { type ChildRequest, type Descriptors, read, type ToChild } from "../sync.ts";
 
-export interface Received {
+export interface ReceivedRequest {
   request: ChildRequest;
   /** a network namespace that the parent has made */
   network: number | undefined;
@@ -11,7 +11,7 @@ export interface Received {
 }
 
 /** Waits for the request. Undefined where the parent has ended, or sends something else. @throws SysError */
-export function receiveRequest(socket: number): Received | undefined {
+export function receiveRequest(socket: number): ReceivedRequest | undefined {
   const descriptors: Descriptors = new Map();
   for (;;) {
     const received = read<ToChild>(socket);

@@ -77,7 +77,7 @@ function link(dev: number, name: string, target: string): void {
  * host's device. In a user namespace the kernel lets no device node be opened. The parent takes CAP_MKNOD away as well
  * (container/device-nodes.ts). @throws SysError
  */
-export function guardDevices(root: number, { spec, host }: ChildRequest): void {
+export function forbidDeviceNodes(root: number, { spec, host }: ChildRequest): void {
   if (host.cgroup.limitsDevices || hasUserNamespace(spec)) return;
   step("take device nodes out of use", "no cgroup limits the devices here");
   setMountAttributes(root, { set: MOUNT_ATTR.MOUNT_ATTR_NODEV, recursive: true });

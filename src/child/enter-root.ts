@@ -3,7 +3,7 @@
 
 import { type ChildRequest, type Descriptors, send } from "../sync.ts";
 import { joinCgroup } from "./cgroup.ts";
-import { createDevices, guardDevices } from "./devices.ts";
+import { createDevices, forbidDeviceNodes } from "./devices.ts";
 import { leaveKeyring, resetPersonality, setOomScore } from "./isolation.ts";
 import { reportMade } from "./mount-points.ts";
 import { mountAll, mountShared, openTiedSources } from "./mounts.ts";
@@ -11,7 +11,7 @@ import { enterNamespaces, nameHost, unshareCgroupNamespace } from "./namespaces.
 import { withTmpfs } from "./own-files.ts";
 import { openKernelTrees, protectPaths, setSysctls } from "./paths.ts";
 import { makeDirectory } from "./process.ts";
-import { changeRoot, prepareRoot, sealRoot } from "./rootfs.ts";
+import { changeRoot, makeRootReadonly, prepareRoot } from "./rootfs.ts";
 import { attachTerminal } from "./terminal.ts";
 
 /** Descriptors that the first half leaves open for the second. */
@@ -47,14 +47,14 @@ export function enterRoot(
   unshareCgroupNamespace(spec);
   // before the change of root: the sources of binds are paths of the host
   mountAll(root, request, descriptors, () => createDevices(root, spec));
-  guardDevices(root, request);
+  forbidDeviceNodes(root, request);
   const terminal = spec.process.terminal ? attachTerminal(socket, root, spec.process) : undefined;
   const trees = openKernelTrees(root, spec); // from here on by descriptor: somebody may exchange names in the rootfs
   setSysctls(trees.proc, spec);
   withTmpfs(root, request, (tmpfs) => protectPaths(root, tmpfs, request, trees));
   if (spec.root.readonly) makeDirectory(root, spec.process);
   mountShared(root, request, descriptors);
-  sealRoot(made, spec); // read-only only after the last mount point was made
+  makeRootReadonly(made, spec); // read-only only after the last mount point was made
   changeRoot(root, request, warn);
   return { proc: trees.proc, terminal };
 }

@@ -172,7 +172,7 @@ export function mountShared(root: number, request: ChildRequest, descriptors: De
     step(`mount bind ${entry.source} on ${entry.destination} (${entry.options?.join(",")})`);
     checkNothingBelow(entry, request.spec);
     const options = parseOptions(entry.options ?? []);
-    // guardDevices() has done this for the other mounts
+    // forbidDeviceNodes() has done this for the other mounts
     if (!request.host.cgroup.limitsDevices) options.attrSet |= MOUNT_ATTR.MOUNT_ATTR_NODEV;
     const tree = descriptors.get(bindName(i))!;
     ready.push([tree, openPlaceOf(root, entry, options, tree)]);

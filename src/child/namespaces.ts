@@ -36,7 +36,7 @@ function has(spec: Spec, wanted: NamespaceType): boolean {
 export const hasUserNamespace = (spec: Spec): boolean => has(spec, "user");
 
 /** Opens the path of the namespace at this place of linux.namespaces. @throws Refusal, SysError */
-export function openPath(type: NamespaceType, path: string, place: number): number {
+export function openNamespacePath(type: NamespaceType, path: string, place: number): number {
   const field = `linux.namespaces[${place}].path`;
   step(`join the ${type} namespace ${path} (${field})`);
   const fd = openNamespace(path, NAMESPACE_FLAGS[type]);
@@ -61,7 +61,7 @@ export function enterNamespaces(spec: Spec, network: number | undefined): void {
   for (const wanted of JOINED_IN_ORDER)
     for (const [place, { type, path }] of namespaces(spec).entries())
       if (type === wanted && path !== undefined)
-        withFd(openPath(type, path, place), (fd) => setns(fd, NAMESPACE_FLAGS[type]));
+        withFd(openNamespacePath(type, path, place), (fd) => setns(fd, NAMESPACE_FLAGS[type]));
   if (network !== undefined) {
     step("join the network namespace", "made by the parent while this process was starting");
     setns(network, CLONE.CLONE_NEWNET);

@@ -39,7 +39,7 @@ export function withTmpfs(root: number, request: ChildRequest, use: (tmpfs: numb
   const places: number[] = [];
   for (const file of ownFiles) {
     const place = findPlace(root, file, request.options.overlay);
-    if (place >= 0) fill(tmpfs, nameOf(file), file.text);
+    if (place >= 0) writeOwnFile(tmpfs, nameOf(file), file.text);
     places.push(place);
   }
   setMountAttributes(tmpfs, { set: MOUNT_ATTR_RDONLY });
@@ -49,21 +49,21 @@ export function withTmpfs(root: number, request: ChildRequest, use: (tmpfs: numb
   if (!goes) moveMount(tmpfs, AT_FDCWD, "/");
   use(tmpfs);
   for (let i = 0; i < places.length; i++)
-    if (places[i]! >= 0) lay(tmpfs, ownFiles[i]!, places[i]!, spec.root.readonly === true);
+    if (places[i]! >= 0) mountOwnFile(tmpfs, ownFiles[i]!, places[i]!, spec.root.readonly === true);
   if (!goes) detach(fdPath(tmpfs));
   close(tmpfs);
 }
 
 const nameOf = ({ path }: OwnFile): string => path.replaceAll("/", "-");
 
-function fill(tmpfs: number, name: string, text: string): void {
+function writeOwnFile(tmpfs: number, name: string, text: string): void {
   withFd(openat(tmpfs, name, O.O_CREAT | O.O_EXCL | O.O_WRONLY, 0o644), (fd) => {
     writeAll(fd, encode(text));
     fchmodat(tmpfs, name, 0o644); // the umask changes openat's mode
   });
 }
 
-function lay(tmpfs: number, file: OwnFile, place: number, readonly: boolean): void {
+function mountOwnFile(tmpfs: number, file: OwnFile, place: number, readonly: boolean): void {
   step(
     `mount a file of the container's own over ${file.path}`,
     "with its name and addresses; the rootfs's file is not changed",

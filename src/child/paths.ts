@@ -108,7 +108,7 @@ function locate(root: number, { proc, sys }: KernelTrees, path: string): Place |
 }
 
 /** Closes the descriptor that locate() has opened. */
-function leave({ at, name }: Place): void {
+function closePlace({ at, name }: Place): void {
   if (name === "") close(at);
 }
 
@@ -138,7 +138,7 @@ function makeReadonly(place: Place | undefined, path: string): void {
     if (moved < 0) throw new SysError("move_mount", [tree, "", at, name], -moved, `make ${path} read-only`);
     close(tree);
   } else if (tree !== -ENOENT) throw new SysError("open_tree", [at, name], -tree, `make ${path} read-only`);
-  leave(place);
+  closePlace(place);
 }
 
 /**
@@ -151,13 +151,13 @@ function maskAll(root: number, tmpfs: number, trees: KernelTrees, paths: readonl
   for (const path of paths) {
     const place = locate(root, trees, path);
     if (!place) continue;
-    const covered = cover(tmpfs, spare, "file", place);
+    const covered = tryMask(tmpfs, spare, "file", place);
     // the path is a directory
     const result =
-      covered === -EINVAL || covered === -ENOTDIR ? cover(tmpfs, spare, "directory", place) : covered;
+      covered === -EINVAL || covered === -ENOTDIR ? tryMask(tmpfs, spare, "directory", place) : covered;
     if (result < 0 && result !== -ENOENT)
       throw new SysError("move_mount", ["", place.at, place.name], -result, `mask ${path}`);
-    leave(place);
+    closePlace(place);
   }
   for (const kind of ["file", "directory"] as const) discard(tmpfs, kind, spare[kind]);
 }
@@ -173,7 +173,7 @@ function discard(tmpfs: number, kind: "file" | "directory", spare: number): void
 }
 
 /** Mounts a copy over a place. Returns -errno on failure; the copy is then kept for the next place. */
-function cover(
+function tryMask(
   tmpfs: number,
   spare: { file: number; directory: number },
   kind: "file" | "directory",

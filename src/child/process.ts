@@ -115,7 +115,7 @@ function ownPipes(uid: number): void {
  * Connects 0, 1 and 2, makes every other descriptor close-on-exec, and resets signals that Bun or the caller ignored.
  * @throws SysError
  */
-export function leaveNothingOpen(
+export function resetDescriptorsAndSignals(
   terminal: number | undefined,
   { options, host: { terminalDescriptors = [], ignoredSignals } }: ChildRequest,
 ): void {

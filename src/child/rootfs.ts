@@ -26,7 +26,13 @@ import { fileSystemType, OVERLAYFS_SUPER_MAGIC } from "../sys/statfs.ts";
 import { trySetxattr } from "../sys/xattr.ts";
 import { hasUserNamespace } from "./namespaces.ts";
 import { Refusal } from "./refusal.ts";
-import { attachCovers, coverSubmounts, findSubmounts, openSubmounts, sealSubmounts } from "./submounts.ts";
+import {
+  attachCovers,
+  coverSubmounts,
+  findSubmounts,
+  makeSubmountsReadonly,
+  openSubmounts,
+} from "./submounts.ts";
 
 /** The container's root, as descriptors. */
 export interface Root {
@@ -179,11 +185,11 @@ function overlayOptions(
 }
 
 /** Makes the root read-only where the spec asks for it, with the host's mounts inside it. @throws SysError */
-export function sealRoot({ root, submounts }: Root, spec: Spec): void {
+export function makeRootReadonly({ root, submounts }: Root, spec: Spec): void {
   if (!spec.root.readonly) return;
   step("make the root read-only");
   setMountAttributes(root, { set: MOUNT_ATTR.MOUNT_ATTR_RDONLY });
-  sealSubmounts(submounts);
+  makeSubmountsReadonly(submounts);
 }
 
 /** Makes the prepared mount "/", so that no path leads to the host's root any more. @throws SysError */

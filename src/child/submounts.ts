@@ -37,7 +37,7 @@ export const openSubmounts = (root: number, paths: readonly string[]): number[] 
   paths.map((path) => tryOpenSubmount(root, path)).filter((fd) => fd >= 0);
 
 /** Makes submounts read-only, and closes their descriptors. @throws SysError */
-export function sealSubmounts(submounts: readonly number[]): void {
+export function makeSubmountsReadonly(submounts: readonly number[]): void {
   for (const fd of submounts)
     withFd(fd, () => {
       try {

@@ -24,7 +24,7 @@ import { fdPath, openTree, setMountAttributes } from "../sys/mount.ts";
 import { setns, unshare } from "../sys/namespace.ts";
 import { exit, setIdentity, setParentDeathSignal } from "../sys/process.ts";
 import { spawnInPidNamespaceAndEnd } from "../sys/spawn.ts";
-import { openPath } from "./namespaces.ts";
+import { openNamespacePath } from "./namespaces.ts";
 import { Refusal } from "./refusal.ts";
 import { fail, reportCalls } from "./report.ts";
 
@@ -40,7 +40,7 @@ export function enterUserNamespace(socket: number): never {
   }
 }
 
-function enter(socket: number, { namespaces, seal, trace }: EnterRequest): never {
+function enter(socket: number, { namespaces, protectExecutable, trace }: EnterRequest): never {
   try {
     setParentDeathSignal(SIGNALS.KILL);
     setCloexec(socket, true);
@@ -50,7 +50,7 @@ function enter(socket: number, { namespaces, seal, trace }: EnterRequest): never
     if (read<ToChild>(socket)?.message.type !== "mapped") exit(125);
     step("become root of the user namespace", "any other user loses its capabilities in execve");
     setIdentity(0, 0, undefined);
-    const executable = seal ? sealExecutable() : "/proc/self/exe";
+    const executable = protectExecutable ? cloneExecutable() : "/proc/self/exe";
     const pidNamespace = openPidNamespace(namespaces);
     step("spawn /proc/self/exe child", "the same binary again, in the container's pid namespace");
     setCloexec(socket, false);
@@ -64,7 +64,7 @@ function enter(socket: number, { namespaces, seal, trace }: EnterRequest): never
 function enterOrMake(namespaces: readonly Namespace[]): void {
   for (const [place, { type, path }] of namespaces.entries()) {
     if (type !== "user" || path === undefined) continue;
-    withFd(openPath(type, path, place), (fd) => setns(fd, CLONE.CLONE_NEWUSER));
+    withFd(openNamespacePath(type, path, place), (fd) => setns(fd, CLONE.CLONE_NEWUSER));
     return;
   }
   step("unshare the user namespace", "ids and capabilities in it do not count outside");
@@ -74,7 +74,7 @@ function enterOrMake(namespaces: readonly Namespace[]): void {
 /** Returns a descriptor of the pid namespace to join; -1 for a new one, "own" where the spec has no pid namespace. */
 function openPidNamespace(namespaces: readonly Namespace[]): number | "own" {
   for (const [place, { type, path }] of namespaces.entries())
-    if (type === "pid") return path === undefined ? -1 : openPath(type, path, place);
+    if (type === "pid") return path === undefined ? -1 : openNamespacePath(type, path, place);
   return "own";
 }
 
@@ -83,7 +83,7 @@ function openPidNamespace(namespaces: readonly Namespace[]): number | "own" {
  * mount of /proc/self/exe belongs to the host's mount namespace, and this process may not clone it. It may clone the
  * copy of that mount in a new mount namespace.
  */
-function sealExecutable(): string {
+function cloneExecutable(): string {
   step(
     "clone a read-only mount of minibox's executable",
     "through /proc/PID/exe it can be read, but never written",

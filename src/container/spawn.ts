@@ -102,7 +102,7 @@ export function spawnUserNamespace(trace: boolean, namespaces: readonly Namespac
   becomeSubreaper(); // when that process ends, its child becomes a child of this process
   const tree = cloneExecutable();
   // sent before the spawn: later the other end may be closed, and sending would fail
-  send(parentEnd, { type: "enter", enter: { namespaces, seal: tree < 0, trace } });
+  send(parentEnd, { type: "enter", enter: { namespaces, protectExecutable: tree < 0, trace } });
   const words = ["minibox", "userns", String(childEnd)];
   const pid = trySpawn(tree < 0 ? "/proc/self/exe" : fdPath(tree), words, CHILD_ENVIRONMENT);
   if (tree >= 0) close(tree);

@@ -105,14 +105,14 @@ function damageOf(
 function readDynamic(file: ElfReader, headers: readonly ProgramHeader[], elf: Elf): void {
   const dynamic = headers.find((header) => header.type === PT_DYNAMIC);
   if (!dynamic) return;
-  const step = file.wide ? 16 : 8;
-  const count = Math.min(Math.floor(dynamic.size / step), MOST_DYNAMIC);
+  const entrySize = file.wide ? 16 : 8;
+  const count = Math.min(Math.floor(dynamic.size / entrySize), MOST_DYNAMIC);
   const entries: { tag: number; value: number }[] = [];
   for (let i = 0; i < count; i++) {
-    const at = dynamic.offset + i * step;
+    const at = dynamic.offset + i * entrySize;
     const tag = file.word(at);
     if (tag === 0) break;
-    entries.push({ tag, value: file.word(at + step / 2) });
+    entries.push({ tag, value: file.word(at + entrySize / 2) });
   }
   const address = entries.find((entry) => entry.tag === DT_STRTAB)?.value;
   const holder = headers.find(

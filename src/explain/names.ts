@@ -13,12 +13,12 @@ import { isDirectory, isRegular, walk } from "./walk.ts";
 const FALLBACK_PATH = "/usr/local/bin:/usr/bin:/bin";
 
 /** Returns the value of PATH in the container; undefined where it is not set. */
-export const pathOf = (env: readonly string[] | undefined): string | undefined =>
+export const pathVariable = (env: readonly string[] | undefined): string | undefined =>
   env?.findLast((entry) => entry.startsWith("PATH="))?.slice(5);
 
 /** Returns the directories in which the child looked for a name. An empty one means the working directory, ".". */
 export const searchedFor = (env: readonly string[] | undefined): string[] =>
-  (pathOf(env) ?? FALLBACK_PATH).split(":").map((directory) => directory || ".");
+  (pathVariable(env) ?? FALLBACK_PATH).split(":").map((directory) => directory || ".");
 
 /** More names than any real directory of programs has: a hostile directory is not read to its end. */
 const MOST_NAMES = 20_000;

@@ -10,7 +10,7 @@ import {
   ON_HOST,
   offThePath,
   otherShell,
-  pathOf,
+  pathVariable,
   searchedFor,
 } from "./names.ts";
 import { NOT_FOUND, type Place, type Reason, shown } from "./place.ts";
@@ -69,7 +69,7 @@ export function notOnPath(place: Place, command: string): Reason {
     };
   const { env, cwd } = place.spec.process;
   const directories = searchedFor(env);
-  const path = pathOf(env);
+  const path = pathVariable(env);
   const outside = offThePath(place, command);
   return {
     what: notFoundWords(path, directories, cwd),
