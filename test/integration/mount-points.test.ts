@@ -163,8 +163,8 @@ describe("the caller's umask", () => {
       `${outside}/file:/other/made/file`,
     ];
     const script =
-      "pwd; cat /other/made/file; stat -c %a /made /made/work/dir /other /other/made /dev /dev/shm /tmp /t; umask";
-    expect(await masked([...flags, "--tmpfs", "/t"], script)).toEqual({
+      "pwd; cat /other/made/file; stat -c %a /made /made/work/dir /other /other/made /dev /dev/shm /tmp /empty; umask";
+    expect(await masked([...flags, "--tmpfs", "/empty"], script)).toEqual({
       status: 0,
       stdout: "/made/work/dir\nfrom the host\n755\n755\n755\n755\n755\n1777\n1777\n1777\n0022\n",
       stderr: "",
