@@ -14,7 +14,16 @@ import { join } from "node:path";
 import { hasCgroup } from "../support/cgroups.ts";
 import { SLOWNESS, start, uniqueName, until } from "../support/container.ts";
 import { changedMounts, leavesNothing, mountTable } from "../support/leftovers.ts";
-import { execute, ROOT, RUN, rootfs, run, scratchDirectory, skipReason } from "../support/minibox.ts";
+import {
+  execute,
+  ROOT,
+  RUN,
+  rootfs,
+  rootfsToCopy,
+  run,
+  scratchDirectory,
+  skipReason,
+} from "../support/minibox.ts";
 
 setDefaultTimeout(60_000 * SLOWNESS);
 leavesNothing();
@@ -46,7 +55,7 @@ async function expectGone(name: string, before: string): Promise<void> {
 /** A copy of the busybox rootfs, changed by `spoil`. */
 function spoiled(spoil: (root: string) => void): string {
   const root = join(directory, uniqueName());
-  Bun.spawnSync(["cp", "-a", busybox, root]);
+  Bun.spawnSync(["cp", "-a", rootfsToCopy("busybox"), root]);
   spoil(root);
   return root;
 }

@@ -5,7 +5,7 @@ import { chmodSync, copyFileSync, cpSync, existsSync, mkdirSync, readFileSync, w
 import { dirname, join } from "node:path";
 import { compile } from "../support/attack.ts";
 import { leavesNothing } from "../support/leftovers.ts";
-import { execute, MINIBOX, RUN, rootfs, scratchDirectory } from "../support/minibox.ts";
+import { execute, MINIBOX, RUN, rootfsToCopy, scratchDirectory } from "../support/minibox.ts";
 import { EVIL, EVIL_FLAGS, OVERWRITE, RUNTIME, RUNTIME_FLAGS } from "../support/programs.ts";
 
 leavesNothing();
@@ -15,7 +15,7 @@ let root: string;
 beforeAll(() => {
   directory = scratchDirectory();
   root = join(directory, "root");
-  cpSync(rootfs("host"), root, { recursive: true, verbatimSymlinks: true });
+  cpSync(rootfsToCopy("host"), root, { recursive: true, verbatimSymlinks: true });
   // the libraries that minibox is linked with, so that it can start inside
   for (const [, library] of Bun.spawnSync(["ldd", MINIBOX])
     .stdout.toString()

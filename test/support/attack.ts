@@ -3,7 +3,7 @@
 
 import { cpSync, existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { execute, type Result, rootfs, scratchDirectory, TOP } from "./minibox.ts";
+import { execute, type Result, rootfsToCopy, scratchDirectory, TOP } from "./minibox.ts";
 
 /** Compiles a C source, once for each text and set of flags; returns the path of the binary. */
 export function compile(source: string, flags = ["-static"]): string {
@@ -23,7 +23,11 @@ export function compile(source: string, flags = ["-static"]): string {
 /** A copy of the busybox rootfs with these programs as /NAME, for a test file to destroy. */
 export function attackRootfs(programs: Record<string, string> = {}): { path: string } {
   const path = join(scratchDirectory(), "root");
-  cpSync(rootfs("busybox"), path, { recursive: true, verbatimSymlinks: true, preserveTimestamps: true });
+  cpSync(rootfsToCopy("busybox"), path, {
+    recursive: true,
+    verbatimSymlinks: true,
+    preserveTimestamps: true,
+  });
   for (const [name, source] of Object.entries(programs)) cpSync(compile(source), join(path, name));
   return { path };
 }

@@ -57,15 +57,26 @@ export const minibox = (words: string[], options?: Options): Promise<Result> =>
 export const run = (words: string[], options?: Options): Promise<Result> =>
   execute([...RUN, ...words], options);
 
+type Kind = "busybox" | "host";
+
 /** A root file system that scripts/build-rootfs.sh has built. It is kept between runs, and tests must not write to it. */
-export function rootfs(kind: "busybox" | "host"): string {
-  const path = join(TOP, ".cache", "rootfs", kind);
+export const rootfs = (kind: Kind): string => built(kind, kind);
+
+/**
+ * The same, to copy from. A run makes mount points in its rootfs for a while, and a copy made meanwhile would keep them; so
+ * no container runs on this one. In the virtual machine test files run one after the other, and one rootfs is enough.
+ */
+export const rootfsToCopy = (kind: Kind): string =>
+  built(kind, process.env.MINIBOX_TEST_IN_VM === undefined ? `${kind}-to-copy` : kind);
+
+function built(kind: Kind, name: string): string {
+  const path = join(TOP, ".cache", "rootfs", name);
   if (!existsSync(path)) {
     mkdirSync(join(TOP, ".cache", "rootfs"), { recursive: true });
     // another test file may be building it as well: the first one to finish renames its own to the final name
     const made = `${path}.${process.pid}`;
-    const built = Bun.spawnSync([join(TOP, "scripts/build-rootfs.sh"), "--from", kind, made]);
-    if (!built.success) throw new Error(`build-rootfs.sh --from ${kind}: ${built.stderr}`);
+    const result = Bun.spawnSync([join(TOP, "scripts/build-rootfs.sh"), "--from", kind, made]);
+    if (!result.success) throw new Error(`build-rootfs.sh --from ${kind}: ${result.stderr}`);
     try {
       renameSync(made, path);
     } catch (error) {
@@ -91,7 +102,7 @@ export const scratchDirectories = (): readonly string[] => scratch;
 /** A copy of the busybox rootfs that a test may write to. */
 export function scratchRootfs(): string {
   const path = join(scratchDirectory(), "rootfs");
-  cpSync(rootfs("busybox"), path, { recursive: true, verbatimSymlinks: true });
+  cpSync(rootfsToCopy("busybox"), path, { recursive: true, verbatimSymlinks: true });
   return path;
 }
 

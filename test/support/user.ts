@@ -2,7 +2,7 @@
 
 import { chmodSync, cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { execute, MINIBOX, type Options, type Result, rootfs, scratchDirectory } from "./minibox.ts";
+import { execute, MINIBOX, type Options, type Result, rootfsToCopy, scratchDirectory } from "./minibox.ts";
 
 // Each test file has another id, since several run at once and a test looks at all processes of the user.
 export const UID = 54_000 + (process.pid % 10_000);
@@ -34,7 +34,8 @@ export function makePlace(): Place {
     },
   };
   cpSync(MINIBOX, place.minibox);
-  for (const copy of [place.rootfs, place.ownRootfs]) Bun.spawnSync(["cp", "-a", rootfs("busybox"), copy]);
+  for (const copy of [place.rootfs, place.ownRootfs])
+    Bun.spawnSync(["cp", "-a", rootfsToCopy("busybox"), copy]);
   Bun.spawnSync(["chown", "-R", "-h", `${UID}:${UID}`, place.ownRootfs]);
   // copies of the host's tables, which tests bind over the host's in a mount namespace of their own
   mkdirSync(join(path, "etc"));
