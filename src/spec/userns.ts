@@ -30,7 +30,7 @@ export function rootWarning(uid: readonly IdMapping[], gid: readonly IdMapping[]
     for (const { containerID, hostID } of maps) if (hostID === 0) ids.push(`${what} ${containerID}`);
   if (ids.length === 0) return undefined;
   const are = ids.length > 1 ? "are" : "is";
-  return `the container's ${ids.join(" and ")} ${are} root on the host too (0): every file of the host's root that it can reach is its own (--userns auto takes ids that nobody has)`;
+  return `the container's ${ids.join(" and ")} ${are} root on the host too (0): every file of the host's root that it can reach is its own (without mappings it gets ids that nobody has)`;
 }
 
 /**

@@ -1,7 +1,7 @@
 // Owns what a container's user namespace will be: whether there must be one, and which of the host's ids are mapped into
 // it (user_namespaces(7)).
 
-import { RunError, UsageError } from "../errors.ts";
+import { RunError } from "../errors.ts";
 import { findProgram } from "../rootfs/name-services.ts";
 import type { IdMapping } from "../spec/types.ts";
 import { rootWarning, type UserNamespaceWish } from "../spec/userns.ts";
@@ -19,7 +19,7 @@ const USUAL_SIZE = 65_536;
 /**
  * The user namespace that follows from the wish and the caller's rights; undefined for none. An ordinary user's
  * container must have one, and so must that of a root who does not own the pid namespace, as after `unshare --user`.
- * `path` is the caller's PATH, along which newuidmap(1) is looked for. @throws UsageError, RunError, SysError
+ * `path` is the caller's PATH, along which newuidmap(1) is looked for. @throws RunError, SysError
  */
 export function planUserNamespace(
   wish: UserNamespaceWish | undefined,
@@ -31,8 +31,8 @@ export function planUserNamespace(
   if (isOrdinary) return planOrdinary(wish, geteuid(), getegid(), path);
   if (!rootless && (wish === undefined || wish.kind === "host")) return undefined;
   if (wish?.kind === "host")
-    throw new UsageError(
-      "--userns host: root of this user namespace may make no other namespace, so each container has to have a user namespace of its own",
+    throw refused(
+      "root of this user namespace may make no other namespace, so each container has to have a user namespace of its own",
     );
   const plan = { ...planOf(rootless), keepGroups: isSetgroupsDenied("self") };
   const isMapped = wish?.kind === "mapped";
@@ -45,6 +45,9 @@ export function planUserNamespace(
   if (warning !== undefined) plan.notes.push(warning);
   return plan;
 }
+
+const refused = (problem: string, hint?: string): RunError =>
+  new RunError(`: ${problem}`, 125, hint, "linux.uidMappings");
 
 const planOf = (rootless: boolean): UserNamespacePlan => ({
   rootless,
@@ -77,15 +80,14 @@ function ownIds(kind: "uid" | "gid"): IdMapping[] {
 function mapSpareIds(plan: UserNamespacePlan, path: string | undefined): void {
   const { uid, gid } = subordinateIds(["root", "0", "containers", "minibox"], path);
   if (uid.length === 0 || gid.length === 0)
-    throw new RunError(
-      `--userns auto: /etc/${uid.length === 0 ? "subuid" : "subgid"} has no range for root, containers or minibox`,
-      125,
-      'add one that nobody has (echo "minibox:2147483648:65536" >> /etc/subuid, and the same to /etc/subgid), or say --userns UID:GID:SIZE',
+    throw refused(
+      `/etc/${uid.length === 0 ? "subuid" : "subgid"} has no range for root, containers or minibox`,
+      'add one that nobody has (echo "minibox:2147483648:65536" >> /etc/subuid, and the same to /etc/subgid), or choose the ids with linux.uidMappings',
     );
   map(plan, laidOut(uid, 0, USUAL_SIZE), laidOut(gid, 0, USUAL_SIZE));
 }
 
-/** Root inside is the caller. The other ids inside are the caller's subordinate ids, where it has some. @throws UsageError */
+/** Root inside is the caller. The other ids inside are the caller's subordinate ids, where it has some. @throws RunError */
 function planOrdinary(
   wish: UserNamespaceWish | undefined,
   uid: number,
@@ -98,7 +100,7 @@ function planOrdinary(
     return plan;
   }
   if (wish !== undefined && wish.kind !== "auto")
-    throw new UsageError(
+    throw refused(
       "an ordinary user's container has one mapping: its root is the caller, further ids are the caller's of /etc/subuid",
     );
   map(plan, [{ containerID: 0, hostID: uid, size: 1 }], [{ containerID: 0, hostID: gid, size: 1 }]);
