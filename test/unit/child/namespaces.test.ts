@@ -42,11 +42,11 @@ function enter(namespaces: readonly Namespace[]): Record<Kind, string> & { error
   const { stdout } = runScript(`
     import { enterNamespaces } from "${SRC}/child/namespaces.ts";
     import { defaultSpec } from "${SRC}/spec/default.ts";
-    import { readlink } from "${SRC}/sys/file.ts";
+    import { readlink } from "${SRC}/sys/directory.ts";
     const spec = defaultSpec("/", ["true"]);
     const said = {};
     try { enterNamespaces({ ...spec, linux: { namespaces: ${JSON.stringify(namespaces)} } }, undefined); }
-    catch (error) { said.error = error.phase ?? error.message }
+    catch (error) { said.error = error.message }
     for (const [type, file] of Object.entries(${JSON.stringify(FILES)}))
       said[type] = readlink("/proc/thread-self/ns/" + file);
     console.log(JSON.stringify(said));`);
@@ -87,7 +87,8 @@ describe.skipIf(reason !== "")("a program started in a pid namespace", () => {
   const startIn = (joined: string): string[] => {
     const { stdout, stderr } = runScript(`
       import { open } from "${SRC}/sys/file.ts";
-      import { spawnInPidNamespace, trySpawn, wait } from "${SRC}/sys/process.ts";
+      import { wait } from "${SRC}/sys/process.ts";
+      import { spawnInPidNamespace, trySpawn } from "${SRC}/sys/spawn.ts";
       const own = open("/proc/self/ns/pid", 0);
       const words = ["readlink", "/proc/self/ns/pid"];
       wait(spawnInPidNamespace(${joined}, own, "/usr/bin/readlink", words, []));
