@@ -93,7 +93,7 @@ function cloneExecutable(): string {
   const { inode, major, minor } = statx(tree);
   const own = withFd(open("/proc/self/exe", O.O_PATH), statx);
   if (inode !== own.inode || major !== own.major || minor !== own.minor)
-    throw new Refusal("minibox is being replaced by another: try again");
+    throw new Refusal("minibox's executable was just replaced by another file: try again");
   setMountAttributes(tree, { set: MOUNT_ATTR.MOUNT_ATTR_RDONLY });
   return fdPath(tree);
 }

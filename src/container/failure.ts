@@ -23,7 +23,7 @@ export function earlyEnd(status: number, hint?: string): RunError {
   const how = status > 128 ? `was ended by signal ${status - 128}` : `ended with ${status}`;
   const why =
     status === 128 + SIGNALS.KILL
-      ? "the kernel does that to what takes more memory than its cgroup may: see memory.max of the one that minibox is in, and dmesg"
+      ? "the kernel kills a process that needs more memory than its cgroup allows: see dmesg, and memory.max of minibox's own cgroup"
       : hint;
   return new RunError(`the container's first process ${how} before it could run the command`, 125, why);
 }

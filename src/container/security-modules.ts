@@ -21,14 +21,14 @@ function checkSelinux(labels: readonly (string | undefined)[]): void {
     throw new RunError(
       "an SELinux label is asked for, but this host has no SELinux",
       125,
-      "leave process.selinuxLabel away, or boot a kernel with SELinux enabled",
+      "remove process.selinuxLabel, or boot a kernel with SELinux enabled",
     );
   // without a policy the kernel treats every label like its own, "kernel", and confines nothing
   if (tryReadFile("/proc/self/attr/current")?.replace("\0", "") === "kernel")
     throw new RunError(
       "an SELinux label is asked for, but no SELinux policy is loaded",
       125,
-      "leave process.selinuxLabel away, or load a policy: load_policy, and a distribution's own at boot",
+      "remove process.selinuxLabel, or load a policy with load_policy",
     );
   for (const label of labels)
     if (label !== undefined && !isKnown(label))
@@ -54,7 +54,7 @@ function checkAppArmor(profile: string): void {
     throw new RunError(
       `the AppArmor profile ${profile} is asked for, but this host has no AppArmor`,
       125,
-      "leave process.apparmorProfile away, or boot a kernel with AppArmor enabled",
+      "remove process.apparmorProfile, or boot a kernel with AppArmor enabled",
     );
   const profiles = tryReadFile("/sys/kernel/security/apparmor/profiles");
   if (profiles !== undefined && !`\n${profiles}`.includes(`\n${profile} (`))
