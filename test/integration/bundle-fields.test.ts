@@ -188,6 +188,23 @@ describe.skipIf(skip !== "")("in a bundle", () => {
     }
   });
 
+  test("what keeps the command from starting is told by the fields, not by flags of run", async () => {
+    const { name, status } = await create((config) => ({
+      ...config,
+      process: {
+        ...config.process,
+        args: ["/bin/true", ..."xxxx".split("").map((letter) => letter.repeat(100_000))],
+        rlimits: [{ type: "RLIMIT_STACK", soft: 1 << 20, hard: 1 << 20 }],
+      },
+    }));
+    expect(status).toBe(0);
+    const started = await minibox("start", name);
+    expect(started.status).toBe(126);
+    expect(started.stderr).toContain("a quarter of that for the stack (process.rlimits stack)");
+    expect(started.stderr).not.toContain(" --");
+    expect((await minibox("delete", "--force", name)).status).toBe(0);
+  });
+
   test("hostname without a uts namespace is refused", async () => {
     expect(await refusal((config) => ({ ...config, hostname: "x" }))).toStartWith(
       "hostname: needs a uts namespace",
