@@ -6,7 +6,8 @@ export const GLOBAL_FLAGS = {
   root: {
     type: "string",
     valueHint: "dir",
-    description: "keep the containers' states in this directory, made where missing (default: /run/minibox)",
+    description:
+      "keep the containers' states in this directory, made where missing (default: /run/minibox, or the user's own)",
   },
   log: { type: "string", valueHint: "file", description: "append errors to this file, too" },
   "log-format": { type: "string", valueHint: "text|json", description: "form of the lines in that file" },
