@@ -9,7 +9,7 @@ import { step } from "../sys/libc.ts";
 import { lock } from "../sys/lock.ts";
 import { removeDead } from "./prune.ts";
 import { type State, type StateDirectory, tryOpenDirectory, writeState } from "./state.ts";
-import { openRoot } from "./state-root.ts";
+import { openRoot, STATE_DIRECTORY_MODE } from "./state-root.ts";
 
 /**
  * Makes a container's state directory, locks it, and writes the state. @throws RunError when the name is in use,
@@ -23,8 +23,8 @@ export function claim(state: State): StateDirectory {
     // and finds a directory without a lock knows that its supervisor is dead.
     lock(rootFd);
     const path = `${root.path}/${state.id}`;
-    let made = tryMkdirat(AT_FDCWD, path, 0o700);
-    if (made === -EEXIST && removeDead(path)) made = tryMkdirat(AT_FDCWD, path, 0o700);
+    let made = tryMkdirat(AT_FDCWD, path, STATE_DIRECTORY_MODE);
+    if (made === -EEXIST && removeDead(path)) made = tryMkdirat(AT_FDCWD, path, STATE_DIRECTORY_MODE);
     if (made === -EEXIST) throw new RunError(`the name ${state.id} is in use by another container`);
     if (made < 0) throw new SysError("mkdirat", [path], -made, `create ${path}`);
     const fd = tryOpenDirectory(path);

@@ -79,6 +79,12 @@ function checkOwner(path: string, fd: number): { path: string; fd: number } {
   );
 }
 
+/**
+ * The mode of a container's state directory. The sticky bit, which has no meaning there, tells it from what else a state
+ * root may hold, also where minibox was killed before it had written a file.
+ */
+export const STATE_DIRECTORY_MODE = 0o1700;
+
 /** True where a directory is not a container's. Only a state root that the caller chose may hold such directories. */
 export const isForeign = (path: string): boolean =>
-  chosenRoot !== undefined && !["state.json", "made"].some((name) => tryStat(`${path}/${name}`, false));
+  chosenRoot !== undefined && ((tryStat(path, false)?.mode ?? 0) & 0o1777) !== STATE_DIRECTORY_MODE;

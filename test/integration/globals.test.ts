@@ -94,6 +94,9 @@ describe("--root DIR", () => {
     const root = fresh();
     mkdirSync(join(root, "empty"), { recursive: true });
     mkdirSync(join(root, "full", "x"), { recursive: true });
+    // what a minibox leaves that is killed before it has written anything
+    mkdirSync(join(root, "dead"));
+    chmodSync(join(root, "dead"), 0o1700);
     const result = await minibox(["--root", root, "run", busybox, "true"]);
     expect(result).toEqual({ status: 0, stdout: "", stderr: "" });
     expect(readdirSync(root).sort()).toEqual(["empty", "full"]);
