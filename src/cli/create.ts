@@ -3,7 +3,7 @@
 import { abandon, type Starting } from "../container/begin.ts";
 import { create, type Request } from "../container/create.ts";
 import { earlyEnd, errorOf, FILTERED_WAIT } from "../container/failure.ts";
-import { ignoredSignals } from "../container/signals.ts";
+import { byCaller, gatherSignals, ignoredSignals } from "../container/signals.ts";
 import { reap } from "../container/spawn.ts";
 import { leaveToCaller } from "../container/state.ts";
 import { RunError, UsageError } from "../errors.ts";
@@ -54,6 +54,7 @@ export const command: Command = {
     const container = create(starting, request, { hold: true, owner: "caller", warn, trace: () => {} });
     const { handshake, child, directory, undo } = container;
     try {
+      gatherSignals(byCaller(ignoredSignals()));
       handshake.finish(() => checkInterrupt(starting.signals));
       if (handshake.failure) throw errorOf(handshake.failure);
       if (!handshake.held) throw earlyEnd(reap(child).status, request.host.seccomp && FILTERED_WAIT);
