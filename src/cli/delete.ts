@@ -1,6 +1,7 @@
 // Owns `minibox delete`.
 
 import { endContainer } from "../container/delete.ts";
+import { removeStateless } from "../container/prune.ts";
 import { openToAct, statusOf, tryOpenState } from "../container/state.ts";
 import { checkStatus } from "../container/status.ts";
 import { CONTAINER, type Command } from "./commands.ts";
@@ -19,7 +20,10 @@ export const command: Command = {
   run({ given, rest: [id = ""] }) {
     const isForced = given.get("force")?.[0] === "true";
     const directory = isForced ? tryOpenState(id) : openToAct(id);
-    if (!directory) return 0;
+    if (!directory) {
+      removeStateless(id);
+      return 0;
+    }
     if (!isForced) checkStatus("delete", id, statusOf(directory.state));
     endContainer(directory, note);
     return 0;

@@ -5,7 +5,7 @@ import { withFd } from "../sys/file.ts";
 import { lock, unlock } from "../sys/lock.ts";
 import { removeCgroup, removeDirectory, removeFiles } from "./delete.ts";
 import { endProcess } from "./kill.ts";
-import { hasState, isLocked, readState, tryOpenDirectory } from "./state.ts";
+import { hasState, isLocked, isName, readState, tryOpenDirectory } from "./state.ts";
 import { isForeign, openRoot } from "./state-root.ts";
 
 /** How long, in milliseconds, a command waits for a killed process of another container that does not end (state D). */
@@ -51,5 +51,14 @@ export function removeDead(path: string): boolean {
     }
     removeFiles({ fd });
     return rmdir(path) === 0 || removeDirectory({ path });
+  });
+}
+
+/** Removes what a maker that was killed early left of a container: a directory without a state. @throws SysError */
+export function removeStateless(id: string): void {
+  const root = openRoot();
+  withFd(root.fd, (fd) => {
+    lock(fd);
+    if (isName(id)) removeDead(`${root.path}/${id}`);
   });
 }

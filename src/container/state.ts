@@ -142,7 +142,7 @@ export function openToAct(id: string): StateDirectory {
 }
 
 /** True where an id is the name of a directory of the state root, and leads to no other place. */
-const isName = (id: string): boolean => id !== "" && id !== "." && id !== ".." && !id.includes("/");
+export const isName = (id: string): boolean => id !== "" && id !== "." && id !== ".." && !id.includes("/");
 
 /** Returns the container's status now. */
 export function statusOf({ pid, startTime, status, cgroup }: State): Status {

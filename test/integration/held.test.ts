@@ -231,6 +231,26 @@ describe.skipIf(skip !== "")("a state directory", () => {
     rmSync(path, { recursive: true });
   });
 
+  test.each([[[]], [["state.json.new"]]])(
+    "of a maker that was killed with %j in it goes by force",
+    async (files) => {
+      const name = uniqueName();
+      const path = join(ROOT, name);
+      mkdirSync(path, { recursive: true, mode: 0o700 });
+      for (const file of files) writeFileSync(join(path, file), "{");
+      expect(await minibox("delete", "--force", name)).toEqual(ok);
+      expect(existsSync(path)).toBe(false);
+    },
+  );
+
+  test("of a maker that was killed before its state was whole is cleaned up by the next run", async () => {
+    const path = join(ROOT, uniqueName());
+    mkdirSync(path, { recursive: true, mode: 0o700 });
+    writeFileSync(join(path, "state.json.new"), "{");
+    expect((await minibox("run", busybox, "true")).status).toBe(0);
+    expect(existsSync(path)).toBe(false);
+  });
+
   test("is found through a link that the caller names", async () => {
     const link = join(directory, "link");
     mkdirSync(join(directory, "real"), { mode: 0o700 });
