@@ -154,12 +154,16 @@ time.sleep(1000)`,
       { stdout: "pipe" },
     );
     const reader = agent.stdout.getReader();
-    await reader.read();
+    let said = "";
+    const says = async (word: string): Promise<void> => {
+      while (!said.includes(word)) said += new TextDecoder().decode((await reader.read()).value);
+    };
+    await says("ready");
     const name = uniqueName();
     const option = profile("accept4", "SCMP_ACT_NOTIFY", { listenerPath: socket });
     const words = ["create", "--name", name, "--security-opt", option, busybox, "true"];
     const making = Bun.spawn([MINIBOX, "--root", ROOT, ...words], { stderr: "pipe" });
-    await reader.read();
+    await says("connected");
     making.kill("SIGTERM");
     expect(await making.exited).toBe(143);
     expect(await making.stderr.text()).toBe("minibox: ended by signal 15 before the container was made\n");
