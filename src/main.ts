@@ -4,15 +4,13 @@
 
 import { child } from "./child/index.ts";
 import { enterUserNamespace } from "./child/userns.ts";
-import { commandAt } from "./cli/global-flags.ts";
-import { beginAtOnce } from "./container/begin.ts";
+import { beginAtOnce } from "./cli/at-once.ts";
 
 const [, , command, socket] = process.argv;
 if (command === "child") child(Number(socket));
 else if (command === "userns") enterUserNamespace(Number(socket));
 else {
-  const words = process.argv.slice(2);
-  const starting = beginAtOnce(words.slice(commandAt(words)));
+  const starting = beginAtOnce(process.argv.slice(2));
   // main() reports its own errors. Only loading its code can fail here, for want of memory or stack
   // (scripts/elf/guard.ts).
   import("./cli/index.ts").then(({ main }) => main(starting)).catch(() => process.abort());

@@ -2,7 +2,6 @@
 // process's runtime takes some 4 ms to start, and meanwhile the parent loads the rest of its code and prepares.
 
 import { umask } from "../sys/access.ts";
-import { geteuid } from "../sys/process.ts";
 import { takeSignals } from "./signals.ts";
 import { type Child, closeSocket, NEW_PID, reap, spawnChild, spawnUserNamespace } from "./spawn.ts";
 
@@ -38,24 +37,6 @@ export function beginUserNamespace(trace: boolean, namespaces = NEW_PID): Starti
   const signals = takeSignals();
   setUmask();
   return { child: spawnUserNamespace(trace, namespaces), signals };
-}
-
-/** Flags of `run` with which begin()'s process would be the wrong one, or none is needed. */
-const NOT_AT_ONCE = ["--trace", "--help", "-h", "--userns", "--uidmap", "--gidmap"];
-
-/**
- * Begins a container where the words of the command line, not parsed yet, look like a plain `run`. Returns undefined
- * where they do not, and after a failure: `run` itself then begins again and reports the error.
- */
-export function beginAtOnce(words: readonly string[]): Starting | undefined {
-  if (words[0] !== "run" || words.length < 3) return undefined;
-  for (const word of words) for (const other of NOT_AT_ONCE) if (word.startsWith(other)) return undefined;
-  try {
-    // an ordinary user's containers all have a user namespace
-    return geteuid() === 0 ? begin() : beginUserNamespace(false);
-  } catch {
-    return undefined;
-  }
 }
 
 /** Ends the first process of a container that will not be made. */
