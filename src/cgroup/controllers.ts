@@ -11,10 +11,10 @@ import { makeRoom } from "./leaf.ts";
 import { missing } from "./settings.ts";
 import type { V2Record } from "./types.ts";
 
-/** What is counted for every container, limited or not. */
+/** The controllers that count for every container, limited or not. */
 const COUNTED = ["memory", "pids", "cpu", "io"] as const;
 
-/** How often room is made again: processes that fork meanwhile are in the way once more. */
+/** How often processes are moved away before giving up: one that forks meanwhile leaves its child behind. */
 const ATTEMPTS = 10;
 
 /**
@@ -29,7 +29,7 @@ export function countAll(path: string, top: string): void {
   if (available.length === 0) return;
   step(`hand ${available.join(", ")} down to the cgroup`, "what it uses is counted, limited or not");
   for (const directory of above(path, top)) {
-    // counting is not worth moving processes
+    // processes would have to be moved, and are moved for limits alone
     if (isInhabited(directory)) return;
     const file = `${directory}/cgroup.subtree_control`;
     const fd = tryOpen(file, O.O_WRONLY);
@@ -114,7 +114,7 @@ function notHandedDown(errno: number, directory: string, controller: string, fie
   );
 }
 
-/** Of a cgroup that takes no process. */
+/** The error for a cgroup that takes no process. */
 export const threaded = (directory: string): RunError =>
   new RunError(
     `limits cannot be enforced: the cgroup ${directory} is in a threaded part of the tree, where a cgroup takes single threads and no process (cgroups(7), thread mode)`,

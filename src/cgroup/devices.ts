@@ -6,12 +6,12 @@ import { O } from "../sys/constants.ts";
 import { close, tryOpen, tryWrite } from "../sys/file.ts";
 import { step } from "../sys/libc.ts";
 
-/** A device that the list lets through; where the list allows all, one that it does not. A number of -1 is every number. */
+/** A device that is allowed by a list that denies the others, or denied by a list that allows them. -1 is every number. */
 export interface DeviceException {
   type: "b" | "c";
   major: number;
   minor: number;
-  /** "r", "w" and "m" (mknod), any of them */
+  /** one or more of "r" (read), "w" (write) and "m" (mknod) */
   access: string;
 }
 
@@ -52,7 +52,7 @@ const ALWAYS: readonly DeviceException[] = [
 export function deviceList(rules: readonly DeviceRule[] | undefined): DeviceList {
   const list: DeviceList = { allowAll: false, exceptions: [] };
   for (const rule of rules ?? []) applyRule(list, rule);
-  // the short way, which nearly every start takes
+  // nearly every container has no rules, or only one that denies all: the result is known
   if (!list.allowAll && list.exceptions.length === 0) return { allowAll: false, exceptions: [...ALWAYS] };
   for (const exception of ALWAYS) change(list, exception, !list.allowAll);
   return list;

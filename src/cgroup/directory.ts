@@ -61,7 +61,7 @@ export function cgroupsBelow(directory: string): string[] {
   return found;
 }
 
-/** The names in an open cgroup; its minibox may remove it meanwhile. */
+/** The names in an open cgroup; none where another process removes it meanwhile. */
 function namesIn(fd: number): string[] {
   try {
     return listDirectory(fd);

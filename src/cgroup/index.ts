@@ -32,10 +32,10 @@ export function planCgroup(id: string, linux: Linux): NewCgroup | undefined {
 export const openCgroup = (record: CgroupRecord): Cgroup =>
   record.version === 1 ? new V1Cgroup(withoutMissing(record)) : new V2Cgroup(record);
 
-/** What a container sees of control groups that has none of its own. */
+/** Returns what a container without a cgroup of its own sees of control groups: the caller's. */
 export const callersView = (): View | undefined => readHierarchies().view;
 
-/** What to say where the kernel keeps us from the cgroups that are mounted. */
+/** The error for cgroups that are mounted and belong to another cgroup namespace. */
 export const foreignMount = (mount: string): [message: string, status: number, hint: string] => [
   `limits cannot be enforced: what is mounted on ${mount} belongs to another cgroup namespace, whose nsdelegate keeps processes of this one out`,
   125,

@@ -37,7 +37,7 @@ export function makeRoom(directory: string): void {
     );
 }
 
-/** Undoes makeRoom, unless another container is there still. Nothing depends on it: where it fails, nobody is told. */
+/** Undoes makeRoom, unless another container still runs there. A failure is not reported, as no container needs this. */
 export function giveRoomBack(directory: string): void {
   const leaf = `${directory}/${LEAF}`;
   if (tryStat(leaf) === undefined) return;

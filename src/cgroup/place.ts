@@ -19,7 +19,7 @@ export interface Place {
   makesRoom: boolean;
 }
 
-/** The directory that has the containers without an absolute linux.cgroupsPath. */
+/** The directory below which containers go whose linux.cgroupsPath is not absolute, or missing. */
 export const COMMON = "minibox";
 
 /** The directory that takes in the processes of a cgroup that is to hand controllers down (leaf.ts). */

@@ -10,7 +10,7 @@ import { cgroupsBelow, processesBelow } from "./directory.ts";
 import { tryFreeze, tryThaw } from "./freezer.ts";
 import type { CgroupRecord } from "./types.ts";
 
-/** Between two looks at what is left, in milliseconds. */
+/** In milliseconds: after so long the processes that are left are listed again. */
 const INTERVAL = 2;
 
 /** How long the end of processes is waited for, in milliseconds. */

@@ -14,7 +14,7 @@ export interface Setting {
   value: string;
   /** where the value comes from */
   field: string;
-  /** Where the file is missing, so is nothing else: it is no limit that was asked for, or one that comes with another. */
+  /** The file may be missing: the value is no limit, or it is not asked for but follows from another limit. */
   optional?: boolean;
 }
 
@@ -82,7 +82,7 @@ export function settingsV2({ memory, cpu, pids, unified }: Resources): Setting[]
   const settings = collect((add) => {
     add("memory.limit", "memory", "memory.max", maximum(memory?.limit));
     add("memory.swap", "memory", "memory.swap.max", swapAlone(memory?.limit, memory?.swap));
-    // docker's rule, as on version 1
+    // docker's rule, as on version 1: as much swap as memory
     if (memory?.swap === undefined)
       add("memory.limit", "memory", "memory.swap.max", maximum(memory?.limit), true);
     add("memory.reservation", "memory", "memory.low", maximum(memory?.reservation));

@@ -68,10 +68,10 @@ export const command: Command = {
   },
 };
 
-/** The signals of somebody who wants create to end. */
+/** The signals that ask `create` to end. */
 const ENDING: readonly number[] = [SIGNALS.HUP, SIGNALS.INT, SIGNALS.QUIT, SIGNALS.TERM];
 
-/** Signals are blocked, and read from this descriptor instead. @throws RunError for one that ends create */
+/** Reads the blocked signals from their descriptor (signalfd(2)). @throws RunError for a signal that ends `create` */
 function checkInterrupt(descriptor: number): void {
   for (let info = tryReadSignal(descriptor); info; info = tryReadSignal(descriptor)) {
     const { signal } = info;

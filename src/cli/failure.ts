@@ -40,7 +40,7 @@ function seeHelp(error: UsageError | SpecError, command: string | undefined): st
   return `see minibox ${isKnown ? `${command} ` : ""}--help`;
 }
 
-/** undefined where the words cannot even be cut: that is the error itself. */
+/** The flags that were typed; undefined where the words cannot be parsed, which is the error to report then. */
 function typedFlags(words: string[]): Parsed["given"] | undefined {
   try {
     return parseFlags(words, RUN_FLAGS).given;

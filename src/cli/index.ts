@@ -19,7 +19,7 @@ export interface Line {
 
 /**
  * Runs the command line and ends the process with its exit code. `starting` is the child of a run, spawned already.
- * What is thrown nevertheless is a failure to report one.
+ * It throws only where an error could not be reported.
  */
 export async function main(starting: Starting | undefined): Promise<never> {
   const line: Line = { command: undefined, words: [], log: undefined };
@@ -33,7 +33,7 @@ export async function main(starting: Starting | undefined): Promise<never> {
     line.words = all.slice(at + 1);
     exit(await dispatch(line, globals, starting));
   } catch (error) {
-    if (starting) abandon(starting); // buried already where the run got that far
+    if (starting) abandon(starting); // does nothing where the run has waited for the child already
     exit(await tell(error, line));
   }
 }

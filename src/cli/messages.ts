@@ -36,7 +36,7 @@ function shown({ type, args }: LogObject, hasColours: boolean): string {
   return type === "log" ? `  ${coloured(text)}\n` : `${coloured("minibox:")} ${text}\n`;
 }
 
-/** Of one line, for those who parse the file: engines take the last line, or all of it, for one JSON object. */
+/** Makes a record of one line, for programs that parse the file: engines take the last line, or all of it, for one JSON object. */
 function logged({ args, date }: LogObject, format: Log["format"]): string {
   const entry = { level: "error", msg: args.join(" "), time: date.toISOString() };
   if (format === "json") return `${JSON.stringify(entry)}\n`;

@@ -1,3 +1,5 @@
+// Owns processes: their signals, their ends, their ids and limits, and what /proc says of them.
+
 import { PR, SIGNALS, WNOHANG } from "./constants.ts";
 import { EINTR } from "./errno.ts";
 import { tryReadFile } from "./file.ts";

@@ -113,7 +113,7 @@ function planOrdinary(
 const isAlone = (maps: readonly IdMapping[], id: number): boolean =>
   maps.length === 1 && maps[0]!.size === 1 && maps[0]!.hostID === id;
 
-/** Returns why there are none to add. */
+/** Adds the user's subordinate ids to the plan; returns the reason where there are none to add. */
 function addSubordinateIds(
   plan: UserNamespacePlan,
   uid: number,
@@ -131,7 +131,7 @@ function addSubordinateIds(
   return undefined;
 }
 
-/** A range above those that useradd(8) gives away, and another one for each user. */
+/** The first id of a range for a user: above the ranges that useradd(8) gives, and different for each user. */
 const freeRange = (uid: number): number => 2 ** 31 + (uid % 32_000) * USUAL_SIZE;
 
 function whyAlone(name: string | undefined, uid: number, ranges: { uid: Range[]; gid: Range[] }): string {

@@ -1,3 +1,5 @@
+// A mistyped word is answered with the known word that is spelled most like it, and only where one is near.
+
 import { describe, expect, test } from "bun:test";
 import { nearest, RunError, SpecError } from "../../src/errors.ts";
 

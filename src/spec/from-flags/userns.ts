@@ -1,13 +1,10 @@
 // Owns --userns, --uidmap and --gidmap: text to a wish for a user namespace. Pure.
 
 import { UsageError } from "../../errors.ts";
-import { toHost } from "../id-mappings.ts";
+import { LARGEST_ID, toHost } from "../id-mappings.ts";
 import type { IdMapping } from "../types.ts";
 import type { UserNamespaceWish } from "../userns.ts";
 import type { Given } from "./given.ts";
-
-/** Ids are 32 bits, and the last one means "none". */
-const ID_LIMIT = 2 ** 32 - 1;
 
 /** Reads --userns, --uidmap and --gidmap; undefined where none is given. @throws UsageError */
 export function parseUserNamespace(given: Given): UserNamespaceWish | undefined {
@@ -60,7 +57,7 @@ const overlap = (a: number, b: number, { size }: IdMapping, other: IdMapping): b
 
 function checked(flag: string, text: string, map: IdMapping): IdMapping {
   if (map.size === 0) throw new UsageError(`${flag}: "${text}" maps no id: the size is 0`);
-  if (Math.max(map.containerID, map.hostID) + map.size > ID_LIMIT)
-    throw new UsageError(`${flag}: "${text}" goes beyond the last id, ${ID_LIMIT - 1}`);
+  if (Math.max(map.containerID, map.hostID) + map.size > LARGEST_ID + 1)
+    throw new UsageError(`${flag}: "${text}" goes beyond the last id, ${LARGEST_ID}`);
   return map;
 }

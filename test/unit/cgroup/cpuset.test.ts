@@ -1,3 +1,5 @@
+// The kernel's lists of CPUs and memory nodes, "0-2,7" (cpuset(7)), are read as numbers.
+
 import { expect, test } from "bun:test";
 import { parseList } from "../../../src/cgroup/cpuset.ts";
 

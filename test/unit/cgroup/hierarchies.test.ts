@@ -1,3 +1,5 @@
+// Where cgroups are mounted is read from mountinfo (proc_pid_mountinfo(5)): version 1, version 2, and both.
+
 import { expect, test } from "bun:test";
 import { parseHierarchies } from "../../../src/cgroup/hierarchies.ts";
 

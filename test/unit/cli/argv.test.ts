@@ -1,3 +1,5 @@
+// The words of a command line are separated into flags, with their values, and the words that follow them.
+
 import { describe, expect, test } from "bun:test";
 import { type Flags, type Parsed, parseFlags } from "../../../src/cli/argv.ts";
 import { RUN_FLAGS } from "../../../src/cli/run-flags.ts";

@@ -1,3 +1,5 @@
+// The hint for a cgroup that cannot be made names the mount that is read-only, or the limit that is reached.
+
 import { expect, test } from "bun:test";
 import { readOnlyCgroups, tooManyCgroups } from "../../../src/cli/cgroup-hints.ts";
 

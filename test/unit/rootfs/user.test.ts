@@ -1,3 +1,5 @@
+// A user is looked up in the rootfs's own passwd and group, by name or by number.
+
 import { describe, expect, test } from "bun:test";
 import { RunError } from "../../../src/errors.ts";
 import { lookUp } from "../../../src/rootfs/user.ts";

@@ -1,3 +1,5 @@
+// The flags of `run` become one OCI object: each flag changes what it says, and nothing else.
+
 import { describe, expect, test } from "bun:test";
 import { parseFlags } from "../../../src/cli/argv.ts";
 import { RUN_FLAGS } from "../../../src/cli/run-flags.ts";

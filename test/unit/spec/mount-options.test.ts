@@ -1,3 +1,5 @@
+// The options of an OCI mount become the flags, attributes and data that the kernel takes (mount(2)).
+
 import { describe, expect, test } from "bun:test";
 import { parseOptions } from "../../../src/spec/mount-options.ts";
 import { MOUNT_ATTR, MS } from "../../../src/sys/constants.ts";

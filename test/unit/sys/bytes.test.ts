@@ -1,3 +1,5 @@
+// Bytes that are no UTF-8 survive as text, and NUL-separated words are split.
+
 import { describe, expect, test } from "bun:test";
 import { cstring, decode, encode, splitNul } from "../../../src/sys/bytes.ts";
 

@@ -1,3 +1,5 @@
+// 64-bit fields and struct timespec are written as the kernel reads them.
+
 import { describe, expect, test } from "bun:test";
 import { putLong } from "../../../src/sys/bytes.ts";
 import { timespec } from "../../../src/sys/poll.ts";

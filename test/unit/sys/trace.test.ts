@@ -1,3 +1,5 @@
+// Kernel calls are printed as strace(1) prints them.
+
 import { describe, expect, test } from "bun:test";
 import { CLONE, MS, O } from "../../../src/sys/constants.ts";
 import type { Arg } from "../../../src/sys/errno.ts";

@@ -1,3 +1,5 @@
+// --volume, --mount and --tmpfs become OCI mounts; what could not be meant is refused.
+
 import { describe, expect, test } from "bun:test";
 import { UsageError } from "../../../../src/errors.ts";
 import { parseMount, parseTmpfs, parseVolume } from "../../../../src/spec/from-flags/mounts.ts";

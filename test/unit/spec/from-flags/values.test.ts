@@ -1,3 +1,5 @@
+// Sizes, durations, numbers and names of flags are read exactly, or refused.
+
 import { describe, expect, test } from "bun:test";
 import { UsageError } from "../../../../src/errors.ts";
 import {
