@@ -38,12 +38,12 @@ export async function main(starting: Starting | undefined): Promise<never> {
   }
 }
 
-/** The exit code; a promise of it only where something has to be loaded first. */
+/** Runs the command; returns its exit code. */
 function dispatch(
   { command, words }: Line,
   globals: Globals,
   starting: Starting | undefined,
-): number | Promise<number> {
+): Promise<number> {
   const is = (flag: keyof typeof GLOBAL_FLAGS): boolean => globals.get(flag)?.[0] === "true";
   if (is("version")) return fromTable("version", [], globals);
   if (is("help") || command === undefined)
