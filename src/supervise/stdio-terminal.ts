@@ -7,22 +7,19 @@ import { EAGAIN, EINTR, EIO } from "../sys/errno.ts";
 import { close, tryRead, tryWrite } from "../sys/file.ts";
 import { poll } from "../sys/poll.ts";
 import {
-  CC,
   copyWindowSize,
   foregroundGroup,
   getTermios,
   isAtRest,
-  isCanonical,
   openPeer,
   processesOutput,
   sendsSignals,
-  signalsOf,
   trySignalForeground,
 } from "../sys/terminal.ts";
 import { CallerTerminal } from "./caller-terminal.ts";
 import { isRead } from "./reader.ts";
+import { TerminalInput } from "./terminal-input.ts";
 import type { Keys, TerminalPlan } from "./terminal-plan.ts";
-import { TypeAhead } from "./type-ahead.ts";
 
 /** In bytes: a pipe or terminal that poll(2) calls writable takes this much without blocking (PIPE_BUF). */
 const CHUNK = 4096;
@@ -50,17 +47,8 @@ export class Relay {
   private patienceToLook = LOOK;
   /** keys were typed that may be for another process: until the next look the input is not polled */
   private inputPaused = false;
-  private readonly typeAhead = new TypeAhead();
   private readonly buffer = new Uint8Array(65536);
-  /** read from the plan's input and not yet written to the container's terminal */
-  private input = new Uint8Array(0);
-  /** the last byte written to the container's terminal */
-  private lastGiven = 0x0a;
-  private inputEnded = false;
-  /**
-   * whether the terminal was canonical when it was told the end of the input: after a change the kernel forgets that
-   */
-  private endedCanonical: boolean | undefined;
+  private readonly input: TerminalInput;
   /** read from the container and not yet written to the plan's output */
   private output = new Uint8Array(0);
   private outputEnded = false;
@@ -78,6 +66,7 @@ export class Relay {
     // a write must not block where the container does not read its input: its output is still passed on
     setNonblocking(master);
     this.slave = openPeer(master);
+    this.input = new TerminalInput(master);
     this.caller = plan.keyboard < 0 ? undefined : new CallerTerminal(plan.keyboard);
     this.wanted = plan.atOnce;
     this.resize(); // before the command starts, which would get SIGWINCH
@@ -115,7 +104,7 @@ export class Relay {
    */
   interest(): [number, number][] {
     const wantsOutput = !this.outputEnded && this.output.length === 0;
-    const masterEvents = (wantsOutput ? POLLIN : 0) | (this.input.length > 0 ? POLLOUT : 0);
+    const masterEvents = (wantsOutput ? POLLIN : 0) | (this.input.isWaiting ? POLLOUT : 0);
     return [
       [this.wantsInput() ? this.plan.input : -1, POLLIN],
       [masterEvents ? this.master : -1, masterEvents],
@@ -124,7 +113,7 @@ export class Relay {
   }
 
   private wantsInput(): boolean {
-    if (this.inputEnded || this.input.length > 0) return false;
+    if (this.input.hasEnded || this.input.isWaiting) return false;
     if (!this.caller || this.caller.isHeld) return true;
     return this.caller.isOfInterest && !this.wanted && !this.inputPaused;
   }
@@ -132,16 +121,16 @@ export class Relay {
   /** The number of milliseconds after which carry() must be called even without an event. */
   get patience(): number {
     const look = this.nextLook === NEVER ? NEVER : Math.max(0, this.nextLook - performance.now());
-    return this.inputEnded && !this.outputEnded ? Math.min(END_AGAIN, look) : look;
+    return this.input.hasEnded && !this.outputEnded ? Math.min(END_AGAIN, look) : look;
   }
 
   /** Passes bytes on, given the events that poll(2) found. Returns the signal keys that went to the container. */
   carry(input: number, master: number, output: number): Keys | undefined {
     if (input) this.takeInput();
-    const keys = this.input.length > 0 ? this.giveInput() : undefined;
+    const keys = this.input.isWaiting ? this.input.give() : undefined;
     if (output) this.giveOutput();
     if (master) this.takeOutput();
-    if (!input && !master && !output) this.tellEndAgain();
+    if (!input && !master && !output) this.input.endAgain();
     if (master && !this.wanted) this.lookSoon();
     if (performance.now() >= this.nextLook) this.look();
     return keys;
@@ -169,8 +158,7 @@ export class Relay {
   /** Restores the caller's terminal, with what was typed and not read as its input. The container must have ended. */
   giveBack(): void {
     if (!this.caller?.isHeld) return;
-    const { typeAhead, slave, input, plan } = this;
-    this.caller.releaseWith(typeAhead.unread(slave, input, plan.keyboard));
+    this.caller.releaseWith(this.input.unread(this.slave, this.plan.keyboard));
   }
 
   /** Restores the caller's terminal and closes the container's. */
@@ -193,7 +181,7 @@ export class Relay {
     this.nextLook = NEVER;
     if (!this.caller || this.caller.isHeld) return;
     if (this.caller.isHungUp()) {
-      if (!this.inputEnded) this.tellEnd();
+      if (!this.input.hasEnded) this.input.end();
       return;
     }
     if (!this.wanted && this.caller.isForeground()) this.wanted = this.isTurnedTo(isLeft);
@@ -225,53 +213,17 @@ export class Relay {
     if (this.caller && !this.caller.isHeld) {
       this.look();
       if (!this.caller.isHeld) {
-        if (this.inputEnded) return;
+        if (this.input.hasEnded) return;
         this.inputPaused = true;
         this.nextLook = performance.now() + BACKGROUND;
         return;
       }
     }
     const n = tryRead(this.plan.input, this.buffer);
-    if (n > 0) this.input = this.buffer.slice(0, n);
+    if (n > 0) this.input.take(this.buffer.slice(0, n));
     // EIO: minibox is in the background now
     else if (n === -EIO && this.caller && !this.caller.isForeground()) this.settle();
-    else if (n !== -EINTR && n !== -EAGAIN) this.tellEnd();
-  }
-
-  /**
-   * Tells the container that the input has ended, by the end-of-file key: a terminal has no other way (termios(3),
-   * VEOF). At the start of a line one key is enough; elsewhere the first one ends the line.
-   */
-  private tellEnd(): void {
-    this.inputEnded = true;
-    this.typeAhead.forget();
-    const termios = getTermios(this.master);
-    if (!termios) return;
-    this.endedCanonical = isCanonical(termios);
-    const key = termios[CC.VEOF]!;
-    this.input = this.lastGiven === 0x0a ? Uint8Array.of(key) : Uint8Array.of(key, key);
-    this.lastGiven = 0x0a;
-  }
-
-  /** Sends the key again after a change of the terminal's mode. */
-  private tellEndAgain(): void {
-    if (!this.inputEnded || this.input.length > 0) return;
-    const termios = getTermios(this.master);
-    if (termios && isCanonical(termios) !== this.endedCanonical) this.tellEnd();
-  }
-
-  private giveInput(): Keys | undefined {
-    const termios = getTermios(this.master);
-    const group = foregroundGroup(this.master);
-    const n = tryWrite(this.master, this.input);
-    if (n === -EAGAIN || n === -EINTR) return undefined;
-    // n <= 0: the container has closed its terminal, and nobody will read this
-    const given = n > 0 ? this.input.subarray(0, n) : this.input;
-    this.typeAhead.note(given);
-    this.input = n > 0 ? this.input.slice(n) : new Uint8Array(0);
-    this.lastGiven = given[given.length - 1] ?? 0x0a;
-    const signals = termios ? signalsOf(termios, given) : [];
-    return signals.length > 0 ? { group, signals } : undefined;
+    else if (n !== -EINTR && n !== -EAGAIN) this.input.end();
   }
 
   /** Reads what the container wrote. False where there was nothing to read. */
