@@ -8,7 +8,7 @@ const hasSystemd = (): boolean => tryStat("/run/systemd/system") !== undefined;
 const DELEGATE_ALL = "Delegate=cpu cpuset io memory pids";
 
 /** Says how the user gets a cgroup of its own that has the controllers. */
-export function adviceFor(mount: string, wanted: readonly string[]): string {
+export function ownCgroupAdvice(mount: string, wanted: readonly string[]): string {
   const uid = geteuid();
   if (!hasSystemd()) return withoutSystemd(mount, uid, wanted);
   const own = process.env.XDG_RUNTIME_DIR;

@@ -5,7 +5,7 @@ import { RunError } from "../errors.ts";
 import type { Linux } from "../spec/types.ts";
 import { readFile, tryStat } from "../sys/file.ts";
 import { geteuid } from "../sys/process.ts";
-import { adviceFor, handDownAdvice } from "./advice.ts";
+import { handDownAdvice, ownCgroupAdvice } from "./advice.ts";
 import { parentOf } from "./directory.ts";
 import { isVersion1, ownDirectory, readHierarchies } from "./hierarchies.ts";
 import { foreignMount, needsCgroup } from "./index.ts";
@@ -45,14 +45,14 @@ export function planDelegated(id: string, linux: Linux): NewCgroup | undefined {
   if (own === undefined)
     return refused(
       `the mount on ${mount} does not show the cgroup that minibox is in`,
-      adviceFor(mount, wanted),
+      ownCgroupAdvice(mount, wanted),
     );
   const top = candidates(own, mount).find(
     (directory) => isOurs(directory) && lacks(directory, wanted).length === 0,
   );
   if (top !== undefined)
     return new V2Cgroup(planV2(mount, { path: `${top}${path}`, top, makesRoom: true }, linux));
-  if (!isOurs(own)) return refused(`the cgroup ${own} is not yours to write`, adviceFor(mount, wanted));
+  if (!isOurs(own)) return refused(`the cgroup ${own} is not yours to write`, ownCgroupAdvice(mount, wanted));
   const lacking = lacks(own, wanted).join(", ");
   return refused(
     `the cgroup ${own} was given to you without the controllers ${lacking}`,

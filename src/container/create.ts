@@ -20,7 +20,7 @@ import { type Callbacks, Handshake } from "./handshake.ts";
 import { handListener } from "./listener.ts";
 import { noteMade } from "./made.ts";
 import type { Options } from "./options.ts";
-import { makeCgroup, type OwnCgroup } from "./own-cgroup.ts";
+import { makeOwnCgroup, type OwnCgroup } from "./own-cgroup.ts";
 import { prune } from "./prune.ts";
 import { ignoredSignals } from "./signals.ts";
 import type { Child } from "./spawn.ts";
@@ -125,7 +125,7 @@ function reserve(
     options,
   });
   undo.add(() => deleteContainer(directory, warn));
-  const own = makeCgroup(cgroup, spec.linux);
+  const own = makeOwnCgroup(cgroup, spec.linux);
   if (own.cgroup && own.cgroup.record !== directory.state.cgroup) {
     directory.state.cgroup = own.cgroup.record; // some directories existed before, and must not be removed
     writeState(directory);

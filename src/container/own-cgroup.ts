@@ -18,7 +18,7 @@ export interface OwnCgroup {
  * Makes the cgroup and sets its limits. Where that fails, a container that asked for no limit runs without a cgroup.
  * @throws SysError, RunError where a limit cannot be enforced
  */
-export function makeCgroup(cgroup: NewCgroup | undefined, linux: Linux): OwnCgroup {
+export function makeOwnCgroup(cgroup: NewCgroup | undefined, linux: Linux): OwnCgroup {
   const none = { cgroup: undefined, limitsDevices: false };
   if (!cgroup) return none;
   const { resources = {} } = linux;

@@ -12,7 +12,7 @@ import { close } from "../sys/file.ts";
 import { pidfdOpen, wait } from "../sys/process.ts";
 import { openDescriptors } from "./handover.ts";
 import { readMaps, writeMaps } from "./id-maps.ts";
-import type { Callbacks, Entered, Entrant, UserNamespacePlan, UserNamespaceWork } from "./types.ts";
+import type { Callbacks, EnteredNamespace, Entrant, UserNamespacePlan, UserNamespaceWork } from "./types.ts";
 
 /** What the parent does for a container with this user namespace. */
 export const userNamespaceWork = (plan: UserNamespacePlan): UserNamespaceWork => ({
@@ -23,9 +23,14 @@ export const userNamespaceWork = (plan: UserNamespacePlan): UserNamespaceWork =>
   openDescriptors: plan.rootless ? () => new Map() : openDescriptors,
 });
 
-function enter(child: Entrant, plan: UserNamespacePlan, spec: Spec, { warn, trace }: Callbacks): Entered {
+function enter(
+  child: Entrant,
+  plan: UserNamespacePlan,
+  spec: Spec,
+  { warn, trace }: Callbacks,
+): EnteredNamespace {
   for (const note of plan.notes) warn(note);
-  let entered: Entered = { spec, keepGroups: plan.keepGroups };
+  let entered: EnteredNamespace = { spec, keepGroups: plan.keepGroups };
   for (;;) {
     const message = read<FromChild>(child.socket)?.message;
     if (!message) throw ended(child);

@@ -22,7 +22,7 @@ export interface UserNamespacePlan {
 }
 
 /** What a process has found once it is inside. */
-export interface Entered {
+export interface EnteredNamespace {
   /** the object with the namespace, its mappings, and what must be different for it */
   spec: Spec;
   keepGroups: boolean;
@@ -49,7 +49,7 @@ export interface Callbacks {
 export interface UserNamespaceWork {
   plan: UserNamespacePlan;
   /** Turns the process that makes the namespace into the container's first one. @throws SysError, RunError */
-  enter(child: Entrant, spec: Spec, callbacks: Callbacks): Entered;
+  enter(child: Entrant, spec: Spec, callbacks: Callbacks): EnteredNamespace;
   /** Opens the control groups that the caller may use. @throws RunError, SysError */
   planCgroup(id: string, linux: Linux): NewCgroup | undefined;
   /** Opens what the child has no right to open. The caller closes it. @throws SysError, RunError */
