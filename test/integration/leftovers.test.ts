@@ -12,7 +12,7 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { hasCgroup } from "../support/cgroups.ts";
-import { SLOWNESS, start, uniqueName, until } from "../support/container.ts";
+import { momentsOf, SLOWNESS, start, uniqueName, until } from "../support/container.ts";
 import { changedMounts, leavesNothing, mountTable } from "../support/leftovers.ts";
 import {
   execute,
@@ -160,7 +160,8 @@ describe.skipIf(skip !== "")("kill -9 of the parent", () => {
     const before = mountTable();
     const names: string[] = [];
     const running: Promise<unknown>[] = [];
-    for (let i = 0; i < 40; i++) {
+    const moments = await momentsOf(() => run([busybox, "true"]), 40);
+    for (const [i, moment] of moments.entries()) {
       const name = uniqueName();
       names.push(name);
       const flags = i % 4 === 0 ? ["--init"] : i % 4 === 1 ? ["-t"] : [];
@@ -176,7 +177,7 @@ describe.skipIf(skip !== "")("kill -9 of the parent", () => {
         "sleep",
         "600",
       ]);
-      await Bun.sleep(i * SLOWNESS);
+      await Bun.sleep(moment);
       process.kill(container.pid, "SIGKILL");
       running.push(container.ended);
     }

@@ -2,9 +2,17 @@
 // their own, which know nothing but what the state directory says.
 
 import { describe, expect, test } from "bun:test";
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmdirSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
-import { signal, start, tryText, uniqueName, until } from "../support/container.ts";
+import { momentsOf, signal, start, tryText, uniqueName, until } from "../support/container.ts";
 import { leavesNothing } from "../support/leftovers.ts";
 import {
   execute,
@@ -239,8 +247,8 @@ describe.skipIf(skip !== "")("a running container", () => {
 
 describe.skipIf(skip !== "")("kill -9", () => {
   test("of create leaves a whole container or none, and a state that can always be read", async () => {
-    const names: string[] = [];
-    for (let i = 0; i < 30; i++) {
+    const names = [uniqueName()];
+    for (const moment of await momentsOf(() => create(names[0]!, ["true"]), 30)) {
       const name = uniqueName();
       names.push(name);
       const child = Bun.spawn([MINIBOX, "--root", ROOT, "create", "--name", name, busybox, "true"], {
@@ -248,7 +256,7 @@ describe.skipIf(skip !== "")("kill -9", () => {
         stdout: "ignore",
         stderr: "ignore",
       });
-      await Bun.sleep(2 * i); // another moment of its life each time
+      await Bun.sleep(moment);
       signal(child.pid, 9);
       await child.exited;
       const file = tryText(join(ROOT, name, "state.json"));
@@ -263,15 +271,32 @@ describe.skipIf(skip !== "")("kill -9", () => {
     expect(readdirSync(ROOT)).toEqual([]);
   });
 
+  test("before the state is written, or after it is removed, leaves a directory that the next container removes", async () => {
+    const [half, empty, foreign] = ["half", "empty", "foreign"].map((name) => join(ROOT, name));
+    for (const path of [half!, empty!]) {
+      mkdirSync(path);
+      chmodSync(path, 0o1700);
+    }
+    writeFileSync(join(half!, "state.json.new"), '{"id":');
+    mkdirSync(foreign!, { mode: 0o700 });
+    expect(await run([busybox, "true"])).toEqual(ok);
+    expect(readdirSync(ROOT)).toEqual(["foreign"]);
+    rmdirSync(foreign!);
+  });
+
   test("of start leaves a container that can be started, runs, or has ended", async () => {
-    for (let i = 0; i < 10; i++) {
+    const whole = uniqueName();
+    expect(await create(whole, ["sleep", "1000"])).toEqual(ok);
+    const moments = await momentsOf(() => minibox("start", whole), 10);
+    expect(await minibox("delete", "--force", whole)).toEqual(ok);
+    for (const moment of moments) {
       const name = uniqueName();
       expect(await create(name, ["sleep", "1000"])).toEqual(ok);
       const child = Bun.spawn([MINIBOX, "--root", ROOT, "start", name], {
         stdout: "ignore",
         stderr: "ignore",
       });
-      await Bun.sleep(3 * i);
+      await Bun.sleep(moment);
       signal(child.pid, 9);
       await child.exited;
       expect(["created", "running", "stopped"]).toContain(await statusOf(name));

@@ -13,7 +13,7 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { VERSION } from "../support/cgroups.ts";
-import { until } from "../support/container.ts";
+import { momentsOf, until } from "../support/container.ts";
 import { leavesNothing } from "../support/leftovers.ts";
 import { execute, skipReason } from "../support/minibox.ts";
 import {
@@ -260,9 +260,9 @@ describe.skipIf(reason !== "")("an ordinary user", () => {
   });
 
   test("prunes what a killed supervisor left, and kill -9 at any moment ends the container", async () => {
-    for (let i = 0; i < 12; i++) {
+    for (const moment of await momentsOf(() => runAsUser(place, [place.rootfs, "true"]), 12)) {
       const child = Bun.spawn(userWords([place.minibox, "run", place.rootfs, "sleep", "60"]), { cwd: "/" });
-      await Bun.sleep(i * 4);
+      await Bun.sleep(moment);
       child.kill("SIGKILL");
       await child.exited;
     }

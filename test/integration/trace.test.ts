@@ -30,7 +30,7 @@ test("calls come in the order in which they happen", () => {
     /^parent {3}open_tree\(AT_FDCWD, "\/proc\/self\/exe", .*\) = \d+$/,
     /^parent {3}unshare\(CLONE_NEWPID\) = 0$/,
     /^parent {3}posix_spawn\("&pid", "\/proc\/self\/fd\/\d+", NULL, NULL, "minibox child \d+"/,
-    /^parent {3}mkdirat\(AT_FDCWD, "\/[^"]+\/[0-9a-f]{12}", 0700\) = 0$/,
+    /^parent {3}mkdirat\(AT_FDCWD, "\/[^"]+\/[0-9a-f]{12}", 01700\) = 0$/,
     /^child {4}setsid\(\) = 1$/,
     /^child {4}unshare\(CLONE_NEWNS\|CLONE_NEWUTS\|CLONE_NEWIPC\) = 0$/,
     /^child {4}sethostname\("h", 1\) = 0$/,

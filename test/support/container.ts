@@ -98,6 +98,14 @@ export async function until(
   }
 }
 
+/** Moments, in milliseconds, that are spread evenly over as long as the work takes on this machine now. */
+export async function momentsOf(work: () => Promise<unknown>, count: number): Promise<number[]> {
+  const started = performance.now();
+  await work();
+  const whole = performance.now() - started;
+  return Array.from({ length: count }, (_, i) => (whole * i) / count);
+}
+
 /** The factor by which time limits grow: the virtual machine of the cgroup tests is emulated, and so is slow. */
 export const SLOWNESS = Number(process.env.MINIBOX_TEST_SLOWNESS ?? 1);
 
