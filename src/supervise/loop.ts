@@ -8,7 +8,7 @@ import { poll } from "../sys/poll.ts";
 import type { Exit } from "../sys/process.ts";
 import { tryReadSignal } from "../sys/signalfd.ts";
 import { commandOf, deliver, HARMLESS, handles, STOPPING, signalChild, suspend } from "./signals.ts";
-import { Relay } from "./stdio-terminal.ts";
+import type { Relay } from "./stdio-terminal.ts";
 import type { Keys } from "./terminal-plan.ts";
 import { trimMemory } from "./trim.ts";
 import type { Outcome, Stdio, SupervisorOptions, Target } from "./types.ts";
@@ -75,7 +75,9 @@ export class Supervisor {
 
   /** Connects the container's terminal; `master` is the descriptor of its master. */
   connect(master: number): void {
-    if (this.stdio.type === "terminal") this.relay = new Relay(master, this.stdio.plan, this.target.everyone);
+    if (this.stdio.type !== "terminal") return;
+    const { Relay, plan } = this.stdio;
+    this.relay = new Relay(master, plan, this.target.everyone);
   }
 
   /** Kills the container where it has not ended yet, and restores the caller's terminal. */

@@ -12,7 +12,7 @@ import { SIGNALS } from "../sys/constants.ts";
 import { descendants } from "../sys/process.ts";
 import { Supervisor } from "./loop.ts";
 import type { TerminalPlan } from "./terminal-plan.ts";
-import type { Outcome } from "./types.ts";
+import type { Outcome, Stdio } from "./types.ts";
 
 /** What the command line does for a run: terminal, messages, and the explanation of an error. */
 export interface Caller {
@@ -33,11 +33,21 @@ export interface RunOutcome extends Outcome {
   oomKills: OomKills | undefined;
 }
 
+const terminalStdio = async (plan: TerminalPlan, givesBack: boolean): Promise<Stdio> => ({
+  type: "terminal",
+  plan,
+  givesBack,
+  Relay: (await import("./stdio-terminal.ts")).Relay,
+});
+
 /** Runs the container until it ends, and removes everything that was made for it. @throws RunError, SysError */
 export async function run(starting: Starting, request: Request, caller: Caller): Promise<RunOutcome> {
   const { terminal, warn, trace, attest } = caller;
   const { options, host } = request;
   const ignored = byCaller(ignoredSignals());
+  const stdio = terminal
+    ? await terminalStdio(terminal, host.seccomp !== undefined)
+    : ({ type: "inherit" } as const);
   // Only an attested container is held: otherwise the child executes the command at once, which saves a message each
   // way.
   const hold = attest !== undefined;
@@ -65,9 +75,7 @@ export async function run(starting: Starting, request: Request, caller: Caller):
       onStarted: () => recordStarted(directory),
     },
     starting.signals,
-    terminal
-      ? { type: "terminal", plan: terminal, givesBack: host.seccomp !== undefined }
-      : { type: "inherit" },
+    stdio,
     { timeout: options.timeout, stopTimeout: options.stopTimeout, ignored },
   );
   undo.add(() => supervisor.abort());

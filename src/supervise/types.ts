@@ -2,6 +2,7 @@
 
 import type { Handshake } from "../container/handshake.ts";
 import type { Child } from "../container/spawn.ts";
+import type { Relay } from "./stdio-terminal.ts";
 import type { TerminalPlan } from "./terminal-plan.ts";
 
 /** The container that is supervised. */
@@ -26,6 +27,8 @@ export type Stdio =
   | {
       type: "terminal";
       plan: TerminalPlan;
+      /** what carries the bytes; its code is loaded only for a container with a terminal */
+      Relay: typeof Relay;
       /** at the end unread input goes back to the caller: the container could not put any into its terminal itself */
       givesBack: boolean;
     };
