@@ -1,6 +1,7 @@
 // Owns running the compiled binary in tests, with a state directory for each test file, and the root file systems for it.
 
 import { cpSync, existsSync, mkdirSync, mkdtempSync, renameSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 
 /** The repository. */
@@ -89,9 +90,9 @@ function built(kind: Kind, name: string): string {
 
 const scratch: string[] = [];
 
-/** Makes a directory below /tmp; leavesNothing removes it when the test file ends. */
+/** Makes a directory below TMPDIR, else /tmp; leavesNothing removes it when the test file ends. */
 export function scratchDirectory(): string {
-  const path = mkdtempSync("/tmp/minibox-test-");
+  const path = mkdtempSync(join(tmpdir(), "minibox-test-"));
   scratch.push(path);
   return path;
 }
