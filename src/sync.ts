@@ -4,7 +4,7 @@
 
 import type { Options } from "./container/options.ts";
 import { frameOf, readFrame, readOn, sendFrame, textsIn } from "./frames.ts";
-import { parse, stringify } from "./json.ts";
+import { parseOwn, stringify } from "./json.ts";
 import type { Namespace, Spec } from "./spec/types.ts";
 import { setNonblocking } from "./sys/descriptor.ts";
 import { type Arg, EAGAIN, ECONNRESET, isErrno } from "./sys/errno.ts";
@@ -179,7 +179,7 @@ export function read<T extends ToChild | FromChild>(socket: number): Received<T>
   return untraced(() => {
     try {
       const frame = readFrame(socket);
-      return frame && { message: parse(frame.text) as T, fd: frame.fd };
+      return frame && { message: parseOwn(frame.text) as T, fd: frame.fd };
     } catch (error) {
       if (isErrno(error, ECONNRESET)) return undefined;
       throw error;
@@ -201,7 +201,7 @@ export function readAtHand<T extends FromChild>(socket: number): T[] | undefined
     const n = tryRead(socket, bytes);
     if (n === -EAGAIN) return [];
     try {
-      return n > 0 ? textsIn(bytes.subarray(0, n)).map((text) => parse(text) as T) : undefined;
+      return n > 0 ? textsIn(bytes.subarray(0, n)).map((text) => parseOwn(text) as T) : undefined;
     } catch {
       return undefined;
     }

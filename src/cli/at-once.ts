@@ -3,7 +3,7 @@
 
 import { begin, beginUserNamespace, type Starting } from "../container/begin.ts";
 import { geteuid } from "../sys/process.ts";
-import { commandAt } from "./global-flags.ts";
+import { commandAt } from "./command-at.ts";
 
 /** Flags of `run` for which the process would have to be another one, or none is needed. */
 const NOT_AT_ONCE = ["--trace", "--help", "-h", "--userns", "--uidmap", "--gidmap"];

@@ -5,7 +5,7 @@
 import { openCgroup } from "../cgroup/index.ts";
 import type { CgroupRecord } from "../cgroup/types.ts";
 import { RunError } from "../errors.ts";
-import { parse, stringify } from "../json.ts";
+import { parseOwn, stringify } from "../json.ts";
 import type { Spec } from "../spec/types.ts";
 import { decode, encode } from "../sys/bytes.ts";
 import { O } from "../sys/constants.ts";
@@ -71,7 +71,7 @@ export function readState(directory: number): State | undefined {
   const fd = tryOpenat(directory, STATE_FILE, O.O_NOFOLLOW | O.O_NONBLOCK);
   if (fd < 0) return undefined;
   try {
-    const state = parse(withFd(fd, (file) => decode(readAll(file)))) as Partial<State> | null;
+    const state = parseOwn(withFd(fd, (file) => decode(readAll(file)))) as Partial<State> | null;
     if (!state?.spec || !state.owner) return undefined;
     if (state.status === "created" && !hasFile(directory, START_SOCKET)) state.status = "running";
     return state as State;

@@ -1,22 +1,22 @@
 // Tests src/json.ts: whole numbers up to 2^64-1 survive, and everything else is as JSON has it.
 
 import { describe, expect, test } from "bun:test";
-import { parse, stringify } from "../../src/json.ts";
+import { parse, parseOwn, stringify } from "../../src/json.ts";
 
 const MOST = 2n ** 64n - 1n;
 
 describe("stringify", () => {
   test("writes a bigint as plain digits, at any depth", () => {
     expect(stringify({ soft: MOST, list: [1n, { hard: -(2n ** 63n) }] })).toBe(
-      '{"soft":18446744073709551615,"list":[1,{"hard":-9223372036854775808}]}',
+      ' {"soft":18446744073709551615,"list":[1,{"hard":-9223372036854775808}]}',
     );
-    expect(stringify(MOST)).toBe("18446744073709551615");
+    expect(stringify(MOST)).toBe(" 18446744073709551615");
   });
 
   test("writes all else as JSON.stringify does", () => {
     const value = { a: "18446744073709551615", b: [1.5, null, true, undefined], c: undefined, d: "\ud800\n" };
     expect(stringify(value)).toBe(JSON.stringify(value));
-    expect(stringify({ ...value, e: 7n })).toBe(JSON.stringify({ ...value, e: 7 }));
+    expect(stringify({ ...value, e: 7n })).toBe(` ${JSON.stringify({ ...value, e: 7 })}`);
   });
 
   test("refuses a cycle, with and without a bigint", () => {
@@ -25,6 +25,11 @@ describe("stringify", () => {
     expect(() => stringify(cycle)).toThrow(TypeError);
     expect(() => stringify({ n: 1n, cycle })).toThrow(TypeError);
   });
+});
+
+test("parseOwn reads back what stringify has written", () => {
+  for (const value of [{ soft: MOST, n: 1 }, { n: 1.5, text: "18446744073709551615" }, [], "x"])
+    expect(parseOwn(stringify(value))).toEqual(value);
 });
 
 describe("parse", () => {

@@ -1,7 +1,8 @@
 // Where the command is, behind the options that stand before it.
 
 import { describe, expect, test } from "bun:test";
-import { commandAt } from "../../../src/cli/global-flags.ts";
+import { commandAt, TAKE_A_VALUE } from "../../../src/cli/command-at.ts";
+import { GLOBAL_FLAGS } from "../../../src/cli/global-flags.ts";
 
 describe("the command is", () => {
   test.each([
@@ -31,4 +32,9 @@ describe("the command is", () => {
     expect(commandAt(["--root"])).toBe(1);
     expect(commandAt(["--log", "", "run"])).toBe(2);
   });
+});
+
+test("the options with a value are those of the table", () => {
+  const flags = Object.entries(GLOBAL_FLAGS).filter(([, { type }]) => type === "string");
+  expect(flags.map(([name]) => `--${name}`)).toEqual([...TAKE_A_VALUE]);
 });
