@@ -1,14 +1,14 @@
 // Owns taking a container's name: its state directory is made and locked before anything else of the container exists.
 
 import { RunError } from "../errors.ts";
-import { AT_FDCWD } from "../sys/constants.ts";
+import { AT_FDCWD, O } from "../sys/constants.ts";
 import { tryMkdirat } from "../sys/directory.ts";
 import { EEXIST, SysError } from "../sys/errno.ts";
-import { withFd } from "../sys/file.ts";
+import { close, openat, withFd } from "../sys/file.ts";
 import { step } from "../sys/libc.ts";
 import { lock } from "../sys/lock.ts";
 import { removeDead } from "./prune.ts";
-import { type State, type StateDirectory, tryOpenDirectory, writeState } from "./state.ts";
+import { CREATING, type State, type StateDirectory, tryOpenDirectory, writeState } from "./state.ts";
 import { openRoot, STATE_DIRECTORY_MODE } from "./state-root.ts";
 
 /**
@@ -31,6 +31,7 @@ export function claim(state: State): StateDirectory {
     if (fd < 0) throw new SysError("openat", [path], -fd, `open ${path}`);
     lock(fd); // waits: a process that checks whether the container is dead holds this lock for a moment
     const directory = { path, fd, state };
+    close(openat(fd, CREATING, O.O_WRONLY | O.O_CREAT | O.O_EXCL, 0o600));
     writeState(directory);
     return directory;
   });

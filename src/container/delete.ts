@@ -9,6 +9,7 @@ import { isRunning } from "../sys/process.ts";
 import { endProcess } from "./kill.ts";
 import { isSame, settleMade } from "./made.ts";
 import {
+  CREATING,
   isLocked,
   readState,
   START_SOCKET,
@@ -58,7 +59,7 @@ export const removeCgroup = ({ state: { cgroup } }: StateDirectory, patience?: n
 
 /** Removes the files that the state consists of. */
 export function removeFiles({ fd }: Pick<StateDirectory, "fd">): void {
-  for (const name of [START_SOCKET, `${STATE_FILE}.new`, STATE_FILE]) tryUnlinkat(fd, name, 0);
+  for (const name of [CREATING, START_SOCKET, `${STATE_FILE}.new`, STATE_FILE]) tryUnlinkat(fd, name, 0);
 }
 
 /**

@@ -11,7 +11,7 @@ import { isRunning, isStopped } from "../sys/process.ts";
 import { tryConnect } from "../sys/socket.ts";
 import { type Failure, Handshake } from "./handshake.ts";
 import { closeSocket } from "./spawn.ts";
-import { START_SOCKET, type State, type StateDirectory, writeState } from "./state.ts";
+import { CREATING, START_SOCKET, type State, type StateDirectory } from "./state.ts";
 import { checkStatus } from "./status.ts";
 
 /** Sends "go" to the held process. Returns the connection over which its messages come. @throws RunError, SysError */
@@ -64,8 +64,7 @@ function checkAwake({ id, pid, cgroup }: State): void {
   if (why) throw new RunError(`cannot start ${id}: ${why}`);
 }
 
-/** Records that a supervisor's container runs its command. @throws SysError */
-export function recordStarted(directory: StateDirectory): void {
-  directory.state.status = "running";
-  writeState(directory);
+/** Records that a supervisor's container runs its command. */
+export function recordStarted({ fd }: StateDirectory): void {
+  tryUnlinkat(fd, CREATING, 0);
 }

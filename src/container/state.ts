@@ -9,7 +9,7 @@ import { parseOwn, stringify } from "../json.ts";
 import type { Spec } from "../spec/types.ts";
 import { decode, encode } from "../sys/bytes.ts";
 import { O } from "../sys/constants.ts";
-import { renameat } from "../sys/directory.ts";
+import { renameat, tryUnlinkat } from "../sys/directory.ts";
 import { ENAMETOOLONG, ENOENT, SysError } from "../sys/errno.ts";
 import { close, openat, readAll, tryOpen, tryOpenat, withFd, writeAll } from "../sys/file.ts";
 import { lock, tryLock } from "../sys/lock.ts";
@@ -47,6 +47,8 @@ export interface StateDirectory {
 }
 
 export const STATE_FILE = "state.json";
+/** The name of an empty file. It is removed when a supervisor's container has started: that costs less than a new state. */
+export const CREATING = "creating";
 /** The name of the socket over which a held container is started. It is removed when the container is started. */
 export const START_SOCKET = "start";
 
@@ -71,10 +73,11 @@ export function readState(directory: number): State | undefined {
   const fd = tryOpenat(directory, STATE_FILE, O.O_NOFOLLOW | O.O_NONBLOCK);
   if (fd < 0) return undefined;
   try {
-    const state = parseOwn(withFd(fd, (file) => decode(readAll(file)))) as Partial<State> | null;
-    if (!state?.spec || !state.owner) return undefined;
-    if (state.status === "created" && !hasFile(directory, START_SOCKET)) state.status = "running";
-    return state as State;
+    const state = parseOwn(withFd(fd, (file) => decode(readAll(file)))) as State | null;
+    if (!state?.spec || !state.owner || !state.status) return undefined;
+    const before = { creating: CREATING, created: START_SOCKET, running: "" }[state.status];
+    if (before !== "" && !hasFile(directory, before)) state.status = "running";
+    return state;
   } catch {
     return undefined;
   }
@@ -168,4 +171,5 @@ export function leaveToCaller(directory: StateDirectory): void {
   directory.state.status = "created";
   directory.state.owner = "caller";
   writeState(directory);
+  tryUnlinkat(directory.fd, CREATING, 0);
 }
