@@ -1,11 +1,12 @@
 // Many runs, one after the other and several at a time: not one fails. And the memory of a supervisor that waits.
 
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
-import { existsSync } from "node:fs";
+import { copyFileSync, existsSync } from "node:fs";
+import { join } from "node:path";
 import { hasCgroup } from "../support/cgroups.ts";
 import { childrenOf, SLOWNESS, start, tryText, uniqueName, until } from "../support/container.ts";
 import { leavesNothing } from "../support/leftovers.ts";
-import { ROOT, rootfs, run, skipReason } from "../support/minibox.ts";
+import { MINIBOX, ROOT, rootfs, run, scratchDirectory, skipReason } from "../support/minibox.ts";
 
 setDefaultTimeout(180_000 * SLOWNESS);
 leavesNothing();
@@ -56,16 +57,17 @@ const kib = (text: string | undefined, field: string): number =>
   Number(new RegExp(`^${field}:\\s+(\\d+) kB$`, "m").exec(text ?? "")?.[1]);
 
 describe.skipIf(skip !== "")("a supervisor that waits", () => {
-  test("has less than 10 MiB resident, and still does all its work", async () => {
-    const container = start([
-      busybox,
-      "sh",
-      "-c",
-      "trap 'echo got; exit 5' USR1; echo ready; while :; do sleep 0.05; done",
-    ]);
+  test("has less than 11 MiB resident, and still does all its work", async () => {
+    // Where the page cache holds an executable in large pieces, each page of it that is needed brings a whole piece, some
+    // 2 MiB in all. A new file is as most hosts have it.
+    const copy = join(scratchDirectory(), "minibox");
+    copyFileSync(MINIBOX, copy);
+    const script = "trap 'echo got; exit 5' USR1; echo ready; while :; do sleep 0.05; done";
+    const wrapper = ["sh", "-c", `shift; exec ${copy} "$@"`, "sh"];
+    const container = start([busybox, "sh", "-c", script], wrapper);
     await container.says("ready");
     const resident = () => kib(tryText(`/proc/${container.pid}/status`), "VmRSS");
-    await until("it has less than 10 MiB", () => resident() < 10 * 1024);
+    await until("it has less than 11 MiB", () => resident() < 11 * 1024);
     const before = resident();
     expect(before).toBeGreaterThan(0);
     expect(childrenOf(container.pid)).toHaveLength(1);
