@@ -40,8 +40,8 @@ export interface ChildRequest {
 export interface Host {
   /** the container's directory on the host, where the child can mount something before the container's root is ready */
   stateDirectory: string;
-  /** which of 0, 1 and 2 become the container's terminal, where it has one; the others stay the caller's */
-  terminalDescriptors?: readonly number[] | undefined;
+  /** what the command's 0, 1 and 2 are */
+  stdio: readonly Stream[];
   /** files to mount over the rootfs's files of the same paths */
   ownFiles: readonly OwnFile[];
   cgroup: CgroupToJoin;
@@ -56,6 +56,15 @@ export interface Host {
   /** the container ends with the process that made it (PR_SET_PDEATHSIG) */
   endsWithMaker: boolean;
 }
+
+/**
+ * What one of 0, 1 and 2 is for the command: the container's terminal, the container's own /dev/null, the descriptor
+ * that the child has inherited, or the one that comes as "stream N".
+ */
+export type Stream = "terminal" | "null" | "same" | "given";
+
+/** The name of the descriptor that is to be the command's 0, 1 or 2. */
+export const streamName = (fd: number): string => `stream ${fd}`;
 
 /** The container's cgroup, as the child joins and shows it. */
 export interface CgroupToJoin {
@@ -89,7 +98,7 @@ export interface CgroupView {
 /**
  * What the parent opened for the child, by name. "root" and "bind N" are detached copies of mounts, where N is the
  * bind's place in spec.mounts. "cgroup N" is the Nth of the cgroup's files, open for writing. "start" is the listening
- * socket over which a held container is started.
+ * socket over which a held container is started. "stream N" is to be the command's descriptor N.
  */
 export type Descriptors = Map<string, number>;
 
@@ -99,6 +108,8 @@ export interface EnterRequest {
   namespaces: readonly Namespace[];
   /** the parent may not clone a read-only mount of the executable; in a user namespace the process may, and does */
   protectExecutable: boolean;
+  /** those of 0, 1 and 2 that the process opens once more, for the same reason */
+  reopen: readonly number[];
   /** report every call */
   trace: boolean;
 }
@@ -140,6 +151,8 @@ export type FromChild =
   | { type: "call"; name: string; args: WireArg[]; result: number }
   /** a new user namespace waits for its mappings */
   | { type: "map" }
+  /** comes with a descriptor that the process has opened in the place of this one */
+  | { type: "reopened"; fd: number }
   /** the container's first process was started in the user namespace; its pid follows (readPid()) */
   | { type: "spawned" }
   /** comes with the pty's master */

@@ -28,7 +28,7 @@ import { filterCallsEarly, forbidNewPrivileges } from "./seccomp.ts";
 export function becomeProcess(
   socket: number,
   request: ChildRequest,
-  { proc, terminal }: Entered,
+  { proc }: Entered,
   listener: number | undefined,
   warn: (message: string) => void,
 ): never {
@@ -41,7 +41,7 @@ export function becomeProcess(
   becomeUser(spec.process, host.keepGroups);
   if (!entered) changeDirectory(spec.process); // the user can enter one that root cannot (NFS, FUSE)
   limitCapabilities(spec.process);
-  resetDescriptorsAndSignals(terminal, request);
+  resetDescriptorsAndSignals(request);
   setParentDeathSignal(host.endsWithMaker ? SIGNALS.KILL : 0); // the kernel clears it when the user changes (prctl(2))
   const init = options.init ? prepareInit() : undefined; // before "ready": after that the parent passes signals on
   if (listener === undefined) send(socket, { type: "ready" });

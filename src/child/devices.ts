@@ -116,12 +116,15 @@ function createDevice(root: number, dev: number | undefined, device: Device): vo
   }
 }
 
+const NOSUID_NOEXEC = MOUNT_ATTR.MOUNT_ATTR_NOSUID | MOUNT_ATTR.MOUNT_ATTR_NOEXEC;
+
 /** Binds the host's node over an empty file. In a user namespace the kernel refuses mknod(2) for devices. */
 function bindFromHost(directory: number, name: string, path: string): void {
   const place = openat(directory, name, O.O_CREAT | O.O_EXCL | O.O_NOFOLLOW, 0o600);
   withFd(place, () =>
     withFd(openTree(AT_FDCWD, path, 0), (tree) => {
-      setMountAttributes(tree, { set: MOUNT_ATTR.MOUNT_ATTR_NOSUID | MOUNT_ATTR.MOUNT_ATTR_NOEXEC });
+      // a device can be written through a read-only mount, but nobody inside sets the host's inode's times
+      setMountAttributes(tree, { set: MOUNT_ATTR.MOUNT_ATTR_RDONLY | NOSUID_NOEXEC });
       moveMount(tree, place);
     }),
   );

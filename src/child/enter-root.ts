@@ -12,14 +12,13 @@ import { withTmpfs } from "./own-files.ts";
 import { openKernelTrees, protectPaths, setSysctls } from "./paths.ts";
 import { makeDirectory } from "./process.ts";
 import { changeRoot, makeRootReadonly, prepareRoot } from "./rootfs.ts";
+import { connectStdio } from "./stdio.ts";
 import { attachTerminal } from "./terminal.ts";
 
 /** Descriptors that the first half leaves open for the second. */
 export interface Entered {
   /** the top of the container's /proc; undefined where the spec mounts none */
   proc: number | undefined;
-  /** the slave of the container's terminal; undefined where it has none */
-  terminal: number | undefined;
 }
 
 /**
@@ -54,7 +53,8 @@ export function enterRoot(
   withTmpfs(root, request, (tmpfs) => protectPaths(root, tmpfs, request, trees));
   if (spec.root.readonly) makeDirectory(root, spec.process);
   mountShared(root, request, descriptors);
+  connectStdio(root, terminal, request.host.stdio, descriptors);
   makeRootReadonly(made, spec); // read-only only after the last mount point was made
   changeRoot(root, request, warn);
-  return { proc: trees.proc, terminal };
+  return { proc: trees.proc };
 }

@@ -4,8 +4,8 @@
 import type { Process } from "../spec/types.ts";
 import type { ChildRequest } from "../sync.ts";
 import { tryFchown, umask } from "../sys/access.ts";
-import { CLOSE_RANGE_CLOEXEC, F_SETFD, O, RESOLVE } from "../sys/constants.ts";
-import { closeRange, dup3, LAST_DESCRIPTOR, tryFcntl } from "../sys/descriptor.ts";
+import { CLOSE_RANGE_CLOEXEC, O, RESOLVE } from "../sys/constants.ts";
+import { closeRange, LAST_DESCRIPTOR } from "../sys/descriptor.ts";
 import { tryChdir, tryGetcwd } from "../sys/directory.ts";
 import { EACCES, ENAMETOOLONG, ENOENT, ENOTDIR, EPERM, isErrno, SysError } from "../sys/errno.ts";
 import { close, open, tryOpenat2, tryReadFile, withFd } from "../sys/file.ts";
@@ -112,21 +112,14 @@ function ownPipes(uid: number): void {
 }
 
 /**
- * Connects 0, 1 and 2, makes every other descriptor close-on-exec, and resets signals that Bun or the caller ignored.
+ * Makes every descriptor but 0, 1 and 2 close-on-exec, and resets signals that Bun or the caller ignored.
  * @throws SysError
  */
-export function resetDescriptorsAndSignals(
-  terminal: number | undefined,
-  { options, host: { terminalDescriptors = [], ignoredSignals } }: ChildRequest,
-): void {
+export function resetDescriptorsAndSignals({ options, host: { ignoredSignals } }: ChildRequest): void {
   step(
     "close descriptors and reset signals",
     "the program gets stdin, stdout and stderr, and ignores no signal",
   );
-  for (const fd of [0, 1, 2])
-    if (terminal !== undefined && terminalDescriptors.includes(fd)) dup3(terminal, fd, 0);
-    // where the caller had closed a standard descriptor, Bun has opened one in its place, close-on-exec
-    else tryFcntl(fd, F_SETFD, 0);
   closeRange(3, LAST_DESCRIPTOR, CLOSE_RANGE_CLOEXEC);
   // a signal stays ignored over execve
   for (const signal of ignoredSignals) defaultSignal(signal);

@@ -18,11 +18,13 @@ import type { Namespace } from "../spec/types.ts";
 import { CHILD_ENVIRONMENT, type EnterRequest, read, send, spawnedFrame, type ToChild } from "../sync.ts";
 import { AT_FDCWD, CLONE, MOUNT_ATTR, O, SIGNALS } from "../sys/constants.ts";
 import { readlink } from "../sys/directory.ts";
-import { open, setCloexec, statx, withFd } from "../sys/file.ts";
+import { ENOENT } from "../sys/errno.ts";
+import { close, open, setCloexec, statx, withFd } from "../sys/file.ts";
 import { step } from "../sys/libc.ts";
-import { fdPath, openTree, setMountAttributes } from "../sys/mount.ts";
+import { fdPath, setMountAttributes, tryOpenTree } from "../sys/mount.ts";
 import { setns, unshare } from "../sys/namespace.ts";
 import { exit, setIdentity, setParentDeathSignal } from "../sys/process.ts";
+import { reopenThrough } from "../sys/reopen.ts";
 import { spawnInPidNamespaceAndEnd } from "../sys/spawn.ts";
 import { openNamespacePath } from "./namespaces.ts";
 import { Refusal } from "./refusal.ts";
@@ -40,7 +42,7 @@ export function enterUserNamespace(socket: number): never {
   }
 }
 
-function enter(socket: number, { namespaces, protectExecutable, trace }: EnterRequest): never {
+function enter(socket: number, { namespaces, protectExecutable, reopen, trace }: EnterRequest): never {
   try {
     setParentDeathSignal(SIGNALS.KILL);
     setCloexec(socket, true);
@@ -51,6 +53,7 @@ function enter(socket: number, { namespaces, protectExecutable, trace }: EnterRe
     step("become root of the user namespace", "any other user loses its capabilities in execve");
     setIdentity(0, 0, undefined);
     const executable = protectExecutable ? cloneExecutable() : "/proc/self/exe";
+    for (const fd of reopen) reopenByPath(socket, fd);
     const pidNamespace = openPidNamespace(namespaces);
     step("spawn /proc/self/exe child", "the same binary again, in the container's pid namespace");
     setCloexec(socket, false);
@@ -89,11 +92,34 @@ function cloneExecutable(): string {
     "through /proc/PID/exe it can be read, but never written",
   );
   unshare(CLONE.CLONE_NEWNS);
-  const tree = openTree(AT_FDCWD, readlink("/proc/self/exe"), 0);
-  const { inode, major, minor } = statx(tree);
-  const own = withFd(open("/proc/self/exe", O.O_PATH), statx);
-  if (inode !== own.inode || major !== own.major || minor !== own.minor)
-    throw new Refusal("minibox's executable was just replaced by another file: try again");
+  const tree = withFd(open("/proc/self/exe", O.O_PATH), openByPath);
+  if (tree < 0) throw new Refusal("minibox's executable was just replaced by another file: try again");
   setMountAttributes(tree, { set: MOUNT_ATTR.MOUNT_ATTR_RDONLY });
   return fdPath(tree);
+}
+
+/**
+ * Opens one of the caller's descriptors once more and sends it to the parent. Does nothing where that cannot be; then
+ * the parent relays.
+ */
+function reopenByPath(socket: number, fd: number): void {
+  const tree = openByPath(fd);
+  const again = tree < 0 ? tree : reopenThrough(tree, fd);
+  if (again < 0) return;
+  send(socket, { type: "reopened", fd }, again);
+  close(again);
+}
+
+/**
+ * Copies the mount of a descriptor's file from this process's own mount namespace, where it is found by its path:
+ * open_tree(2) takes no descriptor of another mount namespace. Returns the copy, or -errno where at the path there is
+ * no file, or another one.
+ */
+function openByPath(fd: number): number {
+  const tree = tryOpenTree(AT_FDCWD, readlink(fdPath(fd)), 0);
+  if (tree < 0) return tree;
+  const [one, other] = [statx(tree), statx(fd)];
+  if (one.inode === other.inode && one.major === other.major && one.minor === other.minor) return tree;
+  close(tree);
+  return -ENOENT;
 }

@@ -1,6 +1,6 @@
 // Owns `minibox create`: a container that is made, and waits to be started by whoever comes.
 
-import { abandon, type Starting } from "../container/begin.ts";
+import { abandon, openStdio, type Starting } from "../container/begin.ts";
 import { create, type Request } from "../container/create.ts";
 import { earlyEnd, errorOf, FILTERED_WAIT } from "../container/failure.ts";
 import { byCaller, gatherSignals, ignoredSignals } from "../container/signals.ts";
@@ -51,7 +51,13 @@ export const command: Command = {
     const { starting, request, warn } = call.given.has("bundle")
       ? await fromBundle(call)
       : await fromFlags(call);
-    const container = create(starting, request, { hold: true, owner: "caller", warn, trace: () => {} });
+    const container = create(starting, request, {
+      stdio: openStdio(starting, [], false),
+      hold: true,
+      owner: "caller",
+      warn,
+      trace: () => {},
+    });
     const { handshake, child, directory, undo } = container;
     try {
       gatherSignals(byCaller(ignoredSignals()));

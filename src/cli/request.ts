@@ -78,7 +78,7 @@ export function requestFrom({ rootfs, args, given }: Wanted, compiler: Compiler 
       bundle: "/",
       spec,
       options: optionsFrom(given),
-      host: { terminalDescriptors: terminal?.descriptors, ownFiles, seccomp },
+      host: { ownFiles, seccomp },
     },
     terminal,
   };

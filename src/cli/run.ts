@@ -5,8 +5,10 @@ import type { Request } from "../container/create.ts";
 import type { Given } from "../spec/from-flags/given.ts";
 import { type Caller, type RunOutcome, run } from "../supervise/run.ts";
 import { SIGNALS } from "../sys/constants.ts";
+import { EFBIG, type SysError } from "../sys/errno.ts";
 import { parseFlags } from "./argv.ts";
 import { begun, explain, extrasFor } from "./making.ts";
+import { note } from "./report.ts";
 import { type Asked, requestFrom, wantedFrom, warnFor } from "./request.ts";
 import { RUN_FLAGS } from "./run-flags.ts";
 
@@ -39,12 +41,19 @@ export async function runCommand(words: readonly string[], early: Starting | und
   }
   const outcome = await run(starting, asked.request, { ...caller, terminal: asked.terminal });
   await tell(outcome, asked.request, given, caller.warn);
-  return outcome.status;
+  return outcome.status || statusOfLoss(outcome.lost);
 }
+
+/**
+ * The exit code of a command that has succeeded, although bytes did not pass: 125, or what the kernel would have ended
+ * the command with where it wrote a file beyond its limit.
+ */
+const statusOfLoss = (lost: readonly SysError[]): number =>
+  lost.length === 0 ? 0 : lost.some(({ errno }) => errno === EFBIG) ? 128 + SIGNALS.XFSZ : 125;
 
 /** Says what the exit code alone does not. */
 async function tell(
-  { oomKills, status, timedOut }: RunOutcome,
+  { oomKills, status, timedOut, lost }: RunOutcome,
   { spec }: Request,
   given: Given,
   warn: (message: string) => void,
@@ -54,5 +63,6 @@ async function tell(
     const limit = spec.linux.resources?.memory?.limit;
     warn(outOfMemoryNote(oomKills, limit, status === 128 + SIGNALS.KILL));
   }
+  for (const { message } of lost) note(message);
   if (timedOut) warn(`the time limit of ${given.one("timeout")} was reached`);
 }

@@ -4,6 +4,7 @@
 import { umask } from "../sys/access.ts";
 import { takeSignals } from "./signals.ts";
 import { type Child, closeSocket, NEW_PID, reap, spawnChild, spawnUserNamespace } from "./spawn.ts";
+import { Stdio } from "./stdio.ts";
 
 /** A container that is starting: its first process waits for the request, in a pid namespace of its own. */
 export interface Starting {
@@ -43,4 +44,14 @@ export function beginUserNamespace(trace: boolean, namespaces = NEW_PID): Starti
 export function abandon({ child }: Starting): void {
   closeSocket(child);
   reap(child);
+}
+
+/** Decides on and opens the command's 0, 1 and 2 (stdio.ts). @throws RunError, SysError */
+export function openStdio(starting: Starting, terminal: readonly number[], relays: boolean): Stdio {
+  try {
+    return new Stdio(terminal, relays);
+  } catch (error) {
+    abandon(starting);
+    throw error;
+  }
 }

@@ -17,6 +17,7 @@ import { claim } from "./claim.ts";
 import { deleteContainer } from "./delete.ts";
 import { withoutDeviceNodes } from "./device-nodes.ts";
 import { type Callbacks, Handshake } from "./handshake.ts";
+import { lendDescriptors } from "./lend.ts";
 import { handListener } from "./listener.ts";
 import { noteMade } from "./made.ts";
 import type { Options } from "./options.ts";
@@ -25,7 +26,7 @@ import { prune } from "./prune.ts";
 import { ignoredSignals } from "./signals.ts";
 import type { Child } from "./spawn.ts";
 import { START_SOCKET, type State, type StateDirectory, writeState } from "./state.ts";
-import { lendDescriptors } from "./stdio.ts";
+import type { Stdio } from "./stdio.ts";
 import { Undo } from "./undo.ts";
 
 /** What container to make. */
@@ -36,13 +37,15 @@ export interface Request {
   spec: ChildRequest["spec"];
   options: Options;
   /** what the caller found out about the host beforehand */
-  host: Pick<Host, "terminalDescriptors" | "ownFiles" | "seccomp">;
+  host: Pick<Host, "ownFiles" | "seccomp">;
   /** what the parent does for a container with a user namespace; this code is only loaded for such a container */
   userns?: UserNamespaceWork | undefined;
 }
 
 /** How to make it. */
 export interface Making extends Pick<Callbacks, "warn" | "trace" | "terminal"> {
+  /** the command's 0, 1 and 2, which the caller closes */
+  stdio: Stdio;
   /** the first process waits, with everything in force but execve(2), until start.ts lets it go */
   hold: boolean;
   /** a supervisor's container is killed when the process that makes it ends; a caller's is not */
@@ -71,6 +74,7 @@ export function create(starting: Starting, asked: Request, making: Making): Cont
   undo.add(() => abandon(starting));
   try {
     const entered = asked.userns?.enter(child, asked.spec, making);
+    for (const [fd, again] of entered?.reopened ?? []) making.stdio.replace(fd, again);
     const request: Request = { ...asked, spec: entered?.spec ?? asked.spec };
     const { directory, own } = reserve(child, request, making.warn, undo);
     const { spec, id, bundle } = request;
@@ -81,7 +85,7 @@ export function create(starting: Starting, asked: Request, making: Making): Cont
       listener: (fd) => handListener(fd, { id, bundle, spec, pid: child.pid }),
       made: (path, inode) => noteMade(directory.path, [{ root: spec.root.path, path, inode }]),
     });
-    undo.add(lendDescriptors(spec));
+    undo.add(lendDescriptors(spec, making.stdio));
     const network = makeNetwork(spec);
     const descriptors =
       request.userns?.openDescriptors(child.pid, spec, own.cgroup?.joinFiles ?? [], making.warn) ??
@@ -92,6 +96,7 @@ export function create(starting: Starting, asked: Request, making: Making): Cont
       childRequest(request, directory, own, making, entered?.keepGroups ?? false),
       network,
       descriptors,
+      making.stdio.given,
     );
     own.cgroup?.hasten?.();
     return { child, handshake, request, directory, cgroup: own.cgroup, undo };
@@ -138,7 +143,7 @@ function childRequest(
   { id, bundle, spec: asked, options, host }: Request,
   { path }: StateDirectory,
   own: OwnCgroup,
-  { hold, owner, warn }: Making,
+  { hold, owner, stdio, warn }: Making,
   keepGroups: boolean,
 ): ChildRequest {
   const limitsDevices = own.limitsDevices || !isInitialUserNamespace();
@@ -151,6 +156,7 @@ function childRequest(
     options,
     host: {
       ...host,
+      stdio: stdio.streams,
       stateDirectory: path,
       cgroup: {
         files: own.cgroup?.joinFiles ?? [],
@@ -167,7 +173,7 @@ function childRequest(
 }
 
 /**
- * Sends the descriptors and the request, and closes the descriptors. No error where the child has ended: its handshake
+ * Sends the descriptors and the request, and closes the descriptors, but not those that are lent. No error where the child has ended: its handshake
  * then finds the end of the stream.
  */
 function sendRequest(
@@ -175,9 +181,10 @@ function sendRequest(
   request: ChildRequest,
   network: number | undefined,
   descriptors: Descriptors,
+  lent: Descriptors,
 ): void {
   try {
-    for (const [name, fd] of descriptors) send(child.socket, { type: "descriptor", name }, fd);
+    for (const [name, fd] of [...descriptors, ...lent]) send(child.socket, { type: "descriptor", name }, fd);
     send(child.socket, { type: "request", request }, network);
   } catch (error) {
     if (!isErrno(error, EPIPE, ECONNRESET)) throw error;

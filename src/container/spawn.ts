@@ -13,6 +13,7 @@ import { becomeSubreaper, type Exit, pidfdOpen, wait } from "../sys/process.ts";
 import { socketpair } from "../sys/socket.ts";
 import { spawnInPidNamespace, trySpawn } from "../sys/spawn.ts";
 import { cloneExecutable, openExecutable } from "./executable.ts";
+import { named } from "./stdio.ts";
 
 export interface Child {
   /** where a user namespace is made, at first the process that makes it, then the container's first process */
@@ -102,7 +103,9 @@ export function spawnUserNamespace(trace: boolean, namespaces: readonly Namespac
   becomeSubreaper(); // when that process ends, its child becomes a child of this process
   const tree = cloneExecutable();
   // sent before the spawn: later the other end may be closed, and sending would fail
-  send(parentEnd, { type: "enter", enter: { namespaces, protectExecutable: tree < 0, trace } });
+  const isPoor = tree < 0; // this process may make no mounts
+  const enter = { namespaces, protectExecutable: isPoor, reopen: isPoor ? named() : [], trace };
+  send(parentEnd, { type: "enter", enter });
   const words = ["minibox", "userns", String(childEnd)];
   const pid = trySpawn(tree < 0 ? "/proc/self/exe" : fdPath(tree), words, CHILD_ENVIRONMENT);
   if (tree >= 0) close(tree);

@@ -7,13 +7,20 @@ import { POLLIN, POLLOUT, SI_KERNEL, SIGNALS } from "../sys/constants.ts";
 import { poll } from "../sys/poll.ts";
 import type { Exit } from "../sys/process.ts";
 import { tryReadSignal } from "../sys/signalfd.ts";
+import type { Mover } from "./passages.ts";
 import { commandOf, deliver, HARMLESS, handles, STOPPING, signalChild, suspend } from "./signals.ts";
 import type { Relay } from "./stdio-terminal.ts";
 import type { Keys } from "./terminal-plan.ts";
 import { trimMemory } from "./trim.ts";
-import type { Outcome, Stdio, SupervisorOptions, Target } from "./types.ts";
+import type { Connection, Outcome, SupervisorOptions, Target } from "./types.ts";
 
 const NEVER = Number.POSITIVE_INFINITY;
+/** For poll, in the place of what a terminal's relay is interested in. */
+const NO_TERMINAL: [number, number][] = [
+  [-1, 0],
+  [-1, 0],
+  [-1, 0],
+];
 /** After this many milliseconds without an event a long wait is likely, and giving memory back is worth the work. */
 const LONG = 100;
 /** In milliseconds: the kernel has echoed a key after this time. */
@@ -39,7 +46,8 @@ export class Supervisor {
   constructor(
     private readonly target: Target,
     private readonly signals: number,
-    private readonly stdio: Stdio,
+    private readonly connection: Connection,
+    private readonly movers: readonly Mover[],
     private readonly options: SupervisorOptions,
   ) {
     this.child = target.child;
@@ -57,26 +65,29 @@ export class Supervisor {
         [this.child.pidfd, POLLIN],
         [this.signals, POLLIN],
         [this.child.socket, POLLIN],
-        ...(this.started && this.relay ? this.relay.interest() : []),
+        ...(this.started && this.relay ? this.relay.interest() : NO_TERMINAL),
+        ...(this.started ? this.movers.map((mover) => mover.interest()) : []),
       ];
-      const [ended, signal, message, stdin = 0, master = 0, stdout = 0] = poll(interest, this.patience());
+      const found = poll(interest, this.patience());
+      const [ended, signal, message, stdin = 0, master = 0, stdout = 0, ...movable] = found;
       if (message) this.receive();
-      if (this.handshake.failure) return { status: 125, started: false, timedOut: false };
+      if (this.handshake.failure) return { status: 125, started: false, timedOut: false, lost: [] };
       // only after the child's messages are read: they may say that the command runs, and the signal is for it then
       if (signal && !message) this.readSignals();
       if (this.started && this.relay) this.carry(this.relay, stdin, master, stdout);
+      for (const [i, events] of movable.entries()) if (events) this.move(this.movers[i]!);
       // the last messages are read before the child is reaped
       if (ended && this.child.socket < 0) return this.finish();
       if (ended && !message) this.receive();
       if (performance.now() >= this.deadline) this.expire();
-      else if (!signal && !message && !stdin && !master && !stdout) this.idle();
+      else if (!found.some((events) => events !== 0)) this.idle();
     }
   }
 
   /** Connects the container's terminal; `master` is the descriptor of its master. */
   connect(master: number): void {
-    if (this.stdio.type !== "terminal") return;
-    const { Relay, plan } = this.stdio;
+    if (this.connection.type !== "terminal") return;
+    const { Relay, plan } = this.connection;
     this.relay = new Relay(master, plan, this.target.everyone);
   }
 
@@ -90,7 +101,8 @@ export class Supervisor {
 
   /** How many milliseconds poll may wait. */
   private patience(): number {
-    const nearest = Math.min(this.deadline - performance.now(), this.relay?.patience ?? NEVER);
+    let nearest = Math.min(this.deadline - performance.now(), this.relay?.patience ?? NEVER);
+    for (const mover of this.movers) nearest = Math.min(nearest, mover.patience);
     return this.started && !this.trimmed ? Math.min(nearest, LONG) : nearest;
   }
 
@@ -108,6 +120,11 @@ export class Supervisor {
     this.started = true;
     this.relay?.settle();
     this.target.onStarted();
+  }
+
+  private move(mover: Mover): void {
+    if (mover.mustStop && !this.endedBy) this.pause(SIGNALS.TTOU);
+    else mover.carry();
   }
 
   private carry(relay: Relay, input: number, master: number, output: number): void {
@@ -206,12 +223,14 @@ export class Supervisor {
     // the kernel kills every process of a pid namespace when its PID 1 ends: all of the container is gone now
     const ended = reap(this.child);
     if (this.relay) this.drain(this.relay);
-    if (this.stdio.type === "terminal" && this.stdio.givesBack) this.relay?.giveBack();
+    for (const mover of this.movers) this.drain(mover);
+    if (this.connection.type === "terminal" && this.connection.givesBack) this.relay?.giveBack();
     this.relay?.end();
     return {
       status: this.statusOf(ended),
       started: this.started || this.endedBy > 0,
       timedOut: this.timedOut,
+      lost: this.movers.flatMap(({ failure }) => failure ?? []),
     };
   }
 
@@ -219,9 +238,9 @@ export class Supervisor {
    * Passes on what the container wrote before it ended. A signal ends that early; after a timeout it is limited in
    * time.
    */
-  private drain(relay: Relay): void {
-    while (relay.hasOutput()) {
-      if (relay.mustStop && !this.endedBy)
+  private drain(outlet: Relay | Mover): void {
+    while (outlet.hasOutput()) {
+      if (outlet.mustStop && !this.endedBy)
         suspend(
           this.child,
           () => [],
@@ -231,13 +250,13 @@ export class Supervisor {
       const patience = this.endedBy || this.timedOut ? LAST_OUTPUT : NEVER;
       const [writable, signal] = poll(
         [
-          [relay.outputDescriptor, POLLOUT],
+          [outlet.outputDescriptor, POLLOUT],
           [this.signals, POLLIN],
         ],
         Math.min(patience, Math.max(0, this.deadline - performance.now())),
       );
       if (signal) this.readSignals();
-      if (writable) relay.giveOutput();
+      if (writable) outlet.giveOutput();
       else if (!signal || this.cutShort) return;
     }
   }

@@ -1,7 +1,7 @@
 // Owns `run`: a container is created, started, supervised until it ends, and deleted.
 
 import type { OomKills } from "../cgroup/types.ts";
-import type { Starting } from "../container/begin.ts";
+import { openStdio, type Starting } from "../container/begin.ts";
 import { type Container, create, type Request } from "../container/create.ts";
 import { earlyEnd, errorOf } from "../container/failure.ts";
 import type { Failure } from "../container/handshake.ts";
@@ -12,7 +12,7 @@ import { SIGNALS } from "../sys/constants.ts";
 import { descendants } from "../sys/process.ts";
 import { Supervisor } from "./loop.ts";
 import type { TerminalPlan } from "./terminal-plan.ts";
-import type { Outcome, Stdio } from "./types.ts";
+import type { Connection, Outcome } from "./types.ts";
 
 /** What the command line does for a run: terminal, messages, and the explanation of an error. */
 export interface Caller {
@@ -33,7 +33,7 @@ export interface RunOutcome extends Outcome {
   oomKills: OomKills | undefined;
 }
 
-const terminalStdio = async (plan: TerminalPlan, givesBack: boolean): Promise<Stdio> => ({
+const terminalStdio = async (plan: TerminalPlan, givesBack: boolean): Promise<Connection> => ({
   type: "terminal",
   plan,
   givesBack,
@@ -45,7 +45,10 @@ export async function run(starting: Starting, request: Request, caller: Caller):
   const { terminal, warn, trace, attest } = caller;
   const { options, host } = request;
   const ignored = byCaller(ignoredSignals());
-  const stdio = terminal
+  const standard = openStdio(starting, terminal?.descriptors ?? [], true);
+  // the code that passes bytes on is not needed by most containers
+  const passing = standard.passages.length > 0 ? await import("./passages.ts") : undefined;
+  const connection = terminal
     ? await terminalStdio(terminal, host.seccomp !== undefined)
     : ({ type: "inherit" } as const);
   // Only an attested container is held: otherwise the child executes the command at once, which saves a message each
@@ -54,6 +57,7 @@ export async function run(starting: Starting, request: Request, caller: Caller):
   const container = create(starting, request, {
     hold,
     owner: "supervisor",
+    stdio: standard,
     warn,
     trace,
     terminal: (master) => supervisor.connect(master),
@@ -75,9 +79,11 @@ export async function run(starting: Starting, request: Request, caller: Caller):
       onStarted: () => recordStarted(directory),
     },
     starting.signals,
-    stdio,
+    connection,
+    passing?.moversFor(standard.passages, fileSizeLimit(request.spec)) ?? [],
     { timeout: options.timeout, stopTimeout: options.stopTimeout, ignored },
   );
+  undo.add(() => standard.end());
   undo.add(() => supervisor.abort());
   try {
     gatherSignals(ignored);
@@ -89,6 +95,12 @@ export async function run(starting: Starting, request: Request, caller: Caller):
   } finally {
     undo.rollBack();
   }
+}
+
+/** In bytes: the container's RLIMIT_FSIZE, which the kernel does not apply to a pipe. */
+function fileSizeLimit({ process: { rlimits = [] } }: Request["spec"]): number {
+  for (const { type, soft } of rlimits) if (type === "RLIMIT_FSIZE") return Number(soft);
+  return Number.POSITIVE_INFINITY;
 }
 
 /**

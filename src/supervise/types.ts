@@ -2,6 +2,7 @@
 
 import type { Handshake } from "../container/handshake.ts";
 import type { Child } from "../container/spawn.ts";
+import type { SysError } from "../sys/errno.ts";
 import type { Relay } from "./stdio-terminal.ts";
 import type { TerminalPlan } from "./terminal-plan.ts";
 
@@ -20,7 +21,7 @@ export interface Target {
 }
 
 /** How the command's stdin, stdout and stderr are connected. */
-export type Stdio =
+export type Connection =
   /** the command inherits the caller's descriptors */
   | { type: "inherit" }
   /** those that the plan names are the container's terminal */
@@ -48,4 +49,6 @@ export interface Outcome {
   /** false where the child ended before it became the command, or failed to (Handshake.failure) */
   started: boolean;
   timedOut: boolean;
+  /** why output of the command was lost, or input did not reach it */
+  lost: SysError[];
 }

@@ -83,6 +83,7 @@ export const O = {
 } as const;
 /** The two bits that say how a file was opened: 0 for reading alone. */
 export const O_ACCMODE = 3;
+export const O_RDONLY = 0;
 
 /** linux/fcntl.h */
 export const AT_FDCWD = -100;
@@ -96,6 +97,7 @@ export const AT = {
 export const F_SETFD = 2;
 export const F_SETFL = 4;
 export const F_GETFL = 3;
+export const F_SETPIPE_SZ = 1031;
 export const F_ADD_SEALS = 1033;
 /** F_SEAL_SEAL|F_SEAL_SHRINK|F_SEAL_GROW|F_SEAL_WRITE */
 export const F_SEAL_ALL = 15;
@@ -124,6 +126,7 @@ export const S_IFDIR = 0o040000;
 export const S_IFBLK = 0o060000;
 export const S_IFREG = 0o100000;
 export const S_IFLNK = 0o120000;
+export const S_IFSOCK = 0o140000;
 
 /** asm/signal.h, without SIG */
 export const SIGNALS = {
@@ -192,6 +195,7 @@ export const IOCTL = {
   TIOCSTI: 0x5412,
   TIOCGWINSZ: 0x5413,
   TIOCSWINSZ: 0x5414,
+  FIONREAD: 0x541b,
   TIOCGPTN: 0x80045430,
   TIOCSPTLCK: 0x40045431,
   TIOCSIG: 0x40045436,

@@ -1,6 +1,6 @@
 // Owns what can be done with a descriptor of any kind: flags, copies, closing many, and copying between two.
 
-import { F_GETFL, F_SETFL, O } from "./constants.ts";
+import { F_GETFL, F_SETFL, IOCTL, O } from "./constants.ts";
 import { attempt, call } from "./libc.ts";
 
 /** int fcntl(int fd, int op, int arg). @throws SysError */
@@ -13,6 +13,20 @@ export const tryFcntl = (fd: number, operation: number, argument = 0): number =>
 
 /** Sets O_NONBLOCK: reads and writes of this open file fail with EAGAIN where they would wait. @throws SysError */
 export const setNonblocking = (fd: number): number => fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O.O_NONBLOCK);
+
+/** int pipe2(int pipefd[2], O_CLOEXEC): the end to read from and the end to write to. @throws SysError */
+export function pipe(): [read: number, write: number] {
+  const ends = new Int32Array(2);
+  call("pipe2", new Uint8Array(ends.buffer), O.O_CLOEXEC);
+  return [ends[0]!, ends[1]!];
+}
+
+/** int ioctl(int fd, FIONREAD, int *): how many bytes of a pipe were not read yet. @throws SysError */
+export function unreadBytes(fd: number): number {
+  const count = new Int32Array(1);
+  call("ioctl", fd, IOCTL.FIONREAD, new Uint8Array(count.buffer));
+  return count[0]!;
+}
 
 /** int dup3(int oldfd, int newfd, int flags). @throws SysError */
 export const dup3 = (from: number, to: number, flags: number): number => call("dup3", from, to, flags);

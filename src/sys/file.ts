@@ -81,6 +81,11 @@ export const tryRead = (fd: number, buffer: Uint8Array): number => attempt("read
 /** off_t lseek(int fd, off_t offset, SEEK_SET): the offset, or -errno. */
 export const trySeek = (fd: number, offset: number): number => attempt("lseek", fd, offset, 0);
 
+const SEEK_CUR = 1;
+
+/** The offset of an open file (lseek(2)), or -errno: -ESPIPE for what has none. */
+export const tryTell = (fd: number): number => attempt("lseek", fd, 0, SEEK_CUR);
+
 /** The length of data in bytes, of text in UTF-8. */
 const lengthOf = (data: Uint8Array | string): number =>
   typeof data === "string" ? encode(data).length : data.length;

@@ -15,6 +15,7 @@ export const PROC_SUPER_MAGIC = 0x9fa0;
 export const TOP_INODE = 1;
 export const OVERLAYFS_SUPER_MAGIC = 0x794c7630;
 export const SYSFS_MAGIC = 0x62656572;
+export const NSFS_MAGIC = 0x6e736673;
 const PIPEFS_MAGIC = 0x50495045;
 
 const typeWords = new Uint32Array(30); // struct statfs: f_type is the first word

@@ -30,17 +30,20 @@ function enter(
   { warn, trace }: Callbacks,
 ): EnteredNamespace {
   for (const note of plan.notes) warn(note);
-  let entered: EnteredNamespace = { spec, keepGroups: plan.keepGroups };
+  const reopened = new Map<number, number>();
+  let entered: EnteredNamespace = { spec, keepGroups: plan.keepGroups, reopened };
   for (;;) {
-    const message = read<FromChild>(child.socket)?.message;
-    if (!message) throw ended(child);
+    const received = read<FromChild>(child.socket);
+    if (!received) throw ended(child);
+    const { message, fd } = received;
     if (message.type === "map") {
       const maps = plan.joins ? readMaps(child.pid) : writeMaps(child.pid, plan, warn);
       // before the child goes on: a user that has no mapping ends the run
-      entered = { spec: withUserNamespace(spec, maps), keepGroups: maps.keepGroups };
+      entered = { spec: withUserNamespace(spec, maps), keepGroups: maps.keepGroups, reopened };
       send(child.socket, { type: "mapped" });
     } else if (message.type === "error")
       throw new SysError(message.call, message.args, message.errno, message.step);
+    else if (message.type === "reopened" && fd !== undefined) reopened.set(message.fd, fd);
     else if (message.type === "refused") throw new RunError(message.message);
     else if (message.type === "spawned") {
       adopt(child, readPid(child.socket));

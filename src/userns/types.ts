@@ -26,6 +26,8 @@ export interface EnteredNamespace {
   /** the object with the namespace, its mappings, and what must be different for it */
   spec: Spec;
   keepGroups: boolean;
+  /** those of the caller's 0, 1 and 2 that it has opened once more, as descriptors of this process */
+  reopened: ReadonlyMap<number, number>;
 }
 
 /** The process that makes the namespace; once that is done, the container's first process in its place. */

@@ -25,11 +25,11 @@ describe.skipIf(skip !== "").each(["", "--init ", "--userns 100000:100000:65536 
   (flag) => {
     test.each([
       ["X", "pts pts pts"],
-      ["X 2>FILE", "pts pts file"],
-      ["X >FILE", "pts file pts"],
+      ["X 2>FILE", "pts pts pipe"],
+      ["X >FILE", "pts pipe pts"],
       ["X </dev/null", "file pts pts"],
-      ["X </dev/null >FILE", "file file pts"],
-      ["X >FILE 2>&1", "pts file file"],
+      ["X </dev/null >FILE", "file pipe pts"],
+      ["X >FILE 2>&1", "pts pipe pipe"],
       ["echo | X", "pipe pts pts"],
       ["X | cat", "pts pipe pts"],
       ["X 2>&1 | cat", "pts pipe pipe"],
