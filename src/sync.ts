@@ -96,7 +96,8 @@ export interface CgroupView {
 }
 
 /**
- * What the parent opened for the child, by name. "root" and "bind N" are detached copies of mounts, where N is the
+ * What the parent opened for the child, by name. "rootfs" is the directory that becomes the root, in the mount namespace
+ * in which the child starts; or else there is "root". "root" and "bind N" are detached copies of mounts, where N is the
  * bind's place in spec.mounts. "cgroup N" is the Nth of the cgroup's files, open for writing. "start" is the listening
  * socket over which a held container is started. "stream N" is to be the command's descriptor N.
  */
@@ -137,7 +138,7 @@ export type ToChild =
   | { type: "request"; request: ChildRequest }
   /** the first message to the process that makes a user namespace */
   | { type: "enter"; enter: EnterRequest }
-  /** the user namespace has its mappings */
+  /** the user namespace has its mappings; comes with the rootfs, where the container's first process is to open it */
   | { type: "mapped" }
   /** comes with a descriptor, before the request */
   | { type: "descriptor"; name: string }
@@ -153,6 +154,8 @@ export type FromChild =
   | { type: "map" }
   /** comes with a descriptor that the process has opened in the place of this one */
   | { type: "reopened"; fd: number }
+  /** comes with the rootfs, as it is in the mount namespace in which the container's first process starts */
+  | { type: "rootfs" }
   /** the container's first process was started in the user namespace; its pid follows (readPid()) */
   | { type: "spawned" }
   /** comes with the pty's master */

@@ -11,7 +11,7 @@ import { enterNamespaces, nameHost, unshareCgroupNamespace } from "./namespaces.
 import { withTmpfs } from "./own-files.ts";
 import { openKernelTrees, protectPaths, setSysctls } from "./paths.ts";
 import { makeDirectory } from "./process.ts";
-import { changeRoot, makeRootReadonly, prepareRoot } from "./rootfs.ts";
+import { changeRoot, enterRootfs, makeRootReadonly, prepareRoot } from "./rootfs.ts";
 import { connectStdio } from "./stdio.ts";
 import { attachTerminal } from "./terminal.ts";
 
@@ -34,6 +34,7 @@ export function enterRoot(
 ): Entered {
   const { spec, options } = request;
   setOomScore(request); // through the host's /proc
+  enterRootfs(descriptors); // before the mount namespace: the descriptor is good in the parent's alone
   enterNamespaces(spec, network); // before any change that would otherwise be the host's, too
   nameHost(spec, network);
   leaveKeyring();

@@ -6,10 +6,10 @@ import type { Mount, Spec } from "../spec/types.ts";
 import type { ChildRequest, Descriptors } from "../sync.ts";
 import { AT, AT_FDCWD, MOUNT_ATTR, MS, O, RESOLVE, S_IFDIR, S_IFMT } from "../sys/constants.ts";
 import { EINVAL, isErrno } from "../sys/errno.ts";
-import { openInRoot, statx, tryOpenat2, withFd } from "../sys/file.ts";
+import { open, openInRoot, statx, tryOpenat2, withFd } from "../sys/file.ts";
 import { step } from "../sys/libc.ts";
 import { fdPath, mount, moveMount, openTree, setMountAttributes } from "../sys/mount.ts";
-import { openTied, tieOf, whyNotTied } from "../sys/propagation.ts";
+import { copyMount, propagationOf as tiedBy, tieOf, whyNotTied } from "../sys/propagation.ts";
 import { mountHierarchies } from "./cgroup.ts";
 import { openDestination } from "./mount-points.ts";
 import { hasUserNamespace } from "./namespaces.ts";
@@ -19,7 +19,7 @@ import { Refusal } from "./refusal.ts";
  * Copies the sources of binds that stay tied to the host's mounts (propagation shared or slave) and adds the copies to
  * `descriptors`. Must be called before all mounts are made private. @throws SysError, Refusal
  */
-export function openTiedSources({ spec, bundle }: ChildRequest, descriptors: Descriptors): void {
+export function openTiedSources({ spec }: ChildRequest, descriptors: Descriptors): void {
   const entries = spec.mounts ?? [];
   for (let i = 0; i < entries.length; i++) {
     const entry = entries[i]!;
@@ -29,11 +29,14 @@ export function openTiedSources({ spec, bundle }: ChildRequest, descriptors: Des
       `open the source of a bind, ${entry.source}`,
       "while it is still tied to the host's mounts: they are made private next",
     );
-    const source = sourceOf(entry, bundle);
-    const reason = whyNotTied(source, tie, hasUserNamespace(spec));
-    if (reason !== undefined) throw new Refusal(reason);
+    const { source = "" } = entry;
     const flags = entry.options?.includes("rbind") ? AT.AT_RECURSIVE : 0;
-    descriptors.set(bindName(i), openTied(source, flags, tie));
+    const tree = withFd(open(source, O.O_PATH), (fd) => {
+      const reason = whyNotTied(fd, source, tie, hasUserNamespace(spec));
+      if (reason !== undefined) throw new Refusal(reason);
+      return copyMount(fd, flags, tiedBy(tie));
+    });
+    descriptors.set(bindName(i), tree);
   }
 }
 
@@ -83,12 +86,12 @@ function mountCgroup(root: number, entry: Mount, request: ChildRequest): void {
 
 const shown = ({ options }: Mount): string => (options?.length ? ` (${options.join(",")})` : "");
 
-function mountEntry(root: number, entry: Mount, { spec, bundle }: ChildRequest, tree: number): void {
+function mountEntry(root: number, entry: Mount, { spec }: ChildRequest, tree: number): void {
   const options = withLabel(entry, parseOptions(entry.options ?? []), spec.linux.mountLabel);
   const what = entry.type === "bind" || options.flags & MS.MS_BIND ? `bind ${entry.source}` : entry.type;
   step(`mount ${what} on ${entry.destination}${shown(entry)}`);
   if (options.flags & MS.MS_BIND || entry.type === "bind")
-    bind(root, entry, options, tree >= 0 ? tree : openSource(entry, options, bundle));
+    bind(root, entry, options, tree >= 0 ? tree : openSource(entry, options));
   else mountFileSystem(root, entry, options);
 }
 
@@ -137,11 +140,8 @@ const propagationOf = (options: ParsedOptions) => ({
   recursive: (options.propagation & MS.MS_REC) !== 0,
 });
 
-const sourceOf = ({ source = "" }: Mount, bundle: string): string =>
-  source.startsWith("/") ? source : `${bundle}/${source}`;
-
-const openSource = (entry: Mount, options: ParsedOptions, bundle: string): number =>
-  openTree(AT_FDCWD, sourceOf(entry, bundle), options.flags & MS.MS_REC ? AT.AT_RECURSIVE : 0);
+const openSource = ({ source = "" }: Mount, options: ParsedOptions): number =>
+  openTree(AT_FDCWD, source, options.flags & MS.MS_REC ? AT.AT_RECURSIVE : 0);
 
 function bind(root: number, entry: Mount, options: ParsedOptions, source: number): void {
   withFd(source, (tree) =>

@@ -3,12 +3,12 @@
 
 import { parseOptions } from "../spec/mount-options.ts";
 import type { Spec } from "../spec/types.ts";
-import type { ChildRequest } from "../sync.ts";
+import type { ChildRequest, Descriptors } from "../sync.ts";
 import { fchmodat, tryFchownat } from "../sys/access.ts";
-import { AT, AT_FDCWD, MOUNT_ATTR, MS, O } from "../sys/constants.ts";
+import { AT, AT_FDCWD, MOUNT_ATTR, MS } from "../sys/constants.ts";
 import { chdir, fchdir, mkdirat } from "../sys/directory.ts";
 import { EINVAL, EOPNOTSUPP, isErrno, SysError } from "../sys/errno.ts";
-import { close, open, statx } from "../sys/file.ts";
+import { close, statx, withFd } from "../sys/file.ts";
 import { step } from "../sys/libc.ts";
 import {
   chroot,
@@ -17,11 +17,10 @@ import {
   mount,
   mountDetached,
   moveMount,
-  openTree,
   pivotRoot,
   setMountAttributes,
+  tryOpenTree,
 } from "../sys/mount.ts";
-import { openTied } from "../sys/propagation.ts";
 import { fileSystemType, OVERLAYFS_SUPER_MAGIC } from "../sys/statfs.ts";
 import { trySetxattr } from "../sys/xattr.ts";
 import { hasUserNamespace } from "./namespaces.ts";
@@ -45,8 +44,20 @@ export interface Root {
 export const isTied = ({ linux }: Spec): boolean => linux.rootfsPropagation?.endsWith("slave") ?? false;
 
 /**
- * Makes all mounts private, and a mount of the rootfs. `opened` is a detached copy of the rootfs's mount from the
- * parent, for a child that may not enter every directory on the path. @throws Refusal, SysError
+ * Makes the rootfs the working directory, where the parent sent it as a directory and not as a copy of its mount. Must
+ * be called before the mount namespace is made: from there on the descriptor's mount is one of another namespace, which
+ * cannot be copied. The working directory moves to the new namespace with the process. @throws SysError
+ */
+export function enterRootfs(descriptors: Descriptors): void {
+  const rootfs = descriptors.get("rootfs");
+  if (rootfs === undefined) return;
+  step("enter the rootfs", "by the descriptor that was checked: its path may lead elsewhere by now");
+  withFd(rootfs, fchdir);
+}
+
+/**
+ * Makes all mounts private, and a mount of the rootfs over "/". `opened` is a detached copy of the rootfs's mount from
+ * the parent; where there is none, the working directory is the rootfs. @throws Refusal, SysError
  */
 export function prepareRoot(
   request: ChildRequest,
@@ -59,30 +70,38 @@ export function prepareRoot(
       "linux.rootfsPropagation: an overlay is the root, and nothing propagates to a new file system",
     );
   // copied before all mounts become private: a copy of a private mount is not tied to the host's
-  const tied =
-    isTied(spec) && opened === undefined ? openTied(spec.root.path, AT.AT_RECURSIVE, "slave") : opened;
+  const tied = isTied(spec) && opened === undefined ? copyTiedRootfs() : opened;
   step("make every mount private", "what is mounted from here on must not appear on the host");
   mount(null, "/", null, MS.MS_REC | MS.MS_PRIVATE, null);
-  const { path, readonly } = spec.root;
-  const inner = readonly || request.options.overlay ? findSubmounts(spec) : [];
-  // The child may not reach the rootfs's path, but it may reach "/". A mount over "/" changes nothing for a process
-  // whose root is the mount below.
-  const place = opened === undefined ? path : "/";
   step(
-    opened === undefined ? `bind ${path} onto itself` : "attach the root over /",
+    `attach ${spec.root.path} over /`,
     "pivot_root needs a mount point, and this one can be made read-only",
   );
-  const tree = tied ?? openTree(AT_FDCWD, path, AT.AT_RECURSIVE);
-  attach(tree, place);
-  if (request.options.overlay) return coverWithOverlay(tree, place, spec, inner, warn);
+  const tree = tied ?? copyRootfs();
+  attach(tree);
+  const inner = spec.root.readonly || request.options.overlay ? findSubmounts(tree, spec) : [];
+  if (request.options.overlay) return coverWithOverlay(tree, spec, inner, warn);
   return { root: tree, submounts: openSubmounts(tree, inner) };
 }
 
-function attach(tree: number, path: string): void {
-  const place = open(path, O.O_PATH | O.O_DIRECTORY);
-  moveMount(tree, place);
-  close(place);
+/** A detached copy of the mount that the working directory is on, with its submounts. @throws Refusal, SysError */
+function copyRootfs(): number {
+  const tree = tryOpenTree(AT_FDCWD, "", AT.AT_EMPTY_PATH | AT.AT_RECURSIVE);
+  if (tree >= 0) return tree;
+  if (tree === -EINVAL)
+    throw new Refusal("the rootfs is on no mount that minibox sees: it belongs to another mount namespace");
+  throw new SysError("open_tree", [AT_FDCWD, "", AT.AT_EMPTY_PATH | AT.AT_RECURSIVE], -tree);
 }
+
+/** The same, as a slave: what the host mounts in the rootfs later appears in the copy. @throws Refusal, SysError */
+function copyTiedRootfs(): number {
+  const tree = copyRootfs();
+  setMountAttributes(tree, { propagation: MS.MS_SLAVE, recursive: true });
+  return tree;
+}
+
+/** Attaches a mount over "/". That changes nothing for a process whose root is the mount below. */
+const attach = (tree: number): number => moveMount(tree, AT_FDCWD, "/");
 
 /**
  * Covers the root with an overlay: what is written goes to a tmpfs, the rootfs below is only read. The mounts of tmpfs
@@ -91,7 +110,6 @@ function attach(tree: number, path: string): void {
  */
 function coverWithOverlay(
   lower: number,
-  place: string,
   spec: Spec,
   inner: readonly string[],
   warn: (message: string) => void,
@@ -104,26 +122,26 @@ function coverWithOverlay(
     [["mode", "700"], ...label],
     MOUNT_ATTR.MOUNT_ATTR_NOSUID | MOUNT_ATTR.MOUNT_ATTR_NODEV,
   );
-  attach(layer, place);
+  attach(layer);
   const userNamespace = hasUserNamespace(spec);
   const overlay = (directory: number, number: number | "", attributes: number): number => {
     fillLayer(layer, directory, number);
     const options = overlayOptions(layer, directory, number, userNamespace);
     return mountDetached("overlay", [...options, ...label], attributes);
   };
-  const root = tryCover(() => overlay(lower, "", 0), lower, userNamespace, spec);
+  const root = tryCover(() => overlay(lower, "", 0), lower, userNamespace);
   if (userNamespace) checkMarks(layer, warn);
   const covers = coverSubmounts(lower, inner, overlay, warn);
   for (const fd of [layer, lower]) {
     detach(fdPath(fd));
     close(fd);
   }
-  attach(root, place);
+  attach(root);
   return { root, submounts: attachCovers(root, covers) };
 }
 
 /** Makes an overlay, and finds the reason where overlayfs refuses with EINVAL. @throws Refusal, SysError */
-function tryCover(cover: () => number, lower: number, userNamespace: boolean, spec: Spec): number {
+function tryCover(cover: () => number, lower: number, userNamespace: boolean): number {
   try {
     return cover();
   } catch (error) {
@@ -135,7 +153,7 @@ function tryCover(cover: () => number, lower: number, userNamespace: boolean, sp
       );
     // Overlayfs would show what a mount inside the rootfs covers. The kernel does not let an ordinary user see that
     // (mount_namespaces(7)).
-    const [path] = userNamespace ? findSubmounts({ ...spec, mounts: [] }) : [];
+    const [path] = userNamespace ? findSubmounts(lower, {}) : [];
     if (path === undefined) throw error;
     throw new Refusal(
       `no overlay can be made: something is mounted on ${path} in the rootfs, and the kernel does not let an ordinary user look below it`,
@@ -197,7 +215,10 @@ export function changeRoot(root: number, request: ChildRequest, warn: (message: 
   step("enter the new root");
   fchdir(root);
   close(root);
-  if (request.options.noPivot || !tryPivot(warn)) changeRootByMove();
+  if (request.options.noPivot || !tryPivot(warn)) {
+    step("chroot into the new root", "it is mounted over /, so no path below it leads to the old root");
+    chroot(".");
+  }
   chdir("/");
   setPropagation(request.spec);
 }
@@ -229,11 +250,4 @@ function tryPivot(warn: (message: string) => void): boolean {
   step("detach the old root", "no path leads to the host any more");
   detach(".");
   return true;
-}
-
-/** Moves the root's mount over "/", then changes into it with chroot(2): no path below it leads to the old root. */
-function changeRootByMove(): void {
-  step("move the root mount onto / and chroot into it", "for hosts where pivot_root cannot work");
-  mount(".", "/", null, MS.MS_MOVE, null);
-  chroot(".");
 }

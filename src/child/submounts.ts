@@ -2,24 +2,32 @@
 // well. An overlay shows one file system alone, so each of them is then covered with an overlay of its own.
 
 import type { Spec } from "../spec/types.ts";
+import { unescapeOctal } from "../sys/bytes.ts";
 import { AT, MOUNT_ATTR, O, RESOLVE, S_IFDIR, S_IFMT } from "../sys/constants.ts";
 import { EINVAL, isErrno, SysError } from "../sys/errno.ts";
 import { close, statx, tryOpenat2, withFd } from "../sys/file.ts";
 import { moveMount, openTree, setMountAttributes } from "../sys/mount.ts";
-import { mountFlags, mountInfo } from "../sys/statfs.ts";
+import { mountFlags, mountId, mountInfo } from "../sys/statfs.ts";
 
 /**
  * Returns the paths inside the rootfs on which something is mounted, the outer ones first (proc_pid_mountinfo(5)),
- * without those that a mount of the spec will hide. Must be called before anything is mounted. @throws SysError
+ * without those that a mount of the spec will hide. `root` is the rootfs's mount, which is attached over "/", and on
+ * which the container has nothing mounted yet. The mounts are told by their parents: what is a mount point on the host
+ * by this moment, and under which path, may have changed since the mount was copied. @throws SysError
  */
-export function findSubmounts({ root, mounts }: Spec): string[] {
-  const found = new Set<string>();
+export function findSubmounts(root: number, { mounts }: Pick<Spec, "mounts">): string[] {
+  const top = mountId(root);
+  const places = new Map<string, { parent: string; path: string }>();
   for (const line of mountInfo()) {
-    const place = line
-      .split(" ")[4]
-      ?.replace(/\\([0-7]{3})/g, (_, digits) => String.fromCharCode(Number.parseInt(digits, 8)));
-    if (place?.startsWith(`${root.path}/`)) found.add(place.slice(root.path.length));
+    const [id, parent, , , path] = line.split(" ");
+    if (path !== undefined) places.set(id!, { parent: parent!, path: unescapeOctal(path) });
   }
+  const isInside = (id: string): boolean => {
+    for (let at = places.get(id); at; at = places.get(at.parent)) if (at.parent === top) return true;
+    return false;
+  };
+  const found = new Set<string>();
+  for (const [id, { path }] of places) if (path !== "/" && isInside(id)) found.add(path);
   return [...found]
     .filter(
       (path) =>

@@ -8,6 +8,7 @@
 //          ── enter ──▶         the container's namespaces
 //          ◀── map ──           after unshare(CLONE_NEWUSER)
 //          ── mapped ─▶         after the parent wrote uid_map and gid_map, which takes rights outside of the namespace
+//          ◀── rootfs ──        after unshare(CLONE_NEWNS), for an ordinary user
 //          ◀── spawned ──       after unshare(CLONE_NEWPID) and the start of the child, which is PID 1 there
 //
 // Then this process ends. Its parent is a subreaper (prctl(2)), so the child becomes the parent's child.
@@ -17,7 +18,7 @@
 import type { Namespace } from "../spec/types.ts";
 import { CHILD_ENVIRONMENT, type EnterRequest, read, send, spawnedFrame, type ToChild } from "../sync.ts";
 import { AT_FDCWD, CLONE, MOUNT_ATTR, O, SIGNALS } from "../sys/constants.ts";
-import { readlink } from "../sys/directory.ts";
+import { chdir, fchdir, readlink } from "../sys/directory.ts";
 import { ENOENT } from "../sys/errno.ts";
 import { close, open, setCloexec, statx, withFd } from "../sys/file.ts";
 import { step } from "../sys/libc.ts";
@@ -49,9 +50,11 @@ function enter(socket: number, { namespaces, protectExecutable, reopen, trace }:
     if (trace) reportCalls(socket);
     enterOrMake(namespaces);
     send(socket, { type: "map" });
-    if (read<ToChild>(socket)?.message.type !== "mapped") exit(125);
+    const mapped = read<ToChild>(socket);
+    if (mapped?.message.type !== "mapped") exit(125);
     step("become root of the user namespace", "any other user loses its capabilities in execve");
     setIdentity(0, 0, undefined);
+    if (protectExecutable) makeMountNamespace(socket, mapped.fd);
     const executable = protectExecutable ? cloneExecutable() : "/proc/self/exe";
     for (const fd of reopen) reopenByPath(socket, fd);
     const pidNamespace = openPidNamespace(namespaces);
@@ -82,16 +85,31 @@ function openPidNamespace(namespaces: readonly Namespace[]): number | "own" {
 }
 
 /**
+ * Makes a mount namespace in which this process may copy mounts. Where `rootfs` is open on the rootfs, the parent gets
+ * another descriptor of it, on the mount in the new namespace: the container's first process starts there and can copy
+ * no mount of another. The working directory moves to the new namespace with the process.
+ */
+function makeMountNamespace(socket: number, rootfs: number | undefined): void {
+  if (rootfs !== undefined) {
+    step("enter the rootfs", "by the descriptor that was checked: its path may lead elsewhere by now");
+    withFd(rootfs, fchdir);
+  }
+  unshare(CLONE.CLONE_NEWNS);
+  if (rootfs === undefined) return;
+  withFd(open(".", O.O_PATH | O.O_DIRECTORY), (fd) => send(socket, { type: "rootfs" }, fd));
+  chdir("/");
+}
+
+/**
  * Returns a path of minibox's executable through which it can only be read (container/executable.ts says why). The
  * mount of /proc/self/exe belongs to the host's mount namespace, and this process may not clone it. It may clone the
- * copy of that mount in a new mount namespace.
+ * copy of that mount in the new mount namespace.
  */
 function cloneExecutable(): string {
   step(
     "clone a read-only mount of minibox's executable",
     "through /proc/PID/exe it can be read, but never written",
   );
-  unshare(CLONE.CLONE_NEWNS);
   const tree = withFd(open("/proc/self/exe", O.O_PATH), openByPath);
   if (tree < 0) throw new Refusal("minibox's executable was just replaced by another file: try again");
   setMountAttributes(tree, { set: MOUNT_ATTR.MOUNT_ATTR_RDONLY });

@@ -5,7 +5,7 @@ import type { Options } from "../container/options.ts";
 import { checkSecurityModules } from "../container/security-modules.ts";
 import { UsageError } from "../errors.ts";
 import { nameFiles } from "../network/hosts.ts";
-import { checkRootfs, resolvConfFor } from "../rootfs/check.ts";
+import { openRootfs, resolvConfFor } from "../rootfs/check.ts";
 import { resolveUser } from "../rootfs/user.ts";
 import { type Compiler, filterFor } from "../seccomp/default-filter.ts";
 import type { Given, Host } from "../spec/from-flags/given.ts";
@@ -63,19 +63,20 @@ export interface Asked {
 /** Makes the request; what is wrong is told before anything is made for the container. @throws UsageError, RunError, SysError */
 export function requestFrom({ rootfs, args, given }: Wanted, compiler: Compiler | undefined): Asked {
   step("look at the rootfs and the flags", "a mistake is told before anything is made for the container");
-  const root = checkRootfs(rootfs);
+  const root = openRootfs(rootfs);
   const terminal = terminalFor(given);
   const name = given.one("name");
   const id = name === undefined ? randomName() : parseName("--name", name);
-  const spec = specFromFlags(id, root, args, given, hostOf(root, terminal, compiler));
+  const spec = specFromFlags(id, root.path, args, given, hostOf(root.fd, terminal, compiler));
   checkSecurityModules(spec);
   const profile = spec.linux.seccomp;
   const seccomp = profile && filterFor(profile, profileName(given), compiler, warnFor(given));
-  const ownFiles = nameFiles(root, spec.hostname!, given.one("network") === "host");
+  const ownFiles = nameFiles(root.fd, spec.hostname!, given.one("network") === "host");
   return {
     request: {
       id,
       bundle: "/",
+      rootfs: root.fd,
       spec,
       options: optionsFrom(given),
       host: { ownFiles, seccomp },
@@ -106,14 +107,14 @@ const unusualOomScore = (): number | undefined =>
 /** Twelve hex digits, as docker shows them; a name in use is refused like any other. */
 const randomName = (): string => Math.random().toString(16).slice(2, 14).padEnd(12, "0");
 
-function hostOf(rootfs: string, terminal: TerminalPlan | undefined, compiler: Compiler | undefined): Host {
+function hostOf(root: number, terminal: TerminalPlan | undefined, compiler: Compiler | undefined): Host {
   return {
     cwd: workingDirectory(),
     env: environmentVariable,
     readFile: (path) => readNamedFile(`--env-file: ${path}`, path),
-    user: (text) => resolveUser(rootfs, text),
+    user: (text) => resolveUser(root, text),
     seccomp: (profile, capabilities) => seccompFor(profile, capabilities, compiler),
-    resolvConf: () => resolvConfFor(rootfs),
+    resolvConf: () => resolvConfFor(root),
     oomScoreAdj: unusualOomScore,
     terminal: terminal !== undefined,
     consoleSize: terminal ? windowSize(terminal.screen) : undefined,

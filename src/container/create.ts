@@ -6,7 +6,7 @@ import type { NewCgroup } from "../cgroup/types.ts";
 import { makeNetwork } from "../network/namespace.ts";
 import { type ChildRequest, type Descriptors, type Host, send } from "../sync.ts";
 import { ECONNRESET, EPIPE, isErrno } from "../sys/errno.ts";
-import { close } from "../sys/file.ts";
+import { close, statx } from "../sys/file.ts";
 import { fdPath } from "../sys/mount.ts";
 import { isInitialUserNamespace } from "../sys/namespace.ts";
 import { startTime } from "../sys/process.ts";
@@ -19,7 +19,7 @@ import { withoutDeviceNodes } from "./device-nodes.ts";
 import { type Callbacks, Handshake } from "./handshake.ts";
 import { lendDescriptors } from "./lend.ts";
 import { handListener } from "./listener.ts";
-import { noteMade } from "./made.ts";
+import { identityOf, noteMade } from "./made.ts";
 import type { Options } from "./options.ts";
 import { makeOwnCgroup, type OwnCgroup } from "./own-cgroup.ts";
 import { prune } from "./prune.ts";
@@ -34,6 +34,8 @@ export interface Request {
   id: string;
   /** absolute; relative paths in the spec start here */
   bundle: string;
+  /** the open directory that becomes the root (O_PATH); create() closes it */
+  rootfs: number;
   spec: ChildRequest["spec"];
   options: Options;
   /** what the caller found out about the host beforehand */
@@ -73,8 +75,10 @@ export function create(starting: Starting, asked: Request, making: Making): Cont
   const undo = new Undo();
   undo.add(() => abandon(starting));
   try {
-    const entered = asked.userns?.enter(child, asked.spec, making);
+    const entered = asked.userns?.enter(child, asked.spec, asked.rootfs, making);
     for (const [fd, again] of entered?.reopened ?? []) making.stdio.replace(fd, again);
+    const rootfs = entered?.rootfs ?? asked.rootfs;
+    const identity = identityOf(statx(rootfs));
     const request: Request = { ...asked, spec: entered?.spec ?? asked.spec };
     const { directory, own } = reserve(child, request, making.warn, undo);
     const { spec, id, bundle } = request;
@@ -83,13 +87,17 @@ export function create(starting: Starting, asked: Request, making: Making): Cont
       trace: making.trace,
       ...(making.terminal && { terminal: making.terminal }),
       listener: (fd) => handListener(fd, { id, bundle, spec, pid: child.pid }),
-      made: (path, inode) => noteMade(directory.path, [{ root: spec.root.path, path, inode }]),
+      made: (path, inode) =>
+        noteMade(directory.path, [{ root: spec.root.path, rootIdentity: identity, path, inode }]),
     });
     undo.add(lendDescriptors(spec, making.stdio));
     const network = makeNetwork(spec);
     const descriptors =
-      request.userns?.openDescriptors(child.pid, spec, own.cgroup?.joinFiles ?? [], making.warn) ??
+      request.userns?.openDescriptors(child.pid, spec, rootfs, own.cgroup?.joinFiles ?? [], making.warn) ??
       new Map<string, number>();
+    // a name of its own: a copy of the mount, "root", takes its place where the child may not enter the rootfs
+    if (descriptors.has("root")) close(rootfs);
+    else descriptors.set("rootfs", rootfs);
     if (making.hold) descriptors.set("start", listenAt(`${fdPath(directory.fd)}/${START_SOCKET}`));
     sendRequest(
       child,

@@ -7,7 +7,7 @@ import { close, open, tryStat, withFd } from "../sys/file.ts";
 import { lock } from "../sys/lock.ts";
 import { isRunning } from "../sys/process.ts";
 import { endProcess } from "./kill.ts";
-import { isSame, settleMade } from "./made.ts";
+import { type Identity, isSame, settleMade } from "./made.ts";
 import {
   CREATING,
   isLocked,
@@ -74,19 +74,18 @@ export function removeDirectory({ path }: Pick<StateDirectory, "path">): boolean
 /**
  * Returns the state directory of another container that has this rootfs and is not dead; undefined where there is none.
  */
-function heirOf(rootfs: string, except: string): string | undefined {
-  const wanted = tryStat(rootfs);
+function heirOf(rootfs: Identity, except: string): string | undefined {
   const all = except.slice(0, except.lastIndexOf("/"));
   for (const name of withFd(open(all, O.O_DIRECTORY), listDirectory)) {
     const path = `${all}/${name}`;
-    if (path === except || !wanted) continue;
+    if (path === except) continue;
     const fd = tryOpenDirectory(path);
-    if (fd >= 0 && withFd(fd, () => usesRootfs(fd, wanted))) return path;
+    if (fd >= 0 && withFd(fd, () => usesRootfs(fd, rootfs))) return path;
   }
   return undefined;
 }
 
-function usesRootfs(fd: number, rootfs: NonNullable<ReturnType<typeof tryStat>>): boolean {
+function usesRootfs(fd: number, rootfs: Identity): boolean {
   const state = readState(fd);
   if (!state || !isSame(rootfs, tryStat(state.spec.root.path))) return false;
   return state.owner === "supervisor" ? isLocked(fd) : isRunning(state.pid, state.startTime);

@@ -16,9 +16,15 @@ import {
   writeAll,
 } from "../sys/file.ts";
 
+/** What tells a file from every other, whatever path leads to it. */
+export type Identity = Pick<Stat, "major" | "minor" | "inode">;
+
+export const identityOf = ({ major, minor, inode }: Stat): Identity => ({ major, minor, inode });
+
 export interface Made {
-  /** the rootfs */
+  /** the rootfs: its path may lead elsewhere by the time of removal, so it is told by its identity */
   root: string;
+  rootIdentity: Identity;
   /** of the file or directory, inside the rootfs and without symbolic links */
   path: string;
   inode: number;
@@ -37,13 +43,15 @@ export function noteMade(stateDirectory: string, made: readonly Made[]): void {
  * another container on the same rootfs, if any. Removing a directory would end that container's mounts on it, so that
  * container gets the notes and nothing else is removed. @throws SysError
  */
-export function settleMade(stateDirectory: string, heirTo: (root: string) => string | undefined): void {
+export function settleMade(stateDirectory: string, heirTo: (rootfs: Identity) => string | undefined): void {
   const path = `${stateDirectory}/made`;
   const made = parse(tryReadFile(path) ?? "");
-  const root = made[0]?.root;
-  const heir = root === undefined ? undefined : heirTo(root);
-  if (heir !== undefined) noteMade(heir, made);
-  else if (root !== undefined) removeAll(root, made);
+  const [first] = made;
+  if (first) {
+    const heir = heirTo(first.rootIdentity);
+    if (heir !== undefined) noteMade(heir, made);
+    else removeAll(first, made);
+  }
   unlink(path);
 }
 
@@ -60,25 +68,26 @@ function parse(text: string): Made[] {
 
 const depth = ({ path }: Made): number => path.split("/").length;
 
-function removeAll(rootfs: string, made: readonly Made[]): void {
-  const root = tryOpen(rootfs, O.O_PATH | O.O_DIRECTORY);
+function removeAll({ root: path, rootIdentity }: Made, made: readonly Made[]): void {
+  const root = tryOpen(path, O.O_PATH | O.O_DIRECTORY);
   if (root < 0) return;
   withFd(root, () => {
-    const inUse = placesInUse(statx(root));
+    if (!isSame(rootIdentity, statx(root))) return;
+    const inUse = placesInUse(rootIdentity);
     for (const entry of made.toSorted((a, b) => depth(b) - depth(a)))
       if (!inUse.has(entry.path)) remove(root, entry);
   });
 }
 
 /** True where both are the same file. */
-export const isSame = (a: Stat, b: Stat | undefined): boolean =>
+export const isSame = (a: Identity, b: Identity | undefined): boolean =>
   a.inode === b?.inode && a.major === b.major && a.minor === b.minor;
 
 /**
  * Returns the mount points and working directories of every process that has this directory as its root. They may
  * belong to another user's container, or to one of another state root, and removing a mount point would end its mount.
  */
-function placesInUse(rootfs: Stat): Set<string> {
+function placesInUse(rootfs: Identity): Set<string> {
   const places = new Set<string>();
   for (const name of withFd(open("/proc", O.O_DIRECTORY), listDirectory)) {
     if (!/^\d+$/.test(name) || !isSame(rootfs, tryStat(`/proc/${name}/root`))) continue;

@@ -1,8 +1,7 @@
 // Owns the text of a container's own /etc/hosts and /etc/hostname (hosts(5), hostname(5)).
 
 import type { OwnFile } from "../sync.ts";
-import { O } from "../sys/constants.ts";
-import { open, tryReadFile, tryReadFileInRoot, withFd } from "../sys/file.ts";
+import { tryReadFile, tryReadFileInRoot } from "../sys/file.ts";
 
 const HOSTS = "/etc/hosts";
 
@@ -16,11 +15,11 @@ ff02::2\tip6-allrouters
 `;
 
 /**
- * Returns both files for a container with this host name. `useHost`: the container uses the host's network.
- * @throws SysError
+ * Returns both files for a container with this host name and this open rootfs. `useHost`: the container uses the host's
+ * network. @throws SysError
  */
-export function nameFiles(rootfs: string, hostname: string, useHost: boolean): OwnFile[] {
-  const own = withFd(open(rootfs, O.O_PATH | O.O_DIRECTORY), (root) => tryReadFileInRoot(root, HOSTS));
+export function nameFiles(root: number, hostname: string, useHost: boolean): OwnFile[] {
+  const own = tryReadFileInRoot(root, HOSTS);
   const host = useHost ? tryReadFile(HOSTS) : undefined;
   return [
     { path: HOSTS, text: hostsText(own ?? "", host ?? "", hostname), make: true },

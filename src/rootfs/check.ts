@@ -1,38 +1,46 @@
-// Owns checking the rootfs before anything is made for a container: an error for a wrong path is one clear line. Also
-// owns the question whether the rootfs has a place for the host's resolv.conf.
+// Owns opening and checking the rootfs before anything is made for a container: an error for a wrong path is one clear
+// line. Also owns the question whether the rootfs has a place for the host's resolv.conf.
+//
+// The path is resolved here and nowhere else. Whoever owns a directory on it can exchange what it leads to at any time,
+// so everything later uses the descriptor: what was checked is what becomes the container's root.
 
 import { NoRootfsError, RunError } from "../errors.ts";
 import { tryFaccessat } from "../sys/access.ts";
-import { O, RESOLVE, S_IFDIR, S_IFMT, S_IFREG, W_OK } from "../sys/constants.ts";
+import { AT_FDCWD, O, RESOLVE, S_IFMT, S_IFREG, W_OK } from "../sys/constants.ts";
 import { listDirectory, pathOf, tryGetcwd } from "../sys/directory.ts";
-import { EMFILE, ENOENT, errnoText, SysError } from "../sys/errno.ts";
-import { open, statx, tryOpen, tryOpenat2, tryStat, withFd } from "../sys/file.ts";
+import { EMFILE, ENOENT, ENOTDIR, errnoText, SysError } from "../sys/errno.ts";
+import { open, statx, tryOpenat, tryOpenat2, tryStat, withFd } from "../sys/file.ts";
+import { fdPath } from "../sys/mount.ts";
 
-/** Checks that a path is a directory that can be a container's root; returns its absolute path. @throws RunError */
-export function checkRootfs(path: string): string {
+/** A directory that can be a container's root. */
+export interface Rootfs {
+  /** O_PATH */
+  fd: number;
+  /** absolute, for messages and records: it may lead elsewhere by now */
+  path: string;
+}
+
+/**
+ * Opens the directory that is to be a container's root; a relative path starts at the open directory `from`, and `shown`
+ * is what errors call the path. @throws RunError
+ */
+export function openRootfs(path: string, from = AT_FDCWD, shown = path): Rootfs {
   if (path === "") throw new RunError("the rootfs is an empty string: give the path of a directory");
-  const stat = tryStat(path);
-  if (!stat) throw missing(path);
-  if ((stat.mode & S_IFMT) !== S_IFDIR)
-    throw new RunError(
-      `the rootfs ${path} is not a directory`,
-      125,
-      "an archive must be unpacked first (tar -xf … -C DIR)",
-    );
+  const fd = tryOpenat(from, path, O.O_PATH | O.O_DIRECTORY);
+  if (fd < 0) throw missing(shown, -fd);
   try {
-    return withFd(open(path, O.O_DIRECTORY), (fd) => {
-      if (listDirectory(fd).length === 0) throw new NoRootfsError(`the rootfs ${path} is empty`, path);
-      const absolute = pathOf(fd);
-      if (absolute === "/")
-        throw new RunError(
-          "the rootfs is the host's own /",
-          125,
-          "a container needs a root directory of its own",
-        );
-      return absolute;
-    });
+    const isEmpty = withFd(open(fdPath(fd), O.O_DIRECTORY), listDirectory).length === 0;
+    if (isEmpty) throw new NoRootfsError(`the rootfs ${shown} is empty`, shown);
+    const absolute = pathOf(fd);
+    if (absolute === "/")
+      throw new RunError(
+        "the rootfs is the host's own /",
+        125,
+        "a container needs a root directory of its own",
+      );
+    return { fd, path: absolute };
   } catch (error) {
-    if (error instanceof SysError) throw unreadable(path, error.errno);
+    if (error instanceof SysError) throw unreadable(shown, error.errno);
     throw error;
   }
 }
@@ -44,21 +52,19 @@ const RESOLV_CONF = "/etc/resolv.conf";
  * that can be made in /etc. Undefined where it cannot, also for a symbolic link that leads to nothing: what it is meant
  * for is unknown.
  */
-export function resolvConfFor(rootfs: string): string | undefined {
+export function resolvConfFor(root: number): string | undefined {
   const host = tryStat(RESOLV_CONF);
   if (!host || (host.mode & S_IFMT) !== S_IFREG) return undefined;
-  return withFd(open(rootfs, O.O_PATH | O.O_DIRECTORY), (root) => {
-    const inside = RESOLVE.RESOLVE_IN_ROOT | RESOLVE.RESOLVE_NO_MAGICLINKS;
-    const etc = tryOpenat2(root, "/etc", O.O_PATH | O.O_DIRECTORY, inside);
-    if (etc < 0) return undefined;
-    return withFd(etc, () => {
-      const file = tryOpenat2(root, RESOLV_CONF, O.O_PATH, inside);
-      if (file >= 0)
-        return withFd(file, () => ((statx(file).mode & S_IFMT) === S_IFREG ? RESOLV_CONF : undefined));
-      const link = tryOpenat2(etc, "resolv.conf", O.O_PATH | O.O_NOFOLLOW, inside);
-      if (link >= 0) return withFd(link, () => undefined);
-      return tryFaccessat(etc, ".", W_OK) < 0 ? undefined : RESOLV_CONF;
-    });
+  const inside = RESOLVE.RESOLVE_IN_ROOT | RESOLVE.RESOLVE_NO_MAGICLINKS;
+  const etc = tryOpenat2(root, "/etc", O.O_PATH | O.O_DIRECTORY, inside);
+  if (etc < 0) return undefined;
+  return withFd(etc, () => {
+    const file = tryOpenat2(root, RESOLV_CONF, O.O_PATH, inside);
+    if (file >= 0)
+      return withFd(file, () => ((statx(file).mode & S_IFMT) === S_IFREG ? RESOLV_CONF : undefined));
+    const link = tryOpenat2(etc, "resolv.conf", O.O_PATH | O.O_NOFOLLOW, inside);
+    if (link >= 0) return withFd(link, () => undefined);
+    return tryFaccessat(etc, ".", W_OK) < 0 ? undefined : RESOLV_CONF;
   });
 }
 
@@ -75,9 +81,15 @@ function unreadable(path: string, errno: number): Error {
 
 const isInDeleted = (path: string): boolean => !path.startsWith("/") && tryGetcwd() === -ENOENT;
 
-function missing(path: string): Error {
-  const errno = -tryOpen(path, O.O_PATH);
-  if (errno > 0 && errno !== ENOENT) return unreadable(path, errno);
-  if (isInDeleted(path)) return unreadable(path, ENOENT);
+/** Returns the error for a rootfs that cannot be opened as a directory. */
+function missing(path: string, errno: number): Error {
+  // a file's own path, as against one that goes through a file
+  if (errno === ENOTDIR && tryStat(path))
+    return new RunError(
+      `the rootfs ${path} is not a directory`,
+      125,
+      "an archive must be unpacked first (tar -xf … -C DIR)",
+    );
+  if (errno !== ENOENT || isInDeleted(path)) return unreadable(path, errno);
   return new NoRootfsError(`the rootfs ${path} does not exist`, path);
 }

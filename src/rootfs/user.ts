@@ -4,19 +4,15 @@
 import { RunError } from "../errors.ts";
 import type { ResolvedUser } from "../spec/from-flags/given.ts";
 import { LARGEST_ID } from "../spec/id-mappings.ts";
-import { O } from "../sys/constants.ts";
-import { open, tryReadFileInRoot, withFd } from "../sys/file.ts";
+import { tryReadFileInRoot } from "../sys/file.ts";
 import { eachRow } from "./tables.ts";
 
 /**
- * Resolves "user", "uid", "user:group" or "uid:gid" in a rootfs; undefined is root. @throws RunError, SysError where a
- * file is too large
+ * Resolves "user", "uid", "user:group" or "uid:gid" in an open rootfs; undefined is root. @throws RunError, SysError
+ * where a file is too large
  */
-export function resolveUser(rootfs: string, text: string | undefined): ResolvedUser {
-  return withFd(open(rootfs, O.O_PATH | O.O_DIRECTORY), (root) =>
-    lookUp(readTable(root, "/etc/passwd"), readTable(root, "/etc/group"), text ?? ""),
-  );
-}
+export const resolveUser = (root: number, text: string | undefined): ResolvedUser =>
+  lookUp(readTable(root, "/etc/passwd"), readTable(root, "/etc/group"), text ?? "");
 
 /** Returns a file's text, "" where it is missing, unreadable or not a regular file: numeric ids work without it. */
 const readTable = (root: number, path: string): string => tryReadFileInRoot(root, path) ?? "";

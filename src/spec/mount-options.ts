@@ -2,6 +2,10 @@
 
 import { MOUNT_ATTR, MS } from "../sys/constants.ts";
 
+/** True where a mount of this type with these options shows a file or directory of the host. */
+export const isBindMount = (type: string | undefined, options: readonly string[]): boolean =>
+  type === "bind" || options.includes("bind") || options.includes("rbind");
+
 interface Effect {
   set?: number;
   clear?: number;

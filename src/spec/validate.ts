@@ -5,7 +5,7 @@
 import { SpecError } from "../errors.ts";
 import { cleanPath, show } from "./check.ts";
 import { readLinux } from "./linux-shape.ts";
-import { parseOptions } from "./mount-options.ts";
+import { isBindMount, parseOptions } from "./mount-options.ts";
 import { readProcess } from "./process-shape.ts";
 import { bool, list, object, optionalWord, type Reader, strings, text, word } from "./shape.ts";
 import type { Linux, Mount, Root, Spec } from "./types.ts";
@@ -53,9 +53,6 @@ function checkOptions({ type, options = [] }: Mount, field: string): void {
       throw new SpecError(place, `${show(option)} cannot be set on a bind`);
   }
 }
-
-const isBindMount = (type: string | undefined, options: readonly string[]): boolean =>
-  type === "bind" || options.includes("bind") || options.includes("rbind");
 
 const mount: Reader<Mount> = (value, field) => {
   const read = object<Mount>(

@@ -1,8 +1,7 @@
 // Owns the tie between a bind mount and the host's mount that it copies. What the host mounts there later appears in a
 // slave; with a shared bind, what the container mounts appears on the host as well (mount_namespaces(7)).
 
-import { AT_FDCWD, MS, O } from "./constants.ts";
-import { open, withFd } from "./file.ts";
+import { AT, MS } from "./constants.ts";
 import { openTree, setMountAttributes } from "./mount.ts";
 import { mountId, mountInfo } from "./statfs.ts";
 
@@ -38,14 +37,11 @@ export function tieOf({ type, options }: Tied): Tie | undefined {
   return isBind ? tie : undefined;
 }
 
-/**
- * The reason why a bind of `path` cannot have this tie; undefined where it can. @throws SysError where `path` is
- * missing
- */
-export function whyNotTied(path: string, tie: Tie, userNamespace: boolean): string | undefined {
+/** The reason why a bind of `fd`, opened at `path`, cannot have this tie; undefined where it can. @throws SysError */
+export function whyNotTied(fd: number, path: string, tie: Tie, userNamespace: boolean): string | undefined {
   if (tie === "shared" && userNamespace)
     return `${path} cannot be shared with a user namespace: rslave shows what the host mounts there, the other way there is none`;
-  const id = withFd(open(path, O.O_PATH), mountId);
+  const id = mountId(fd);
   for (const line of mountInfo()) {
     // ID PARENT DEVICE ROOT PLACE OPTIONS [shared:N] [master:N] - TYPE SOURCE OPTIONS
     const fields = line.split(" ");
@@ -58,12 +54,14 @@ export function whyNotTied(path: string, tie: Tie, userNamespace: boolean): stri
   return undefined;
 }
 
+export const propagationOf = (tie: Tie): number => (tie === "slave" ? MS.MS_SLAVE : MS.MS_SHARED);
+
 /**
- * A detached copy of a mount that is tied to it. It must be made before the mount itself is made private.
- * @throws SysError
+ * A detached copy of the mount that a descriptor is open on, with this propagation (MS_*). A copy that is to be tied
+ * must be made before the mount itself is made private. @throws SysError
  */
-export function openTied(path: string, flags: number, tie: Tie): number {
-  const tree = openTree(AT_FDCWD, path, flags);
-  setMountAttributes(tree, { propagation: tie === "slave" ? MS.MS_SLAVE : MS.MS_SHARED, recursive: true });
+export function copyMount(fd: number, flags: number, propagation: number): number {
+  const tree = openTree(fd, "", AT.AT_EMPTY_PATH | flags);
+  setMountAttributes(tree, { propagation, recursive: true });
   return tree;
 }

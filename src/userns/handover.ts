@@ -3,34 +3,33 @@
 
 import { RunError } from "../errors.ts";
 import { reaches } from "../spec/id-mappings.ts";
-import type { Mount, Spec } from "../spec/types.ts";
+import { isBindMount } from "../spec/mount-options.ts";
+import type { Spec } from "../spec/types.ts";
 import type { Descriptors } from "../sync.ts";
 import { AT, AT_FDCWD, MOUNT_ATTR, MS, O } from "../sys/constants.ts";
 import { EINVAL, EOPNOTSUPP, EPERM, isErrno } from "../sys/errno.ts";
-import { close, open, tryStat, withFd } from "../sys/file.ts";
+import { close, open, statx, withFd } from "../sys/file.ts";
 import { step } from "../sys/libc.ts";
 import { openTree, setMountAttributes } from "../sys/mount.ts";
-import { openTied, type Tie, tieOf, whyNotTied } from "../sys/propagation.ts";
-
-const isBind = ({ type, options = [] }: Mount): boolean =>
-  type === "bind" || options.includes("bind") || options.includes("rbind");
+import { copyMount, propagationOf, type Tie, tieOf, whyNotTied } from "../sys/propagation.ts";
 
 /** Opens everything; `pid` is a process in the user namespace. @throws SysError, RunError */
 export function openDescriptors(
   pid: number,
   spec: Spec,
+  rootfs: number,
   cgroupFiles: readonly string[],
   warn: (message: string) => void,
 ): Descriptors {
   const descriptors: Descriptors = new Map();
   try {
-    descriptors.set("root", openRoot(pid, spec, warn));
+    descriptors.set("root", openRoot(pid, spec, rootfs, warn));
     for (const [i, entry] of (spec.mounts ?? []).entries()) {
-      if (!isBind(entry)) continue;
+      if (!isBindMount(entry.type, entry.options ?? [])) continue;
       const { source = "", options } = entry;
       step(`open the source of a bind, ${source}`, "with the rights of the host's root, not the container's");
       const flags = options?.includes("rbind") ? AT.AT_RECURSIVE : 0;
-      descriptors.set(`bind ${i}`, copyMount(source, flags, tieOf(entry)));
+      descriptors.set(`bind ${i}`, openSource(source, flags, tieOf(entry)));
     }
     for (const [i, file] of cgroupFiles.entries()) descriptors.set(`cgroup ${i}`, open(file, O.O_WRONLY));
   } catch (error) {
@@ -40,29 +39,33 @@ export function openDescriptors(
   return descriptors;
 }
 
-/** A detached copy of a mount. Its original's propagation would carry the container's mounts to the host. */
-function copyMount(path: string, flags: number, tie?: Tie): number {
-  if (tie) {
-    const reason = whyNotTied(path, tie, true);
-    if (reason !== undefined) throw new RunError(reason);
-    return openTied(path, flags, tie);
+/**
+ * A detached copy of a mount; the path is resolved once. Without a tie the copy is private: its original's propagation
+ * would carry the container's mounts to the host.
+ */
+function openSource(path: string, flags: number, tie: Tie | undefined): number {
+  if (!tie) {
+    const tree = openTree(AT_FDCWD, path, flags);
+    setMountAttributes(tree, { propagation: MS.MS_PRIVATE, recursive: true });
+    return tree;
   }
-  const tree = openTree(AT_FDCWD, path, flags);
-  setMountAttributes(tree, { propagation: MS.MS_PRIVATE, recursive: true });
-  return tree;
+  return withFd(open(path, O.O_PATH), (fd) => {
+    const reason = whyNotTied(fd, path, tie, true);
+    if (reason !== undefined) throw new RunError(reason);
+    return copyMount(fd, flags, propagationOf(tie));
+  });
 }
 
 /**
  * A detached copy of the rootfs's mount. Where the rootfs belongs to an id of the host that the container does not
  * have, the copy is id-mapped: what root owns on disk, the container's root owns inside.
  */
-function openRoot(pid: number, spec: Spec, warn: (message: string) => void): number {
+function openRoot(pid: number, spec: Spec, rootfs: number, warn: (message: string) => void): number {
   const { path } = spec.root;
-  step(`open ${path}`, "as a mount of its own");
+  step(`copy the mount of ${path}`, "as a mount of its own");
   const isTied = spec.linux.rootfsPropagation?.endsWith("slave");
-  const tree = isTied ? openTied(path, AT.AT_RECURSIVE, "slave") : copyMount(path, AT.AT_RECURSIVE);
-  const owner = tryStat(path)?.uid ?? 0;
-  if (reaches(spec.linux.uidMappings ?? [], owner)) return tree;
+  const tree = copyMount(rootfs, AT.AT_RECURSIVE, isTied ? MS.MS_SLAVE : MS.MS_PRIVATE);
+  if (reaches(spec.linux.uidMappings ?? [], statx(tree).uid)) return tree;
   try {
     withFd(open(`/proc/${pid}/ns/user`, 0), (userns) => {
       step(

@@ -17,7 +17,7 @@ import type { Callbacks, EnteredNamespace, Entrant, UserNamespacePlan, UserNames
 /** What the parent does for a container with this user namespace. */
 export const userNamespaceWork = (plan: UserNamespacePlan): UserNamespaceWork => ({
   plan,
-  enter: (child, spec, callbacks) => enter(child, plan, spec, callbacks),
+  enter: (child, spec, rootfs, callbacks) => enter(child, plan, spec, rootfs, callbacks),
   planCgroup: plan.rootless ? planDelegated : planCgroup,
   // The root of a rootless container is the caller, who may open no more than the child.
   openDescriptors: plan.rootless ? () => new Map() : openDescriptors,
@@ -27,6 +27,7 @@ function enter(
   child: Entrant,
   plan: UserNamespacePlan,
   spec: Spec,
+  rootfs: number,
   { warn, trace }: Callbacks,
 ): EnteredNamespace {
   for (const note of plan.notes) warn(note);
@@ -40,7 +41,10 @@ function enter(
       const maps = plan.joins ? readMaps(child.pid) : writeMaps(child.pid, plan, warn);
       // before the child goes on: a user that has no mapping ends the run
       entered = { spec: withUserNamespace(spec, maps), keepGroups: maps.keepGroups, reopened };
-      send(child.socket, { type: "mapped" });
+      send(child.socket, { type: "mapped" }, plan.rootless ? rootfs : undefined);
+    } else if (message.type === "rootfs" && fd !== undefined) {
+      close(rootfs);
+      entered.rootfs = fd;
     } else if (message.type === "error")
       throw new SysError(message.call, message.args, message.errno, message.step);
     else if (message.type === "reopened" && fd !== undefined) reopened.set(message.fd, fd);

@@ -28,6 +28,10 @@ export interface EnteredNamespace {
   keepGroups: boolean;
   /** those of the caller's 0, 1 and 2 that it has opened once more, as descriptors of this process */
   reopened: ReadonlyMap<number, number>;
+  /**
+   * the rootfs's directory in the mount namespace of the container's first process, where that is another one than ours
+   */
+  rootfs?: number | undefined;
 }
 
 /** The process that makes the namespace; once that is done, the container's first process in its place. */
@@ -50,14 +54,18 @@ export interface Callbacks {
 /** The parent's part in a container with a user namespace. */
 export interface UserNamespaceWork {
   plan: UserNamespacePlan;
-  /** Turns the process that makes the namespace into the container's first one. @throws SysError, RunError */
-  enter(child: Entrant, spec: Spec, callbacks: Callbacks): EnteredNamespace;
+  /**
+   * Turns the process that makes the namespace into the container's first one. `rootfs` is a descriptor of the rootfs;
+   * it is closed where the result has another one. @throws SysError, RunError
+   */
+  enter(child: Entrant, spec: Spec, rootfs: number, callbacks: Callbacks): EnteredNamespace;
   /** Opens the control groups that the caller may use. @throws RunError, SysError */
   planCgroup(id: string, linux: Linux): NewCgroup | undefined;
   /** Opens what the child has no right to open. The caller closes it. @throws SysError, RunError */
   openDescriptors(
     pid: number,
     spec: Spec,
+    rootfs: number,
     cgroupFiles: readonly string[],
     warn: (message: string) => void,
   ): Descriptors;

@@ -9,9 +9,12 @@ import { specFromBundle } from "../../../src/spec/from-bundle.ts";
 const spec = defaultSpec("rootfs", ["true"]);
 const read = (text: string) => specFromBundle(text, "/b");
 
-test("a relative root starts at the bundle, an absolute one stays", () => {
-  expect(read(stringify(spec))).toEqual({ ...spec, root: { path: "/b/rootfs", readonly: false } });
-  expect(read(stringify({ ...spec, root: { path: "/r" } })).root.path).toBe("/r");
+test("the relative source of a bind starts at the bundle, an absolute one stays", () => {
+  const sourceOf = (source: string) =>
+    read(stringify({ ...spec, mounts: [{ destination: "/x", type: "bind", source }] })).mounts;
+  expect(sourceOf("a/b")).toEqual([{ destination: "/x", type: "bind", source: "/b/a/b" }]);
+  expect(sourceOf("/a/b")).toEqual([{ destination: "/x", type: "bind", source: "/a/b" }]);
+  expect(read(stringify(spec))).toEqual(spec);
 });
 
 test("a byte order mark is skipped, and the last of equal keys counts", () => {
