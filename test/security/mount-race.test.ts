@@ -4,21 +4,15 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { existsSync, mkdirSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { attackRootfs, compile } from "../support/attack.ts";
+import { attackRootfs, exchange } from "../support/attack.ts";
 import { leavesNothing } from "../support/leftovers.ts";
 import { execute, run, scratchDirectory } from "../support/minibox.ts";
 
 leavesNothing();
 
-/** Exchanges two names again and again until it is killed. */
-const SWAP = `#define _GNU_SOURCE
-#include <fcntl.h>
-#include <stdio.h>
-int main(int n, char **v) { for (;;) renameat2(AT_FDCWD, v[1], AT_FDCWD, v[2], RENAME_EXCHANGE); }`;
-
 let root: ReturnType<typeof attackRootfs>;
 let host: string;
-let swapper: ReturnType<typeof Bun.spawn> | undefined;
+let stopSwapping = async (): Promise<void> => {};
 beforeAll(() => {
   root = attackRootfs();
   host = scratchDirectory();
@@ -26,19 +20,12 @@ beforeAll(() => {
   mkdirSync(join(host, "volume"));
   writeFileSync(join(host, "volume/file"), "");
 });
-afterAll(() => {
-  swapper?.kill(9);
-});
+afterAll(() => stopSwapping());
 
 function startSwapping(name: string, target: string): void {
   mkdirSync(join(root.path, name), { recursive: true });
   symlinkSync(target, join(root.path, `${name}.link`));
-  swapper = Bun.spawn([compile(SWAP), join(root.path, name), join(root.path, `${name}.link`)]);
-}
-
-async function stopSwapping(): Promise<void> {
-  swapper?.kill(9);
-  await swapper?.exited;
+  stopSwapping = exchange(join(root.path, name), join(root.path, `${name}.link`));
 }
 
 const made = (): string[] => readdirSync(join(host, "target"));

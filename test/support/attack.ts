@@ -20,6 +20,20 @@ export function compile(source: string, flags = ["-static"]): string {
   return path;
 }
 
+const EXCHANGE = `#define _GNU_SOURCE
+#include <fcntl.h>
+#include <stdio.h>
+int main(int n, char **v) { for (;;) renameat2(AT_FDCWD, v[1], AT_FDCWD, v[2], RENAME_EXCHANGE); }`;
+
+/** Starts to exchange two names (renameat2(2)), again and again; returns a function that ends it. */
+export function exchange(one: string, other: string): () => Promise<void> {
+  const attacker = Bun.spawn([compile(EXCHANGE), one, other]);
+  return async () => {
+    attacker.kill(9);
+    await attacker.exited;
+  };
+}
+
 /** A copy of the busybox rootfs with these programs as /NAME, for a test file to destroy. */
 export function attackRootfs(programs: Record<string, string> = {}): { path: string } {
   const path = join(scratchDirectory(), "root");
