@@ -17,9 +17,9 @@ import {
   mount,
   mountDetached,
   moveMount,
+  openTree,
   pivotRoot,
   setMountAttributes,
-  tryOpenTree,
 } from "../sys/mount.ts";
 import { fileSystemType, OVERLAYFS_SUPER_MAGIC } from "../sys/statfs.ts";
 import { trySetxattr } from "../sys/xattr.ts";
@@ -51,6 +51,7 @@ export const isTied = ({ linux }: Spec): boolean => linux.rootfsPropagation?.end
 export function enterRootfs(descriptors: Descriptors): void {
   const rootfs = descriptors.get("rootfs");
   if (rootfs === undefined) return;
+  descriptors.delete("rootfs");
   step("enter the rootfs", "by the descriptor that was checked: its path may lead elsewhere by now");
   withFd(rootfs, fchdir);
 }
@@ -70,7 +71,7 @@ export function prepareRoot(
       "linux.rootfsPropagation: an overlay is the root, and nothing propagates to a new file system",
     );
   // copied before all mounts become private: a copy of a private mount is not tied to the host's
-  const tied = isTied(spec) && opened === undefined ? copyTiedRootfs() : opened;
+  const tied = isTied(spec) && opened === undefined ? copyTiedRootfs(spec) : opened;
   step("make every mount private", "what is mounted from here on must not appear on the host");
   mount(null, "/", null, MS.MS_REC | MS.MS_PRIVATE, null);
   step(
@@ -84,17 +85,15 @@ export function prepareRoot(
   return { root: tree, submounts: openSubmounts(tree, inner) };
 }
 
-/** A detached copy of the mount that the working directory is on, with its submounts. @throws Refusal, SysError */
-function copyRootfs(): number {
-  const tree = tryOpenTree(AT_FDCWD, "", AT.AT_EMPTY_PATH | AT.AT_RECURSIVE);
-  if (tree >= 0) return tree;
-  if (tree === -EINVAL)
-    throw new Refusal("the rootfs is on no mount that minibox sees: it belongs to another mount namespace");
-  throw new SysError("open_tree", [AT_FDCWD, "", AT.AT_EMPTY_PATH | AT.AT_RECURSIVE], -tree);
-}
+/** A detached copy of the working directory's mount, with its submounts. @throws SysError */
+const copyRootfs = (): number => openTree(AT_FDCWD, "", AT.AT_EMPTY_PATH | AT.AT_RECURSIVE);
 
-/** The same, as a slave: what the host mounts in the rootfs later appears in the copy. @throws Refusal, SysError */
-function copyTiedRootfs(): number {
+/** The same, as a slave: what the host mounts in the rootfs later appears in the copy. @throws SysError */
+function copyTiedRootfs({ root }: Spec): number {
+  step(
+    `copy the mount of ${root.path}`,
+    "while it is still tied to the host's mounts: they are made private next",
+  );
   const tree = copyRootfs();
   setMountAttributes(tree, { propagation: MS.MS_SLAVE, recursive: true });
   return tree;

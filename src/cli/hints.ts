@@ -156,6 +156,14 @@ const HINTS: readonly Hint[] = [
         : undefined,
   },
   {
+    calls: ["open_tree"],
+    codes: ["EINVAL"],
+    say: ({ step }) =>
+      /^(attach|copy the mount of|mount bind|open the source of a bind)/.test(step)
+        ? "its mount cannot be copied: it belongs to another mount namespace, or is unbindable (mount --make-private undoes that)"
+        : undefined,
+  },
+  {
     calls: ["open_tree", "mount_setattr", "move_mount", "openat2"],
     codes: ["ENOSYS"],
     say: () =>

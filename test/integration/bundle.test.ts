@@ -60,6 +60,48 @@ describe.skipIf(skip !== "")("a bundle", () => {
     expect((await minibox("delete", "--force", name)).status).toBe(0);
   });
 
+  test("with a read-only root can write to no mount in it, also where root.path is a symbolic link", async () => {
+    const onSrv = ["unshare", "-m", "sh", "-c", 'mount -t tmpfs t "$0/srv" && exec "$@"', busybox];
+    const { name, status, output } = await create(
+      (config) => ({
+        ...config,
+        root: { ...config.root, readonly: true },
+        process: {
+          ...config.process,
+          args: ["sh", "-c", "touch /srv/x 2>&1; grep -c ' /srv ' /proc/mounts"],
+        },
+      }),
+      onSrv,
+    );
+    expect([status, tryText(output)]).toEqual([0, ""]);
+    expect((await minibox("start", name)).status).toBe(0);
+    await until("it has written", () => /^\d/m.test(tryText(output) ?? ""));
+    expect(tryText(output)).toBe("touch: /srv/x: Read-only file system\n1\n");
+    expect((await minibox("delete", "--force", name)).status).toBe(0);
+  });
+
+  test.each([
+    ["", [], {}],
+    [
+      " and a user namespace",
+      [{ type: "user" }],
+      {
+        uidMappings: [{ containerID: 0, hostID: 300000, size: 65536 }],
+        gidMappings: [{ containerID: 0, hostID: 300000, size: 65536 }],
+      },
+    ],
+  ])("with the relative source of a bind%s looks for it in the bundle", async (_, more, linux) => {
+    const written = await runs("cat /etc/group", (config) => ({
+      ...config,
+      mounts: [
+        ...config.mounts,
+        { destination: "/etc/group", type: "bind", source: "config.json", options: ["bind"] },
+      ],
+      linux: { ...config.linux, ...linux, namespaces: [...config.linux.namespaces, ...more] },
+    }));
+    expect(JSON.parse(written)).toMatchObject({ ociVersion: BASE.ociVersion });
+  });
+
   test("without a pid namespace stays in its caller's, and all of it ends with delete", async () => {
     const { name, status, output } = await create((config) => {
       config.process.args = ["sh", "-c", "sleep 1000 & readlink /proc/self/ns/pid; wait"];

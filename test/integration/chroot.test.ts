@@ -31,6 +31,21 @@ describe("--chroot", () => {
     );
   });
 
+  test("works with a user namespace", async () => {
+    const look = [
+      "sh",
+      "-c",
+      "ls /; cut -d' ' -f2,3 /proc/mounts; cat /proc/self/uid_map; touch /new && rm /new",
+    ];
+    const userns = ["--userns", "300000:300000:65536"];
+    const pivoted = await run([...userns, busybox, ...look]);
+    expect(pivoted.status).toBe(0);
+    expect(await run(["--chroot", ...userns, busybox, ...look])).toEqual(pivoted);
+    expect((await run(["--chroot", "--overlay", ...userns, busybox, "ls", "/../.."])).stdout).toBe(
+      (await run([busybox, "ls", "/"])).stdout,
+    );
+  });
+
   test("leaves no way up: .. of / is /", async () => {
     const [plain, chrooted] = [
       await run([busybox, "ls", "/../.."]),

@@ -1,11 +1,20 @@
 // What minibox makes in a rootfs for a run, such as mount points, is removed after the run, unless it is used by then.
 
 import { afterAll, beforeEach, describe, expect, test } from "bun:test";
-import { chmodSync, existsSync, mkdirSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { signal, start, tryText, uniqueName, until } from "../support/container.ts";
 import { leavesNothing } from "../support/leftovers.ts";
-import { execute, ROOT, RUN, run, scratchDirectory, scratchRootfs } from "../support/minibox.ts";
+import { execute, MINIBOX, ROOT, RUN, run, scratchDirectory, scratchRootfs } from "../support/minibox.ts";
 import { makePlace, runAsUser } from "../support/user.ts";
 
 const root = scratchRootfs();
@@ -54,6 +63,20 @@ test("also those of an ordinary user", async () => {
     stderr: "",
   });
   expect(names(place.ownRootfs)).toEqual(before);
+});
+
+test("nothing is removed where the path leads to another directory by now", async () => {
+  const own = scratchRootfs();
+  const other = scratchDirectory();
+  const name = uniqueName();
+  // not execute(): the container keeps stdout and stderr open
+  const minibox = (...words: string[]) => Bun.spawn([MINIBOX, "--root", ROOT, ...words]).exited;
+  expect(await minibox("create", "--name", name, "-v", `${outside}:/made`, own, "true")).toBe(0);
+  renameSync(join(own, "made"), join(other, "made"));
+  renameSync(own, `${own}.moved`);
+  symlinkSync(other, own);
+  expect(await minibox("delete", "--force", name)).toBe(0);
+  expect(names(other)).toEqual(["made"]);
 });
 
 test("a directory that is no rootfs stays as it was", async () => {

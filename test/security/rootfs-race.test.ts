@@ -2,13 +2,13 @@
 // minibox has checked must be what becomes the container's root; at other moments the start fails.
 
 import { afterAll, afterEach, describe, expect, test } from "bun:test";
-import { chmodSync, existsSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { exchange } from "../support/attack.ts";
-import { BASE } from "../support/bundle.ts";
-import { uniqueName } from "../support/container.ts";
+import { BASE, createFrom, minibox } from "../support/bundle.ts";
+import { tryText } from "../support/container.ts";
 import { leavesNothing } from "../support/leftovers.ts";
-import { minibox, type Result, ROOT, run, scratchDirectory, scratchRootfs } from "../support/minibox.ts";
+import { type Result, run, scratchDirectory, scratchRootfs } from "../support/minibox.ts";
 import { makePlace, runAsUser, runWithSubIds } from "../support/user.ts";
 
 leavesNothing();
@@ -95,14 +95,36 @@ describe("the host's / never becomes the root", () => {
   }, 300_000);
 });
 
+test.each([[[]], [["--userns", "300000:300000:65536"]], [["--overlay"]]])(
+  "a rootfs of another mount namespace is refused, whatever has its path here: %j",
+  async (flags) => {
+    const rootfs = scratchRootfs();
+    const script = 'mount -t tmpfs t "$0" && mkdir "$0/bin" && echo ready && exec sleep 1000';
+    const other = Bun.spawn(["unshare", "-m", "sh", "-c", script, rootfs], { stdout: "pipe" });
+    try {
+      await other.stdout.getReader().read();
+      expect(await run([...flags, `/proc/${other.pid}/root${rootfs}`, ...LOOK])).toEqual({
+        status: 125,
+        stdout: "",
+        stderr: expect.stringMatching(
+          /^minibox: [^\n]*: EINVAL: invalid argument\n {2}its mount cannot be copied: it belongs to another mount namespace, [^\n]*\n$/,
+        ),
+      });
+    } finally {
+      other.kill(9);
+      await other.exited;
+    }
+  },
+);
+
 /** Creates a bundle's container, reads the file in its root from outside, and removes it. */
 async function lookAtCreated(bundle: string): Promise<Result> {
-  const name = uniqueName();
-  const result = await minibox(["--root", ROOT, "create", "--bundle", bundle, name]);
-  if (result.status !== 0) return result;
-  const { pid } = JSON.parse((await minibox(["--root", ROOT, "state", name])).stdout) as { pid: number };
-  const file = `/proc/${pid}/root/id`;
-  const stdout = existsSync(file) ? readFileSync(file, "utf8") : "the root of the host\n";
-  await minibox(["--root", ROOT, "delete", "--force", name]);
-  return { ...result, stdout };
+  const { name, status, output } = await createFrom(bundle);
+  const stderr = tryText(output) ?? "";
+  rmSync(output);
+  if (status !== 0) return { status, stdout: "", stderr };
+  const { pid } = JSON.parse((await minibox("state", name)).stdout) as { pid: number };
+  const stdout = tryText(`/proc/${pid}/root/id`) ?? "the root of the host\n";
+  expect((await minibox("delete", "--force", name)).status).toBe(0);
+  return { status, stdout, stderr };
 }

@@ -37,6 +37,11 @@ export async function create(change: Change, wrapper: readonly string[] = []): P
   mkdirSync(bundle);
   symlinkSync(rootfs("busybox"), join(bundle, "rootfs"));
   writeFileSync(join(bundle, "config.json"), JSON.stringify(change(structuredClone(BASE))));
+  return createFrom(bundle, wrapper);
+}
+
+/** Creates the container of a bundle that is there. */
+export async function createFrom(bundle: string, wrapper: readonly string[] = []): Promise<Created> {
   const name = uniqueName();
   const output = join(bundle, "output");
   const fd = openSync(output, "a");
