@@ -107,6 +107,8 @@ export type Descriptors = Map<string, number>;
 export interface EnterRequest {
   /** the container's namespaces; the process enters the user and the pid namespace alone */
   namespaces: readonly Namespace[];
+  /** with whom the container is to end (container/spawn.ts) */
+  owner: "supervisor" | "caller";
   /** the parent may not clone a read-only mount of the executable; in a user namespace the process may, and does */
   protectExecutable: boolean;
   /** those of 0, 1 and 2 that the process opens once more, for the same reason */
@@ -158,6 +160,8 @@ export type FromChild =
   | { type: "rootfs" }
   /** the container's first process was started in the user namespace; its pid follows (readPid()) */
   | { type: "spawned" }
+  /** the same with the pid of its keeper; comes with the pidfd of the container's first process */
+  | { type: "kept"; keeper: number }
   /** comes with the pty's master */
   | { type: "terminal" }
   /** comes with the descriptor that seccomp notices are read from */

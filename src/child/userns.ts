@@ -21,6 +21,7 @@ import { AT_FDCWD, CLONE, MOUNT_ATTR, O, SIGNALS } from "../sys/constants.ts";
 import { chdir, fchdir, readlink } from "../sys/directory.ts";
 import { ENOENT } from "../sys/errno.ts";
 import { close, open, setCloexec, statx, withFd } from "../sys/file.ts";
+import { spawnKept } from "../sys/keeper.ts";
 import { step } from "../sys/libc.ts";
 import { fdPath, setMountAttributes, tryOpenTree } from "../sys/mount.ts";
 import { setns, unshare } from "../sys/namespace.ts";
@@ -43,7 +44,7 @@ export function enterUserNamespace(socket: number): never {
   }
 }
 
-function enter(socket: number, { namespaces, protectExecutable, reopen, trace }: EnterRequest): never {
+function enter(socket: number, { namespaces, owner, protectExecutable, reopen, trace }: EnterRequest): never {
   try {
     setParentDeathSignal(SIGNALS.KILL);
     setCloexec(socket, true);
@@ -61,10 +62,19 @@ function enter(socket: number, { namespaces, protectExecutable, reopen, trace }:
     step("spawn /proc/self/exe child", "the same binary again, in the container's pid namespace");
     setCloexec(socket, false);
     const words = ["minibox", "child", String(socket)];
+    if (owner === "supervisor" && pidNamespace === -1) spawnKeptAndEnd(socket, executable, words);
     spawnInPidNamespaceAndEnd(pidNamespace, executable, words, CHILD_ENVIRONMENT, socket, spawnedFrame());
   } catch (error) {
     fail(socket, error);
   }
+}
+
+/** Does nothing where the host allows no keeper. @throws SysError */
+function spawnKeptAndEnd(socket: number, executable: string, words: readonly string[]): void {
+  const kept = spawnKept(executable, words, CHILD_ENVIRONMENT, "parent");
+  if (!kept) return;
+  send(socket, { type: "kept", keeper: kept.keeper }, kept.pidfd);
+  exit(0);
 }
 
 function enterOrMake(namespaces: readonly Namespace[]): void {

@@ -18,7 +18,7 @@ export function beginAtOnce(all: readonly string[]): Starting | undefined {
   for (const word of words) for (const other of NOT_AT_ONCE) if (word.startsWith(other)) return undefined;
   try {
     // an ordinary user's containers all have a user namespace
-    return geteuid() === 0 ? begin() : beginUserNamespace(false);
+    return geteuid() === 0 ? begin("supervisor") : beginUserNamespace(false, "supervisor");
   } catch {
     return undefined;
   }

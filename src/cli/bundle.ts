@@ -77,11 +77,11 @@ export function beginFor(spec: Spec): { starting: Starting; userns: Request["use
   const namespaces = spec.linux.namespaces ?? [];
   const wish = userNamespaceWish(spec);
   try {
-    if (!wish && geteuid() === 0) return { starting: begin(namespaces), userns: undefined };
+    if (!wish && geteuid() === 0) return { starting: begin("caller", namespaces), userns: undefined };
   } catch (error) {
     if (!(error instanceof UserNamespaceNeeded)) throw error;
   }
   const plan = planUserNamespace(wish, environmentVariable("PATH"));
   if (!plan) throw new RunError("this user may make no container here without a user namespace");
-  return { starting: beginUserNamespace(false, namespaces), userns: userNamespaceWork(plan) };
+  return { starting: beginUserNamespace(false, "caller", namespaces), userns: userNamespaceWork(plan) };
 }

@@ -100,7 +100,7 @@ async function fromFlags(call: Call): Promise<Prepared> {
   const wanted = wantedFrom(`create --name ${name}`, call);
   const { given } = wanted;
   const extras = await extrasFor(given);
-  const { starting, userns } = await begun(given, extras);
+  const { starting, userns } = await begun(given, extras, "caller");
   try {
     const { request } = requestFrom(wanted, extras.compiler);
     return { starting, request: { ...request, userns }, warn: warnFor(given) };

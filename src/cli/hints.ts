@@ -58,12 +58,12 @@ const isInRoot = (path: string): boolean => path.lastIndexOf("/") === 0;
 
 const HINTS: readonly Hint[] = [
   {
-    calls: ["unshare"],
+    calls: ["unshare", "clone"],
     codes: ["EPERM", "EACCES"],
     say: () => namespaceHint(isRoot()),
   },
   {
-    calls: ["unshare"],
+    calls: ["unshare", "clone"],
     codes: ["ENOSPC", "EUSERS"],
     say: ({ args }) => namespaceLimit(Number(args[0])),
   },
@@ -183,7 +183,7 @@ const HINTS: readonly Hint[] = [
     say: () => "the container's root must be allowed to execute minibox itself: chmod a+rx it",
   },
   {
-    calls: ["posix_spawn"],
+    calls: ["posix_spawn", "clone"],
     codes: ["EAGAIN"],
     say: () =>
       `no further process is allowed: see pids.max of the cgroup that minibox is in, ulimit -u (${limit("RLIMIT_NPROC")}), and the sysctls kernel.pid_max and kernel.threads-max`,

@@ -3,7 +3,7 @@
 
 import { begin, beginUserNamespace, type Starting } from "../container/begin.ts";
 import type { Request } from "../container/create.ts";
-import { UserNamespaceNeeded } from "../container/spawn.ts";
+import { type Owner, UserNamespaceNeeded } from "../container/spawn.ts";
 import type { Compiler } from "../seccomp/default-filter.ts";
 import type { Given } from "../spec/from-flags/given.ts";
 import type { Caller } from "../supervise/run.ts";
@@ -44,13 +44,14 @@ export async function extrasFor(given: Given): Promise<Extras> {
 export async function begun(
   given: Given,
   { userns }: Extras,
+  owner: Owner,
 ): Promise<{ starting: Starting; userns: Request["userns"] }> {
   try {
-    return { starting: userns ? beginUserNamespace(given.is("trace")) : begin(), userns };
+    return { starting: userns ? beginUserNamespace(given.is("trace"), owner) : begin(owner), userns };
   } catch (error) {
     if (!(error instanceof UserNamespaceNeeded)) throw error;
     const { userNamespaceFor } = await import("./userns.ts");
-    return { starting: beginUserNamespace(given.is("trace")), userns: userNamespaceFor(given) };
+    return { starting: beginUserNamespace(given.is("trace"), owner), userns: userNamespaceFor(given) };
   }
 }
 

@@ -24,7 +24,7 @@ export async function runCommand(words: readonly string[], early: Starting | und
   const extras = await extrasFor(given);
   const { starting, userns } = early
     ? { starting: early, userns: extras.userns }
-    : await begun(given, extras);
+    : await begun(given, extras, "supervisor");
   const caller: Omit<Caller, "terminal"> = {
     warn: warnFor(given),
     trace: extras.trace ?? (() => {}),

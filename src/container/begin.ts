@@ -3,7 +3,15 @@
 
 import { umask } from "../sys/access.ts";
 import { takeSignals } from "./signals.ts";
-import { type Child, closeSocket, NEW_PID, reap, spawnChild, spawnUserNamespace } from "./spawn.ts";
+import {
+  type Child,
+  closeSocket,
+  NEW_PID,
+  type Owner,
+  reap,
+  spawnChild,
+  spawnUserNamespace,
+} from "./spawn.ts";
 import { Stdio } from "./stdio.ts";
 
 /** A container that is starting: its first process waits for the request, in a pid namespace of its own. */
@@ -27,17 +35,17 @@ function setUmask(): void {
 /**
  * Takes the signals and spawns the child; `namespaces` are the spec's. @throws UserNamespaceNeeded, RunError, SysError
  */
-export function begin(namespaces = NEW_PID): Starting {
+export function begin(owner: Owner, namespaces = NEW_PID): Starting {
   const signals = takeSignals();
   setUmask();
-  return { child: spawnChild(namespaces), signals };
+  return { child: spawnChild(owner, namespaces), signals };
 }
 
 /** Takes the signals and spawns the process that makes a user namespace, for a container with one. @throws SysError */
-export function beginUserNamespace(trace: boolean, namespaces = NEW_PID): Starting {
+export function beginUserNamespace(trace: boolean, owner: Owner, namespaces = NEW_PID): Starting {
   const signals = takeSignals();
   setUmask();
-  return { child: spawnUserNamespace(trace, namespaces), signals };
+  return { child: spawnUserNamespace(trace, owner, namespaces), signals };
 }
 
 /** Ends the first process of a container that will not be made. */

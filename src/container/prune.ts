@@ -46,7 +46,7 @@ export function removeDead(path: string): boolean {
     if (state ? state.owner === "caller" : hasState(fd)) return false;
     if (state) {
       const directory = { path, fd, state };
-      endProcess(state); // a process that has cleared its PR_SET_PDEATHSIG outlives its supervisor
+      endProcess(state); // one without a keeper (sys/keeper.ts) can outlive its supervisor
       if (removeCgroup(directory, PATIENCE).length > 0) return false;
     }
     removeFiles({ fd });

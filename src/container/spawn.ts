@@ -6,10 +6,11 @@ import { CHILD_ENVIRONMENT, send } from "../sync.ts";
 import { CLONE } from "../sys/constants.ts";
 import { SysError } from "../sys/errno.ts";
 import { close, open, setCloexec } from "../sys/file.ts";
+import { spawnKept } from "../sys/keeper.ts";
 import { step } from "../sys/libc.ts";
 import { fdPath } from "../sys/mount.ts";
 import { openNamespace, trySetns } from "../sys/namespace.ts";
-import { becomeSubreaper, type Exit, pidfdOpen, wait } from "../sys/process.ts";
+import { becomeSubreaper, type Exit, pidfdOpen, pidOf, wait } from "../sys/process.ts";
 import { socketpair } from "../sys/socket.ts";
 import { spawnInPidNamespace, trySpawn } from "../sys/spawn.ts";
 import { cloneExecutable, openExecutable } from "./executable.ts";
@@ -21,13 +22,21 @@ export interface Child {
   pidfd: number;
   /** the parent's end; -1 once it is closed */
   socket: number;
+  /**
+   * the pid of the keeper (sys/keeper.ts), whose child the container's first process is, and which has that one's exit
+   * code; undefined where that is this process's own child
+   */
+  keeper?: number | undefined;
   /** how the child ended, once it was waited for; from then on another process can get its pid */
   exit: Exit | undefined;
 }
 
 /** Waits for the child's end (wait4(2)); a second call returns the same again. */
 export function reap(child: Child): Exit {
-  child.exit ??= wait(child.pid)?.exit ?? { status: 125, signal: 0 };
+  child.exit ??= wait(child.keeper ?? child.pid)?.exit ?? { status: 125, signal: 0 };
+  const { status } = child.exit;
+  // what ended the program did not end its keeper, whose exit code says it as a shell's does
+  if (child.keeper !== undefined && status > 128) child.exit.signal = status - 128;
   return child.exit;
 }
 
@@ -46,11 +55,17 @@ export const NEW_PID: readonly Namespace[] = [{ type: "pid" }];
 export class UserNamespaceNeeded extends Error {}
 
 /**
+ * With whom a container ends: with this process, however that ends; or with nobody, for it is its caller's. This process can
+ * only keep a container that has a pid namespace of its own.
+ */
+export type Owner = "supervisor" | "caller";
+
+/**
  * Spawns `/proc/self/exe child` in the pid namespace that the spec's namespaces ask for: a new one, the one at a path,
  * or, where they name none of that type, this process's. The child waits for its request, and ends where the parent's
  * end of the socket closes before that. @throws UserNamespaceNeeded, RunError, SysError
  */
-export function spawnChild(namespaces: readonly Namespace[]): Child {
+export function spawnChild(owner: Owner, namespaces: readonly Namespace[]): Child {
   const place = namespaces.findIndex(({ type }) => type === "pid");
   const path = namespaces[place]?.path;
   const own = place < 0 ? -1 : openOwnPidNamespace();
@@ -58,16 +73,25 @@ export function spawnChild(namespaces: readonly Namespace[]): Child {
   const [parentEnd, childEnd] = socketpair();
   setCloexec(childEnd, false);
   const executable = openExecutable();
-  step("spawn /proc/self/exe child", "the same binary again, in the container's pid namespace");
+  const isKept = owner === "supervisor" && own >= 0 && joined < 0;
+  step(
+    "spawn /proc/self/exe child",
+    isKept
+      ? "the same binary again, below a keeper, which ends when minibox does, and the container with it"
+      : "the same binary again, in the container's pid namespace",
+  );
   const file = fdPath(executable);
   const words = ["minibox", "child", String(childEnd)];
-  const pid =
-    own < 0
+  const kept = isKept ? spawnKept(file, words, CHILD_ENVIRONMENT, "self") : undefined;
+  const pid = kept
+    ? pidOf(kept.pidfd)
+    : own < 0
       ? trySpawn(file, words, CHILD_ENVIRONMENT)
       : spawnInPidNamespace(joined, own, file, words, CHILD_ENVIRONMENT);
   for (const fd of [executable, own, joined, childEnd]) if (fd >= 0) close(fd);
   if (pid < 0) throw new SysError("posix_spawn", ["/proc/self/exe"], -pid, "spawn /proc/self/exe child");
-  return { pid, pidfd: pidfdOpen(pid), socket: parentEnd, exit: undefined };
+  const pidfd = kept?.pidfd ?? pidfdOpen(pid);
+  return { pid, pidfd, socket: parentEnd, keeper: kept?.keeper, exit: undefined };
 }
 
 /**
@@ -93,7 +117,7 @@ function openPidNamespace(path: string, place: number): number {
  * Spawns `/proc/self/exe userns`. That process enters the user and the pid namespace of the container, starts the child
  * there and ends (child/userns.ts). @throws SysError
  */
-export function spawnUserNamespace(trace: boolean, namespaces: readonly Namespace[] = NEW_PID): Child {
+export function spawnUserNamespace(trace: boolean, owner: Owner, namespaces: readonly Namespace[]): Child {
   const [parentEnd, childEnd] = socketpair();
   setCloexec(childEnd, false);
   step(
@@ -104,7 +128,7 @@ export function spawnUserNamespace(trace: boolean, namespaces: readonly Namespac
   const tree = cloneExecutable();
   // sent before the spawn: later the other end may be closed, and sending would fail
   const isPoor = tree < 0; // this process may make no mounts
-  const enter = { namespaces, protectExecutable: isPoor, reopen: isPoor ? named() : [], trace };
+  const enter = { namespaces, owner, protectExecutable: isPoor, reopen: isPoor ? named() : [], trace };
   send(parentEnd, { type: "enter", enter });
   const words = ["minibox", "userns", String(childEnd)];
   const pid = trySpawn(tree < 0 ? "/proc/self/exe" : fdPath(tree), words, CHILD_ENVIRONMENT);

@@ -3,6 +3,11 @@
 
 /** linux/sched.h */
 export const CLONE = {
+  CLONE_VM: 0x100,
+  CLONE_FILES: 0x400,
+  CLONE_VFORK: 0x4000,
+  CLONE_PARENT: 0x8000,
+  CLONE_CHILD_CLEARTID: 0x200000,
   CLONE_NEWTIME: 0x80,
   CLONE_NEWNS: 0x20000,
   CLONE_NEWCGROUP: 0x2000000,
@@ -11,6 +16,7 @@ export const CLONE = {
   CLONE_NEWUSER: 0x10000000,
   CLONE_NEWPID: 0x20000000,
   CLONE_NEWNET: 0x40000000,
+  CLONE_PIDFD: 0x1000,
 } as const;
 
 /** linux/mount.h */
@@ -174,6 +180,7 @@ export const SFD_CLOEXEC = 0o2000000;
 /** linux/prctl.h */
 export const PR = {
   PR_SET_PDEATHSIG: 1,
+  PR_GET_PDEATHSIG: 2,
   PR_SET_DUMPABLE: 4,
   PR_SET_KEEPCAPS: 8,
   PR_SET_NAME: 15,
@@ -226,6 +233,11 @@ export const MSG_CMSG_CLOEXEC = 0x40000000;
 
 /** sys/wait.h, sys/file.h */
 export const WNOHANG = 1;
+
 export const LOCK_EX = 2;
 export const LOCK_NB = 4;
 export const LOCK_UN = 8;
+
+/** linux/futex.h */
+export const FUTEX_WAIT = 0;
+export const FUTEX_WAKE = 1;

@@ -5,7 +5,7 @@
 // every start about 10 µs, so all other calls go through libc's syscall(2), with the kernel's numbers and structures; those
 // are the same under glibc and musl.
 
-import { CFunction, dlopen, FFIType, type Pointer, ptr, read } from "bun:ffi";
+import { dlopen, FFIType, type Pointer, ptr, read } from "bun:ffi";
 import { cstring } from "./bytes.ts";
 import { type Arg, SysError } from "./errno.ts";
 import { NUMBERS } from "./numbers.ts";
@@ -22,6 +22,7 @@ const SYMBOLS = {
   sethostname: { args: [long, long], returns: int },
   execve: { args: [long, long, long], returns: int },
   posix_spawn: { args: [long, long, long, long, long, long], returns: int },
+  clone: { args: [long, long, long, long, long, long, long], returns: int },
   syscall: { args: [long, long, long, long, long, long, long], returns: FFIType.i64_fast },
   __errno_location: { args: [], returns: FFIType.ptr },
 } as const;
@@ -42,7 +43,7 @@ const errnoAddress = libc.__errno_location() as Pointer;
 
 const COLUMN = process.arch === "arm64" ? 1 : 0;
 
-type Bound = Exclude<keyof typeof libc, "syscall" | "__errno_location">;
+type Bound = Exclude<keyof typeof libc, "clone" | "syscall" | "__errno_location">;
 export type CallName = Bound | keyof typeof NUMBERS;
 
 /** Is told of each call after its return; `result` is -errno where the call failed. */
@@ -146,17 +147,27 @@ export function onStep(listener: ((text: string, why: string) => void) | undefin
 export function call(name: CallName, ...args: Arg[]): number {
   const result = invoke(name, args);
   traced(name, args, result);
-  if (result < 0) throw new SysError(name, args, -result, currentStep);
+  if (result < 0) throw failed(name, args, result);
   return result;
 }
+
+/** The error for a call that returned -errno in the current step. */
+export const failed = (name: CallName, args: readonly Arg[], result: number): SysError =>
+  new SysError(name, args, -result, currentStep);
 
 /** The address of a byte array, for structures that hold pointers. The caller keeps the array alive meanwhile. */
 export const addressOf = (bytes: Uint8Array): number => ptr(bytes);
 
-/** Machine code at an address as a function, int code(void *table). */
-export function callable(address: number): (table: Uint8Array) => number {
-  const code = CFunction({ ptr: address as Pointer, args: [long], returns: int }) as unknown as Native;
-  return (table) => code(ptr(table), 0, 0, 0, 0, 0);
+/** The int at an address. */
+export const readInt = (address: number): number => read.i32(address as Pointer);
+
+/**
+ * int clone(int (*fn)(void *), void *stack, int flags, void *arg, NULL, NULL, pid_t *ctid): a process that runs the machine
+ * code at `fn`, and no JavaScript: its pid, or -errno. Without CLONE_VFORK this thread goes on beside it.
+ */
+export function cloneInto(fn: number, stack: number, flags: number, arg: number, ctid: number): number {
+  const pid = libc.clone(fn, stack, flags, arg, 0, 0, ctid);
+  return pid === -1 ? -read.i32(errnoAddress) : pid;
 }
 
 /** posix_spawn(3)'s arguments as machine words: addresses of a C string, two vectors, and where the pid goes. */
@@ -194,7 +205,7 @@ function tellTurn({ flag, joined }: PidNamespace, result: number): void {
   const name = joined < 0 ? "unshare" : "setns";
   const args = joined < 0 ? [flag] : [joined, flag];
   if (tracer) report(name, args, result);
-  if (result < 0) throw new SysError(name, args, -result, currentStep);
+  if (result < 0) throw failed(name, args, result);
 }
 
 /**

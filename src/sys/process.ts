@@ -45,6 +45,15 @@ export const getegid = (): number => attempt("getegid");
 /** int pidfd_open(pid_t pid, 0), close-on-exec. @throws SysError */
 export const pidfdOpen = (pid: number): number => call("pidfd_open", pid, 0);
 
+/** More than the kernel gives (PID_MAX_LIMIT). */
+const NO_PROCESS = 2 ** 31 - 1;
+
+/** The pid that a pidfd stands for (pidfd_open(2)); one that no process has where somebody has waited for that process. */
+export function pidOf(pidfd: number): number {
+  const pid = Number(/^Pid:\t(\d+)$/m.exec(tryReadFile(`/proc/self/fdinfo/${pidfd}`) ?? "")?.[1] ?? 0);
+  return pid > 0 ? pid : NO_PROCESS;
+}
+
 /** pidfd_open(2): a descriptor, or -errno. */
 export const tryPidfdOpen = (pid: number): number => attempt("pidfd_open", pid, 0);
 

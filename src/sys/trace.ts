@@ -96,7 +96,7 @@ const rlimit = struct(["rlim_cur", limit], ["rlim_max", limit]);
 
 /** How arguments are decoded, by call and place. An argument that is not here is printed as it is. */
 const DECODERS: Record<string, Record<number, Decode>> = {
-  clone: { 0: bits({ CLONE_VM: 0x100, CLONE_VFORK: 0x4000, SIGCHLD: 17 }) },
+  clone: { 0: bits({ ...CLONE, SIGCHLD: 17 }) },
   unshare: { 0: bits(CLONE) },
   setns: { 1: bits(CLONE) },
   mount: { 3: bits(MS) },

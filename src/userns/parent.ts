@@ -9,7 +9,7 @@ import { withUserNamespace } from "../spec/userns.ts";
 import { type FromChild, read, readPid, send } from "../sync.ts";
 import { SysError } from "../sys/errno.ts";
 import { close } from "../sys/file.ts";
-import { pidfdOpen, wait } from "../sys/process.ts";
+import { pidfdOpen, pidOf, wait } from "../sys/process.ts";
 import { openDescriptors } from "./handover.ts";
 import { readMaps, writeMaps } from "./id-maps.ts";
 import type { Callbacks, EnteredNamespace, Entrant, UserNamespacePlan, UserNamespaceWork } from "./types.ts";
@@ -50,19 +50,22 @@ function enter(
     else if (message.type === "reopened" && fd !== undefined) reopened.set(message.fd, fd);
     else if (message.type === "refused") throw new RunError(message.message);
     else if (message.type === "spawned") {
-      adopt(child, readPid(child.socket));
+      const pid = readPid(child.socket);
+      if (pid === undefined) throw ended(child);
+      adopt(child, { pid, pidfd: pidfdOpen(pid) });
+      return entered;
+    } else if (message.type === "kept" && fd !== undefined) {
+      adopt(child, { pid: pidOf(fd), pidfd: fd, keeper: message.keeper });
       return entered;
     } else trace(message);
   }
 }
 
-/** The process that made the namespace ends, and the one that it started takes its place. @throws RunError, SysError */
-function adopt(child: Entrant, pid: number | undefined): void {
-  if (pid === undefined) throw ended(child);
+/** The process that made the namespace ends, and the one that it started takes its place. */
+function adopt(child: Entrant, started: Pick<Entrant, "pid" | "pidfd" | "keeper">): void {
   wait(child.pid);
   close(child.pidfd);
-  child.pid = pid;
-  child.pidfd = pidfdOpen(pid);
+  Object.assign(child, started);
 }
 
 /** The status of the process that makes the namespace is the error number of its last call, which starts the child. */

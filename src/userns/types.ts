@@ -39,6 +39,8 @@ export interface Entrant {
   pid: number;
   pidfd: number;
   socket: number;
+  /** the pid of the first process's keeper, where it has one */
+  keeper?: number | undefined;
   /** how it ended, once it was waited for */
   exit: Exit | undefined;
 }

@@ -28,8 +28,10 @@ test("every line is a call of parent or child, or a heading", () => {
 test("calls come in the order in which they happen", () => {
   const order = [
     /^parent {3}open_tree\(AT_FDCWD, "\/proc\/self\/exe", .*\) = \d+$/,
-    /^parent {3}unshare\(CLONE_NEWPID\) = 0$/,
-    /^parent {3}posix_spawn\("&pid", "\/proc\/self\/fd\/\d+", NULL, NULL, "minibox child \d+"/,
+    /^parent {3}clone\(CLONE_VM\|CLONE_FILES\|CLONE_NEWPID\|SIGCHLD, NULL\) = \d+$/,
+    /^parent {3}prctl\(PR_SET_PDEATHSIG, 9, 0, 0, 0\) = 0$/,
+    /^parent {3}clone\(CLONE_VM\|CLONE_VFORK\|CLONE_NEWPID\|CLONE_PIDFD\|SIGCHLD, NULL\) = 2$/,
+    /^parent {3}execve\("\/proc\/self\/fd\/\d+", "minibox child \d+", "envp"\) = 0$/,
     /^parent {3}mkdirat\(AT_FDCWD, "\/[^"]+\/[0-9a-f]{12}", 01700\) = 0$/,
     /^child {4}setsid\(\) = 1$/,
     /^child {4}unshare\(CLONE_NEWNS\|CLONE_NEWUTS\|CLONE_NEWIPC\) = 0$/,

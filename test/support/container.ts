@@ -122,8 +122,16 @@ export function tryText(path: string): string | undefined {
   }
 }
 
-/** The pids of a process's children, in the host's pid namespace. */
-export function childrenOf(pid: number): number[] {
+/** The pids of a process's children, in the host's pid namespace; in a keeper's place (src/sys/keeper.ts) its child. */
+export const childrenOf = (pid: number): number[] =>
+  allChildrenOf(pid).flatMap((child) => (isKeeper(child) ? allChildrenOf(child) : [child]));
+
+/** The pid of a supervisor's keeper, or undefined where it has none. */
+export const keeperOf = (pid: number): number | undefined => allChildrenOf(pid).find(isKeeper);
+
+const isKeeper = (pid: number): boolean => tryText(`/proc/${pid}/comm`) === "minibox-keeper\n";
+
+function allChildrenOf(pid: number): number[] {
   const children = tryText(`/proc/${pid}/task/${pid}/children`) ?? "";
   return children.trim().split(" ").filter(Boolean).map(Number);
 }

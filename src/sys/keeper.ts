@@ -1,0 +1,175 @@
+// Owns starting a program that cannot outlive this process.
+//
+// Theory of operation. A program can clear its PR_SET_PDEATHSIG, and a change of user clears it, too (prctl(2)). What a
+// program has no power over is a pid namespace around its own: when the first process of that one ends, the kernel kills
+// everything in it and in the namespaces below (pid_namespaces(7)). So this process clones a keeper, and the keeper clones
+// the program:
+//
+//   this process                  waits for the keeper, whose exit code is the program's
+//     └ keeper    PID 1 of a pid namespace. When the thread that cloned it ends, the kernel kills it, and it cannot
+//       │         change that: all that it does is to wait for the program, and end
+//       └ program PID 1 of a pid namespace below. It cannot see the keeper, nor send it a signal
+//
+// Whoever kills the keeper ends the program, too; nothing has to run for that.
+//
+// The keeper lives in this process's memory and has its descriptors (CLONE_VM, CLONE_FILES), so it costs a kernel stack, and
+// holds nothing open on its own. It makes a few prepared calls (calls.ts), with all signals blocked.
+//
+// No keeper is left where this process is killed before the keeper has asked for the signal: what the program is at first
+// ends by itself when its maker is gone (the end of a socket), and then the keeper ends as well.
+
+import { type Call, callsCode, cloneWithCalls, PIDFD_AT, STATUS_AT, tableOf } from "./calls.ts";
+import { CLONE, FUTEX_WAIT, FUTEX_WAKE, MFD_CLOEXEC, POLLIN, PR, SIG_SETMASK, SIGNALS } from "./constants.ts";
+import { LAST_DESCRIPTOR } from "./descriptor.ts";
+import { ESRCH } from "./errno.ts";
+import { close } from "./file.ts";
+import { attempt, failed, readInt, step, traced, untraced } from "./libc.ts";
+import { getpid, pidfdOpen, wait } from "./process.ts";
+import { signalSet } from "./signal.ts";
+import { vector } from "./spawn.ts";
+
+export interface Kept {
+  /** the keeper's pid */
+  keeper: number;
+  /** the program's pidfd */
+  pidfd: number;
+}
+
+/** Who the keeper's parent is, with which it ends. */
+export type Parent =
+  /** this process */
+  | "self"
+  /** this process's parent, while this process ends soon: the keeper then gives up what the two shared */
+  | "parent";
+
+/** Where in the table's page the keeper has a struct pollfd, in bytes. */
+const POLLFD_AT = 2048;
+/** The size of a page, or a multiple of it: arm64 has pages of 4, 16 or 64 KiB. */
+const PAGE = process.arch === "arm64" ? 65_536 : 4096;
+/** The keeper's memory: a page of machine code, then one of its table, at whose end is its stack. */
+const SIZE = 2 * PAGE;
+
+const KEEPER = CLONE.CLONE_VM | CLONE.CLONE_FILES | CLONE.CLONE_NEWPID | SIGNALS.CHLD;
+const PROGRAM = CLONE.CLONE_VM | CLONE.CLONE_VFORK | CLONE.CLONE_NEWPID | CLONE.CLONE_PIDFD | SIGNALS.CHLD;
+/** The program is the next process in the keeper's pid namespace. */
+const PROGRAM_PID = 2;
+/** what ps(1) calls the keeper */
+const NAME = "minibox-keeper";
+
+/**
+ * Starts a program as the first process of a new pid namespace, and a keeper. The program inherits the signal mask and
+ * descriptors. Undefined where the host allows no memory for machine code (the sysctl vm.memfd_noexec). @throws SysError
+ */
+export function spawnKept(
+  path: string,
+  argv: readonly string[],
+  envp: readonly string[],
+  parent: Parent,
+): Kept | undefined {
+  const mask = new Uint8Array(8);
+  untraced(() => attempt("rt_sigprocmask", SIG_SETMASK, signalSet(), mask, 8));
+  try {
+    const [args, env] = [vector(argv), vector(envp)];
+    const program: Call[] = [
+      { name: "rt_sigprocmask", args: [SIG_SETMASK, mask, 0, 8] },
+      { name: "execve", args: [path, args.table, env.table] },
+    ];
+    const mapped = untraced(() => mapKeeper(parent, program));
+    if (mapped === undefined)
+      step(
+        "go on without a keeper",
+        "the host allows it no memory: a container can outlive minibox (prctl(2))",
+      );
+    else return start(mapped, parent, [path, argv.join(" "), "envp"], [args.keep, env.keep]);
+  } finally {
+    untraced(() => attempt("rt_sigprocmask", SIG_SETMASK, mask, null, 8));
+  }
+}
+
+/**
+ * Clones the keeper, and waits until the program was executed; `shown` are execve's arguments for the trace, and `_keep`
+ * what the program's calls point at. @throws SysError
+ */
+function start({ code, table }: Mapped, parent: Parent, shown: string[], _keep: readonly Uint8Array[]): Kept {
+  const flags = parent === "parent" ? KEEPER | CLONE.CLONE_PARENT : KEEPER;
+  const keeper = cloneWithCalls({ code, table, stack: table + PAGE }, flags | CLONE.CLONE_CHILD_CLEARTID);
+  traced("clone", [flags, null], keeper);
+  if (keeper < 0) throw failed("clone", [flags, null], keeper);
+  traced("prctl", [PR.PR_SET_PDEATHSIG, SIGNALS.KILL, 0, 0, 0], 0);
+  const status = table + STATUS_AT;
+  // the keeper ends the wait, or the kernel where the keeper ended before
+  while (readInt(status) === -1) untraced(() => attempt("futex", status, FUTEX_WAIT, -1, 0));
+  const [pidfd, failure] = [readInt(table + PIDFD_AT), readInt(table)];
+  if (pidfd >= 0) traced("clone", [PROGRAM, null], PROGRAM_PID);
+  if (pidfd >= 0) traced("execve", shown, failure);
+  if (pidfd >= 0 && failure === 0) return { keeper, pidfd };
+  wait(keeper);
+  if (pidfd < 0) throw failed("clone", [PROGRAM, null], failure || -ESRCH);
+  close(pidfd);
+  throw failed("posix_spawn", [shown[0]!], failure);
+}
+
+/** The calls of the keeper whose table is at this address. `self` is this process's pidfd where the two part. */
+function keeperCalls(table: number, program: readonly Call[], self: number): Call[] {
+  const [pidfd, status] = [table + PIDFD_AT, table + STATUS_AT];
+  return [
+    { name: "prctl", args: [PR.PR_SET_PDEATHSIG, SIGNALS.KILL] },
+    { name: "prctl", args: [PR.PR_SET_NAME, NAME] },
+    { name: "setsid", args: [] }, // no signal for the caller's process group is the keeper's
+    { name: "clone", args: [PROGRAM, 0, pidfd], skip: program.length },
+    ...program,
+    { name: "prctl", args: [PR.PR_GET_PDEATHSIG, status] }, // any value but -1
+    { name: "futex", args: [status, FUTEX_WAKE, 1] },
+    ...(self < 0 ? [] : partingCalls(table)),
+    { name: "wait4", args: [PROGRAM_PID, status, 0, 0] },
+    { name: "finish", args: [] },
+  ];
+}
+
+/** The calls of a keeper that waits for the end of this process, and gives up the descriptors and memory that it shared. */
+function partingCalls(table: number): Call[] {
+  const pollfd = table + POLLFD_AT;
+  const start = table - PAGE;
+  // mmap(2) gives the highest free addresses, so the power of two above is where the address space ends
+  const end = 2 ** (Math.floor(Math.log2(start)) + 1) - 65_536;
+  return [
+    { name: "ppoll", args: [pollfd, 1, 0, 0, 8] },
+    { name: "close_range", args: [0, LAST_DESCRIPTOR, 0] },
+    { name: "munmap", args: [0, start] },
+    { name: "munmap", args: [start + SIZE, end - start - SIZE] },
+  ];
+}
+
+interface Mapped {
+  code: number;
+  table: number;
+  /** what the table points at */
+  keep: Uint8Array[];
+}
+
+/**
+ * Maps the keeper's memory; undefined where that is not allowed. Both pages are those of a file in memory, which is how the
+ * table gets into the second one: it holds its own address, which is known only after the first was mapped.
+ */
+function mapKeeper(parent: Parent, program: readonly Call[]): Mapped | undefined {
+  const [PROT_READ_EXEC, PROT_READ_WRITE] = [5, 3];
+  const [MAP_SHARED, MAP_PRIVATE, MAP_FIXED] = [1, 2, 16];
+  const fd = attempt("memfd_create", "keeper", MFD_CLOEXEC);
+  if (fd < 0) return undefined;
+  const page = new Uint8Array(PAGE);
+  page.set(callsCode());
+  let code = attempt("write", fd, page, PAGE);
+  if (code === PAGE) code = attempt("mmap", 0, SIZE, PROT_READ_EXEC, MAP_PRIVATE, fd, 0);
+  const table = code + PAGE;
+  // only the keeper needs it; a process that parts from its keeper ends without closing it
+  const self = parent === "parent" ? pidfdOpen(getpid()) : -1;
+  const { table: bytes, keep } = tableOf(keeperCalls(table, program, self));
+  page.fill(0);
+  page.set(bytes);
+  page.set(new Uint8Array(new Int32Array([self, POLLIN]).buffer), POLLFD_AT);
+  let mapped = code < 0 ? code : attempt("write", fd, page, PAGE);
+  if (mapped === PAGE)
+    mapped = attempt("mmap", table, PAGE, PROT_READ_WRITE, MAP_SHARED | MAP_FIXED, fd, PAGE);
+  close(fd);
+  return mapped === table ? { code, table, keep } : undefined;
+}
