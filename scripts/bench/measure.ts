@@ -173,7 +173,10 @@ async function waiting(plan: Plan, program: Program, count: number): Promise<Wai
   await Bun.sleep(1000);
   const found = supervisors.map((pid) => family(pid));
   const staying = found.map((members) => members.filter((member) => !isJob(member)));
-  const each = staying.map((members) => sum(members.map(({ pid }) => memoryOf(pid))));
+  // a keeper of minibox's lives in its parent's memory, which counts once
+  const each = staying.map((members) =>
+    sum(members.filter(({ name }) => name !== "minibox-keeper").map(({ pid }) => memoryOf(pid))),
+  );
   // SIGKILL, because the kernel drops other signals that a PID 1 does not handle; to the job alone, so that the
   // supervisor cleans up
   for (const member of found.flat().filter(isJob)) process.kill(member.pid, "SIGKILL");

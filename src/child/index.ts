@@ -1,10 +1,13 @@
 // Owns the container's first process, from its start to the execve(2) of the user's program.
 //
 // Theory of operation. The parent (`run`) made a pid namespace and spawned minibox's binary again as `child`, which is
-// PID 1 there. The child is given nothing but the number of a socket. Over the socket it receives one ChildRequest, an
-// OCI object in which everything is decided. The child carries it out call by call, and ends with execve: after that no
-// code of minibox is left in the container. The child reports an error over the socket, and the parent words it. When
-// execve succeeds, the kernel closes the socket, which is how the parent learns of it.
+// PID 1 there. Between the two stands a keeper (sys/keeper.ts), so that the container ends when the parent does. A
+// container that is its caller's has no keeper.
+//
+// The child is given nothing but the number of a socket. Over the socket it receives one ChildRequest, an OCI object in
+// which everything is decided. The child carries it out call by call, and ends with execve: after that no code of minibox
+// is left in the container. The child reports an error over the socket, and the parent words it. When execve succeeds,
+// the kernel closes the socket, which is how the parent learns of it.
 //
 //   parent ── spawn ──▶ child (PID 1)
 //          ── request ─▶        namespaces, root, mounts, limits, identity

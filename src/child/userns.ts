@@ -9,9 +9,14 @@
 //          ◀── map ──           after unshare(CLONE_NEWUSER)
 //          ── mapped ─▶         after the parent wrote uid_map and gid_map, which takes rights outside of the namespace
 //          ◀── rootfs ──        after unshare(CLONE_NEWNS), for an ordinary user
+//          ◀── reopened ──      a file on 0, 1 or 2 once more, for an ordinary user
+//          ◀── kept ──          after the start of a keeper, which is the parent's child, and of the child below it
+//
+// Then this process ends. For a container that is its caller's there is no keeper (sys/keeper.ts):
+//
 //          ◀── spawned ──       after unshare(CLONE_NEWPID) and the start of the child, which is PID 1 there
 //
-// Then this process ends. Its parent is a subreaper (prctl(2)), so the child becomes the parent's child.
+// In that case the child becomes the parent's child, for the parent is a subreaper (prctl(2)).
 //
 // A user namespace with a path is joined, not made, and its mappings are only read.
 
