@@ -1,6 +1,8 @@
 // Owns reading the headers of an ELF file of either width and byte order (elf(5)). The file may be hostile: nothing here
 // throws, and a number that lies beyond the file's end reads as 0.
 
+import { decode } from "./bytes.ts";
+
 /** Bytes of the file from an offset on: fewer at its end, none beyond it. */
 export type Read = (offset: number, length: number) => Uint8Array;
 
@@ -72,7 +74,7 @@ export class ElfReader {
     if (!Number.isSafeInteger(offset)) return undefined;
     const bytes = this.read(offset, length);
     const end = bytes.indexOf(0);
-    return end > 0 ? Buffer.from(bytes.subarray(0, end)).toString("latin1") : undefined;
+    return end > 0 ? decode(bytes.subarray(0, end)) : undefined;
   }
 
   /** ET_* */

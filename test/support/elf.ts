@@ -1,5 +1,7 @@
 // Owns making small ELF files for tests: just the headers that execve and the explanations read.
 
+import { cstring } from "../../src/sys/bytes.ts";
+
 export interface ElfParts {
   bits?: 32 | 64;
   bigEndian?: boolean;
@@ -25,21 +27,23 @@ export function makeElf(parts: ElfParts = {}): Uint8Array<ArrayBuffer> {
   const u32 = (at: number, value: number) => view.setUint32(at, value, !bigEndian);
   const word = (at: number, value: number) =>
     wide ? view.setBigUint64(at, BigInt(value), !bigEndian) : u32(at, value);
-  const text = (at: number, value: string) => bytes.set(new TextEncoder().encode(`${value}\0`), at);
+  /** Returns how many bytes the text has, with the NUL at its end. */
+  const text = (at: number, value: string): number => {
+    bytes.set(cstring(value), at);
+    return cstring(value).length;
+  };
 
   const headers: [type: number, offset: number, size: number][] = [[PT_LOAD, 0, bytes.length]];
   if (loader !== undefined) {
-    text(1024, loader);
-    headers.push([PT_INTERP, 1024, loader.length + 1]);
+    headers.push([PT_INTERP, 1024, text(1024, loader)]);
   }
   if (needed.length > 0 || runpath !== undefined) {
     const step = wide ? 16 : 8;
     const dynamic: [tag: number, value: number][] = [[5, ADDRESS + 2048]];
     let at = 1;
     const addString = (tag: number, value: string) => {
-      text(2048 + at, value);
       dynamic.push([tag, at]);
-      at += value.length + 1;
+      at += text(2048 + at, value);
     };
     for (const name of needed) addString(1, name);
     if (runpath !== undefined) addString(29, runpath);

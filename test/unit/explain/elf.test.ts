@@ -40,6 +40,11 @@ describe("parseElf", () => {
     expect(parsed({})).toMatchObject({ loader: undefined, needed: [], damage: undefined });
   });
 
+  test("names are bytes, like those of any file: UTF-8, or not", () => {
+    const names = { loader: "/lib/é\udc9b", needed: ["日本\udcff.so"] };
+    expect(parsed(names)).toMatchObject(names);
+  });
+
   test("the host's own programs are sound", () => {
     for (const name of ["env", "sh", "mount"]) {
       const path = Bun.which(name);
