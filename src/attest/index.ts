@@ -3,6 +3,7 @@
 
 import type { CapabilitySet, IdMapping } from "../spec/types.ts";
 import type { Labels } from "../sync.ts";
+import { unescapeOctal } from "../sys/bytes.ts";
 import { readlink } from "../sys/directory.ts";
 import { readFile, tryReadFile, tryStat } from "../sys/file.ts";
 import { CAPABILITIES } from "../sys/names.ts";
@@ -136,8 +137,8 @@ function mountsOf(pid: number): MountLine[] {
     const [, , , root, destination, options] = before.split(" ");
     const [type, source] = after.split(" ");
     return {
-      root: root!,
-      destination: destination!,
+      root: unescapeOctal(root!),
+      destination: unescapeOctal(destination!),
       type: type!,
       source: source!,
       options: options!.split(","),
