@@ -6,6 +6,7 @@ import type { Resources } from "../spec/types.ts";
 import { ENOENT, errnoText, isErrno, SysError } from "../sys/errno.ts";
 import { writeFile } from "../sys/file.ts";
 import { step } from "../sys/libc.ts";
+import { literal } from "../sys/printable.ts";
 
 /** One value for a file of the cgroup. */
 export interface Setting {
@@ -31,7 +32,7 @@ export function limitsIn(resources: Resources): string[] {
   return fields;
 }
 
-const unifiedField = (file: string): string => `linux.resources.unified[${JSON.stringify(file)}]`;
+const unifiedField = (file: string): string => `linux.resources.unified[${literal(file)}]`;
 
 type Add = (
   field: string,

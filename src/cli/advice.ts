@@ -4,6 +4,7 @@
 import { nearest, type Unknown } from "../errors.ts";
 import { S_IFDIR, S_IFMT } from "../sys/constants.ts";
 import { tryStat } from "../sys/file.ts";
+import { quoted } from "../sys/printable.ts";
 import type { Flags } from "./argv.ts";
 import { COMMANDS_ELSEWHERE, FLAGS_ELSEWHERE } from "./elsewhere.ts";
 import { GLOBAL_FLAGS } from "./global-flags.ts";
@@ -31,19 +32,19 @@ const MOST_MEANT = 3;
 
 /** The known words that begin with this one, or the one that is spelled almost like it. */
 function begunOrNear({ kind, word, known }: Unknown): string | undefined {
-  const quoted = (name: string): string => (kind === "command" ? `"${name}"` : name);
+  const named = (name: string): string => (kind === "command" ? `"${name}"` : name);
   const begun = word.length > 3 ? known.filter((name) => name.startsWith(word)) : [];
   // --mem begins --memory and --memory-swap; --memory begins the other, so it is meant
   const stem = begun.find((name) => begun.every((other) => other.startsWith(name)));
-  if (stem !== undefined) return quoted(stem);
-  if (begun.length > 0 && begun.length <= MOST_MEANT) return begun.map(quoted).join(" or ");
+  if (stem !== undefined) return named(stem);
+  if (begun.length > 0 && begun.length <= MOST_MEANT) return begun.map(named).join(" or ");
   const dashes = /^--?/.exec(word)?.[0] ?? "";
   if (dashes === "-") return undefined;
   const near = nearest(
     word.slice(dashes.length),
     known.map((name) => name.slice(dashes.length)),
   );
-  return near === undefined ? undefined : quoted(`${dashes}${near}`);
+  return near === undefined ? undefined : named(`${dashes}${near}`);
 }
 
 function flagHint({ word, known }: Unknown): string | undefined {
@@ -60,6 +61,6 @@ const isFlagOf = (flags: Flags, word: string): boolean =>
 function commandHint({ word, known }: Unknown): string {
   const stat = tryStat(word);
   if (stat && (stat.mode & S_IFMT) === S_IFDIR)
-    return `to run something in the directory of that name: minibox run ${word} COMMAND`;
+    return `to run something in the directory of that name: minibox run ${quoted(word)} COMMAND`;
   return `the commands are ${known.join(", ")}`;
 }

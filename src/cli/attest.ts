@@ -6,6 +6,7 @@ import type { Labels } from "../sync.ts";
 import { encode } from "../sys/bytes.ts";
 import { O } from "../sys/constants.ts";
 import { open, writeAll } from "../sys/file.ts";
+import { printableJson } from "../sys/printable.ts";
 import { naming } from "./named-files.ts";
 
 /** Opens the file, so that a wrong path is told before anything runs. Returns what writes an attestation there. @throws RunError */
@@ -16,7 +17,7 @@ export function attestTo(place: string): (pid: number, cgroups: readonly string[
       ? 1
       : naming(what, () => open(place, O.O_WRONLY | O.O_CREAT | O.O_TRUNC, 0o644 & ~callerUmask()));
   return (pid, cgroups, labels) => {
-    const text = JSON.stringify(attest(pid, cgroups, labels), null, 2);
+    const text = printableJson(attest(pid, cgroups, labels));
     naming(what, () => writeAll(fd, encode(`${text}\n`)));
   };
 }

@@ -5,7 +5,7 @@ import { version } from "../../package.json";
 import { isTerminal } from "../sys/terminal.ts";
 import { COMMANDS, type Command, flagsOf, load, type Usage } from "./commands.ts";
 import { GLOBAL_FLAGS } from "./global-flags.ts";
-import { print } from "./report.ts";
+import { printConstant } from "./report.ts";
 
 export const command: Command = {
   meta: { name: "help", description: "Print this help, or that of a command" },
@@ -32,12 +32,12 @@ const plain = (text: string): string => (isTerminal(1) ? text : Bun.stripANSI(te
 /** The help of a command, or of minibox itself; returns the exit code. @throws UsageError */
 export async function printHelp(name?: string): Promise<number> {
   if (name === undefined) {
-    print(1, plain(`${await renderUsage(MAIN)}\n`));
+    printConstant(1, plain(`${await renderUsage(MAIN)}\n`));
     return 0;
   }
   const { command: usage } = await load(name);
   const text = await renderUsage(definitionOf(usage), { meta: { name: "minibox" } });
-  print(1, plain(`${text}\n${usage.more === undefined ? "" : `\n${usage.more}`}`));
+  printConstant(1, plain(`${text}\n${usage.more === undefined ? "" : `\n${usage.more}`}`));
   return 0;
 }
 

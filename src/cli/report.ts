@@ -1,11 +1,33 @@
-// Owns writing lines to a descriptor, without colours and without node:fs or process.stdout, which cost milliseconds.
+// Owns printing: every line of minibox's own on stdout, on stderr and in the log goes out here, without node:fs or
+// process.stdout, which cost milliseconds. What a line is made of may come from a rootfs, a bundle or a caller. It is made
+// printable at this one place, so that no message can forget it.
 
 import { encode } from "../sys/bytes.ts";
 import { tryWrite } from "../sys/file.ts";
 import { untraced } from "../sys/libc.ts";
+import { printable, printableJson } from "../sys/printable.ts";
+
+/** A part of a line; `colour` is a parameter of SGR (console_codes(4)). */
+export type Part = string | { colour: number; text: string };
+
+/** Prints one line, which stays one whatever its parts hold. */
+export const print = (fd: number, ...parts: readonly Part[]): void =>
+  put(fd, `${parts.map(shown).join("")}\n`);
+
+const shown = (part: Part): string =>
+  typeof part === "string" ? printable(part) : `\x1b[${part.colour}m${printable(part.text)}\x1b[0m`;
+
+/** Prints a value as JSON, for programs and for people. */
+export const printJson = (fd: number, value: unknown): void => put(fd, `${printableJson(value)}\n`);
+
+/** Prints text with its own colours and line ends. It must be made of constants: nothing in it is made printable. */
+export const printConstant = (fd: number, text: string): void => put(fd, text);
+
+/** Prints a note or a warning, one line on stderr. */
+export const note = (message: string): void => print(2, `minibox: ${message}`);
 
 /** Writes the whole text. An error of write(2) is ignored, since there is nowhere to report it. */
-export function print(fd: number, text: string): void {
+function put(fd: number, text: string): void {
   const bytes = encode(text);
   untraced(() => {
     for (let done = 0; done < bytes.length; ) {
@@ -15,13 +37,3 @@ export function print(fd: number, text: string): void {
     }
   });
 }
-
-/** The text with control characters shown as \xNN: a file's name must not be able to control the person's terminal. */
-export const visible = (text: string): string =>
-  text.replace(
-    /[\0-\x08\x0b-\x1f\x7f-\x9f]/g,
-    (char) => `\\x${char.charCodeAt(0).toString(16).padStart(2, "0")}`,
-  );
-
-/** Prints a note or a warning, one line on stderr. */
-export const note = (message: string): void => print(2, `minibox: ${visible(message)}\n`);

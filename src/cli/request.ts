@@ -15,6 +15,7 @@ import { specFromFlags } from "../spec/from-flags.ts";
 import type { TerminalPlan } from "../supervise/terminal-plan.ts";
 import { tryReadFile } from "../sys/file.ts";
 import { step } from "../sys/libc.ts";
+import { quoted } from "../sys/printable.ts";
 import { windowSize } from "../sys/terminal.ts";
 import type { Parsed } from "./argv.ts";
 import { environmentVariable, workingDirectory } from "./caller.ts";
@@ -47,7 +48,7 @@ export function wantedFrom(command: string, { given: values, rest }: Parsed): Wa
     );
   if (args[0] === "--") args.shift();
   if (args.length === 0)
-    throw new UsageError(`${command} needs a command: minibox ${command} ${rootfs} /bin/sh`);
+    throw new UsageError(`${command} needs a command: minibox ${command} ${quoted(rootfs)} /bin/sh`);
   return { rootfs, args, given };
 }
 

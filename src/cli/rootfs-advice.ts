@@ -4,6 +4,7 @@ import { nearest } from "../errors.ts";
 import { O, S_IFDIR, S_IFMT } from "../sys/constants.ts";
 import { listDirectory, readlink } from "../sys/directory.ts";
 import { tryOpen, tryStat, withFd } from "../sys/file.ts";
+import { quoted } from "../sys/printable.ts";
 import { geteuid } from "../sys/process.ts";
 import { environmentVariable, workingDirectory } from "./caller.ts";
 
@@ -74,7 +75,3 @@ const isOnPath = (name: string): boolean =>
     .split(":")
     .map((directory) => `${directory}/${name}`)
     .some((path) => path.startsWith("/") && isExecutable(path));
-
-/** The word, in quotes where a shell needs them. */
-const quoted = (word: string): string =>
-  /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;

@@ -2,14 +2,14 @@
 
 import { ociState, openState, statusOf } from "../container/state.ts";
 import { CONTAINER, type Command } from "./commands.ts";
-import { print } from "./report.ts";
+import { printJson } from "./report.ts";
 
 export const command: Command = {
   meta: { name: "state", description: "Print a container's state as JSON (runtime-spec)" },
   args: { CONTAINER },
   run({ rest: [id = ""] }) {
     const { state } = openState(id);
-    print(1, `${JSON.stringify(ociState(state, statusOf(state)), null, 2)}\n`);
+    printJson(1, ociState(state, statusOf(state)));
     return 0;
   },
 };

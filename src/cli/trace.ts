@@ -3,13 +3,14 @@
 import type { FromChild, WireArg } from "../sync.ts";
 import type { Arg } from "../sys/errno.ts";
 import { onStep, setTracer } from "../sys/libc.ts";
+import { literal } from "../sys/printable.ts";
 import { formatCall } from "../sys/trace.ts";
 import { print } from "./report.ts";
 
 const heading = (who: string, text: string, why: string): void =>
-  print(2, `${who} # ${text}${why ? `: ${why}` : ""}\n`);
+  print(2, `${who} # ${text}${why ? `: ${why}` : ""}`);
 
-const line = (who: string, text: string): void => print(2, `${who}   ${text}\n`);
+const line = (who: string, text: string): void => print(2, `${who}   ${text}`);
 
 /** Prints each kernel call of this process from here on. */
 export function traceParent(): void {
@@ -30,7 +31,7 @@ export function traceChild(message: FromChild): void {
   if (message.type === "call")
     line("child ", formatCall(message.name, message.args.map(fromWire), message.result));
   if (message.type === "started" && executing !== undefined)
-    line("child ", `execve(${JSON.stringify(executing)}, [arguments], [environment]) = 0`);
+    line("child ", `execve(${literal(executing)}, [arguments], [environment]) = 0`);
   if (message.type !== "step") return;
   heading("child ", message.text, message.why);
   executing = message.text.startsWith("execute ") ? message.text.slice("execute ".length) : undefined;

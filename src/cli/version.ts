@@ -8,7 +8,7 @@ export const command: Command = {
   meta: { name: "version", description: "Print the version" },
   args: {},
   run() {
-    print(1, `minibox ${version}\n`);
+    print(1, `minibox ${version}`);
     return 0;
   },
 };

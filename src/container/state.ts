@@ -13,6 +13,7 @@ import { renameat, tryUnlinkat } from "../sys/directory.ts";
 import { ENAMETOOLONG, ENOENT, SysError } from "../sys/errno.ts";
 import { close, openat, readAll, tryOpen, tryOpenat, withFd, writeAll } from "../sys/file.ts";
 import { lock, tryLock } from "../sys/lock.ts";
+import { literal } from "../sys/printable.ts";
 import { isRunning } from "../sys/process.ts";
 import type { Options } from "./options.ts";
 import { openRoot } from "./state-root.ts";
@@ -114,7 +115,7 @@ export function tryOpenState(id: string): StateDirectory | undefined {
 
 /** An id with white space or control characters in it is shown in quotes. */
 const noSuchContainer = (id: string): RunError =>
-  new RunError(`the container ${/^[!-~]+$/.test(id) ? id : JSON.stringify(id)} does not exist`);
+  new RunError(`the container ${/^[!-~]+$/.test(id) ? id : literal(id)} does not exist`);
 
 const unreadable = (id: string, path: string): RunError =>
   new RunError(

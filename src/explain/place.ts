@@ -2,6 +2,9 @@
 
 import type { Spec } from "../spec/types.ts";
 import { type Stat, tryReadFile } from "../sys/file.ts";
+import { literal, printable } from "../sys/printable.ts";
+
+export { quoted } from "../sys/printable.ts";
 
 /** Where the command was looked for, and by whom. */
 export interface Place {
@@ -79,11 +82,5 @@ const LONGEST_SHOWN = 200;
 /** Returns a name for messages: on one line and of limited length, whatever bytes the rootfs has in it. */
 export function shown(name: string): string {
   const cut = name.length > LONGEST_SHOWN ? `${name.slice(0, LONGEST_SHOWN)}…` : name;
-  return /[\0-\x1f\x7f-\x9f]|^\s|\s$/.test(cut)
-    ? JSON.stringify(cut).replace(/[\x7f-\x9f]/g, (char) => `\\u00${char.charCodeAt(0).toString(16)}`)
-    : cut;
+  return printable(cut) !== cut || /^\s|\s$/.test(cut) ? literal(cut) : cut;
 }
-
-/** Quotes a word for a shell, for the commands in hints. */
-export const quoted = (word: string): string =>
-  /^[\w@%+=:,./-]+$/.test(word) ? word : `'${shown(word).replaceAll("'", "'\\''")}'`;

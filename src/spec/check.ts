@@ -1,11 +1,11 @@
 // Owns the checks of single values that come as JSON: each gives the value with its type, or names the field in an error.
 
 import { SpecError } from "../errors.ts";
+import { literal } from "../sys/printable.ts";
 
 /** A value for a message: short, and safe for anything that JSON or a caller can hold. */
 export function show(value: unknown): string {
-  if (typeof value === "string")
-    return JSON.stringify(value.length > 60 ? `${value.slice(0, 57)}...` : value);
+  if (typeof value === "string") return literal(value.length > 60 ? `${value.slice(0, 57)}...` : value);
   if (value === null || typeof value === "number" || typeof value === "boolean") return String(value);
   if (typeof value === "bigint") return value.toString();
   return Array.isArray(value) ? "an array" : typeof value === "object" ? "an object" : typeof value;

@@ -1,6 +1,7 @@
 // Owns what each field of the OCI object's `linux` can be (runtime specification, config-linux.md).
 
 import { SpecError } from "../errors.ts";
+import { literal } from "../sys/printable.ts";
 import { asksForNothing, cleanPath, readObject } from "./check.ts";
 import { LARGEST_ID } from "./id-mappings.ts";
 import { id } from "./process-shape.ts";
@@ -95,7 +96,7 @@ const sysctl: Reader<Readonly<Record<string, string>>> = (value, field) => {
   const all = strings(value, field);
   for (const name of Object.keys(all))
     if (!/^[\w-]+([./][\w:@-]+)+$/.test(name))
-      throw new SpecError(`${field}[${JSON.stringify(name)}]`, "is no name of a sysctl");
+      throw new SpecError(`${field}[${literal(name)}]`, "is no name of a sysctl");
   return all;
 };
 

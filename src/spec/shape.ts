@@ -2,6 +2,7 @@
 // unknown form, and returns a new one that holds only what is known and checked.
 
 import { SpecError } from "../errors.ts";
+import { literal } from "../sys/printable.ts";
 import { asksForNothing, readList, readObject, readString, show } from "./check.ts";
 
 /** Reads the value of the field with this path. @throws SpecError */
@@ -47,7 +48,7 @@ export const list =
 export const strings: Reader<Readonly<Record<string, string>>> = (value, field) => {
   const out: Record<string, string> = {};
   for (const [key, one] of Object.entries(readObject(value, field))) {
-    const place = `${field}[${JSON.stringify(key)}]`;
+    const place = `${field}[${literal(key)}]`;
     if (key === "") throw new SpecError(place, "must have a name");
     // an assignment to the key "__proto__" would set the prototype
     Object.defineProperty(out, text(key, place), { value: text(one, place), enumerable: true });

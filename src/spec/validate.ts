@@ -3,6 +3,7 @@
 // support are refused, and fields that are not in the specification are ignored (config.md, "Extensibility"). Pure.
 
 import { SpecError } from "../errors.ts";
+import { literal } from "../sys/printable.ts";
 import { cleanPath, show } from "./check.ts";
 import { readLinux } from "./linux-shape.ts";
 import { isBindMount, parseOptions } from "./mount-options.ts";
@@ -124,7 +125,7 @@ const SYSCTLS: readonly [namespace: string, names: RegExp][] = [
 
 function checkSysctls(linux: Linux): void {
   for (const name of Object.keys(linux.sysctl ?? {})) {
-    const field = `linux.sysctl[${JSON.stringify(name)}]`;
+    const field = `linux.sysctl[${literal(name)}]`;
     const [namespace] = SYSCTLS.find(([, names]) => names.test(name.replaceAll("/", "."))) ?? [];
     if (namespace === undefined) throw new SpecError(field, "is not the container's own, but the host's");
     if (!has(linux, namespace))

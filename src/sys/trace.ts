@@ -31,6 +31,7 @@ import {
 } from "./constants.ts";
 import { type Arg, errnoText } from "./errno.ts";
 import { RLIMITS } from "./names.ts";
+import { literal } from "./printable.ts";
 
 type Decode = (arg: Arg) => string;
 
@@ -140,7 +141,7 @@ function atDirectory(arg: Arg): string {
 function show(arg: Arg): string {
   if (arg === null) return "NULL";
   if (typeof arg === "number") return String(arg);
-  if (typeof arg === "string") return JSON.stringify(arg);
+  if (typeof arg === "string") return literal(arg);
   return `<${arg.length} bytes>`;
 }
 

@@ -80,7 +80,7 @@ const ALLOWED: Record<string, string[]> = {
   child: ["spec/types.ts", "spec/mount-options.ts", "sync.ts", "sys", "seccomp"],
   cgroup: ["spec/types.ts", "sys", "errors.ts"],
   seccomp: ["spec/types.ts", "spec/check.ts", "spec/seccomp.ts", "sync.ts", "sys", "errors.ts", "json.ts"],
-  spec: ["sys/errno.ts", "sys/constants.ts", "sys/names.ts", "errors.ts", "json.ts"],
+  spec: ["sys/errno.ts", "sys/constants.ts", "sys/names.ts", "sys/printable.ts", "errors.ts", "json.ts"],
   sys: [],
 };
 

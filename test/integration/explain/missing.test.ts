@@ -113,7 +113,7 @@ describe.skipIf(reason !== "")(`a path that leads to no file ends with 127${reas
   });
 
   test("a name that would write to the terminal", () => {
-    expect(run(["/bin/a\u001b[31m\nb"]).said).toBe('"/bin/a\\u001b[31m\\nb": no such file in the rootfs');
+    expect(run(["/bin/a\u001b[31m\nb"]).said).toBe('"/bin/a\\x1b[31m\\nb": no such file in the rootfs');
   });
 
   test("the rootfs lies one directory deeper", () => {

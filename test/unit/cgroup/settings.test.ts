@@ -4,6 +4,7 @@ import { describe, expect, test } from "bun:test";
 import { limitsIn, settingsV1, settingsV2 } from "../../../src/cgroup/settings.ts";
 import { RunError } from "../../../src/errors.ts";
 import type { Resources } from "../../../src/spec/types.ts";
+import { literal } from "../../../src/sys/printable.ts";
 
 /** File → value, in order. */
 const files = (settings: ReturnType<typeof settingsV1>): [string, string][] =>
@@ -141,7 +142,7 @@ describe("unified", () => {
     "%j is no file of a cgroup",
     (name) => {
       const error = errorOf(() => settingsV2({ unified: { [name]: "1" } }));
-      expect(error.field).toBe(`linux.resources.unified[${JSON.stringify(name)}]`);
+      expect(error.field).toBe(`linux.resources.unified[${literal(name)}]`);
       expect(error.message).toEndWith(": it is no name of a cgroup's file");
     },
   );
