@@ -62,7 +62,7 @@ export class SpecError extends Error {
 }
 
 /** Returns the known word nearest to a mistyped one (Damerau-Levenshtein distance); undefined where none is near. */
-export function nearest(word: string, known: readonly string[]): string | undefined {
+export function nearest(word: string, known: Iterable<string>): string | undefined {
   let best: string | undefined;
   let bestDistance = mostSlips(word) + 0.01;
   for (const candidate of known) {

@@ -56,5 +56,5 @@ export async function begun(
 }
 
 /** Words for a failed execve(2), found by looking into the container's root. */
-export const explain: Caller["explain"] = async (error, pid, spec) =>
-  (await import("../explain/index.ts")).explainExec(error, pid, spec);
+export const explain: Caller["explain"] = async (error, pid, spec, isWanted) =>
+  (await import("../explain/index.ts")).explainExec(error, pid, spec, isWanted);

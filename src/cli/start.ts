@@ -18,7 +18,8 @@ export const command: Command = {
     const { failure, closeSocket } = startContainer(directory, note);
     if (!failure) return 0;
     const isExec = failure.type === "error" && failure.call === "execve";
-    const error = isExec ? await explain(failure, state.pid, state.spec) : errorOf(failure);
+    // no signal is blocked here: one that ends minibox ends the explanation too
+    const error = isExec ? await explain(failure, state.pid, state.spec, () => true) : errorOf(failure);
     closeSocket();
     throw error;
   },

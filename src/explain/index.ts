@@ -22,13 +22,14 @@ import {
   ETXTBSY,
   errnoText,
 } from "../sys/errno.ts";
-import { open, readFile, readFileBytes, tryReadFile, withFd } from "../sys/file.ts";
+import { open, readFileBytes, tryReadFile, withFd } from "../sys/file.ts";
 import { untraced } from "../sys/libc.ts";
 import { RLIMITS } from "../sys/names.ts";
 import { getRlimit } from "../sys/process.ts";
 import { hasFileCapabilities } from "../sys/statfs.ts";
+import { Budget, BudgetSpent } from "./budget.ts";
 import { noMemory, tooBig, tooManyProcesses } from "./limits.ts";
-import { hostPath } from "./mounts.ts";
+import { hostPath, readMountinfo } from "./mounts.ts";
 import { identityOf, NOT_EXECUTABLE, NOT_FOUND, type Place, type Reason, shown } from "./place.ts";
 import { reasonFor } from "./program.ts";
 import { overlong } from "./reach.ts";
@@ -37,15 +38,21 @@ import { openFound, walk } from "./walk.ts";
 
 /**
  * Returns the error for a failed execve. `pid` is the child, which still waits: the command was looked for in its root,
- * /proc/PID/root. Never throws.
+ * /proc/PID/root. `isWanted` is asked now and then; once it says no, or the budget is spent, the reason is the plain
+ * errno. Never throws, as long as `isWanted` does not.
  */
-export function explainExec(error: Extract<FromChild, { type: "error" }>, pid: number, spec: Spec): Error {
+export function explainExec(
+  error: Extract<FromChild, { type: "error" }>,
+  pid: number,
+  spec: Spec,
+  isWanted: () => boolean,
+): Error {
   const { errno } = error;
   const path = typeof error.args[0] === "string" ? error.args[0] : spec.process.args[0]!;
   try {
     // under an init the command is a second process, beside PID 1
     const isSpawn = error.step.startsWith("spawn ");
-    return untraced(() => worded(path, errno, pid, spec, isSpawn));
+    return untraced(() => worded(path, errno, pid, spec, isSpawn, new Budget(isWanted)));
   } catch {
     // an error in the explanation must not hide the error that is explained
     return runError(path, plain(errno));
@@ -55,25 +62,42 @@ export function explainExec(error: Extract<FromChild, { type: "error" }>, pid: n
 const runError = (path: string, { what, status, hint }: Reason): RunError =>
   new RunError(path === "" ? what : `${shown(path)}: ${what}`, status, hint);
 
-/** The reason in the kernel's own words, where nothing better was found. */
-const plain = (errno: number): Reason => ({
+/** The reason in the kernel's own words, where nothing better was found. `isThere`: the command's name leads to a file. */
+const plain = (errno: number, isThere = false): Reason => ({
   what: errnoText(errno),
-  status: [ENOENT, ENOTDIR, ELOOP, ENAMETOOLONG].includes(errno) ? NOT_FOUND : NOT_EXECUTABLE,
+  status: !isThere && [ENOENT, ENOTDIR, ELOOP, ENAMETOOLONG].includes(errno) ? NOT_FOUND : NOT_EXECUTABLE,
 });
 
-function worded(command: string, errno: number, pid: number, spec: Spec, isSpawn: boolean): RunError {
+function worded(
+  command: string,
+  errno: number,
+  pid: number,
+  spec: Spec,
+  isSpawn: boolean,
+  budget: Budget,
+): RunError {
   // these paths mean something else for each process that opens them: minibox cannot see what the child saw
   if (/^\/+proc\/+(self|thread-self)\//.test(command)) return runError(command, plain(errno));
   const general = generalReason(command, errno, pid, spec, isSpawn);
   if (general) return runError(command, general);
   return withFd(open(`/proc/${pid}/root`, O.O_PATH | O.O_DIRECTORY), (root) => {
-    const mountinfo = readFile(`/proc/${pid}/mountinfo`);
-    const place = { root, spec, who: identityOf(pid, spec), mountinfo };
+    const mountinfo = (): string => readMountinfo(pid, budget);
+    const place = { root, spec, who: identityOf(pid, spec), mountinfo, budget };
     const path = command.includes("/") ? command : foundOnPath(place, command);
     if (path === undefined) return runError(command, notOnPath(place, command));
-    const reason = reasonFor(place, path, errno) ?? lastReason(place, path, errno) ?? plain(errno);
-    return runError(path, reason);
+    return runError(path, fileReason(place, path, errno));
   });
+}
+
+/** Returns why the file of this path cannot be executed. */
+function fileReason(place: Place, path: string, errno: number): Reason {
+  const unexplained = plain(errno, walk(place, path).end === "found");
+  try {
+    return reasonFor(place, path, errno) ?? lastReason(place, path, errno) ?? unexplained;
+  } catch (error) {
+    if (error instanceof BudgetSpent) return unexplained;
+    throw error;
+  }
 }
 
 /** Returns a reason that can be told without looking at the file, if it is one of those. */

@@ -2,7 +2,7 @@
 // of its libraries are missing.
 
 import type { Elf } from "./elf.ts";
-import { isProgram, namesIn } from "./names.ts";
+import { isDirectoryIn, isProgram, namesIn } from "./names.ts";
 import type { Place } from "./place.ts";
 
 export type Libc = "glibc" | "musl" | "uClibc" | "bionic (Android)" | "Nix";
@@ -54,15 +54,16 @@ const TRIPLETS: Record<number, string> = {
 
 /** Returns the libraries of a program that are in none of the directories where its loader looks. */
 export function missingLibraries(place: Place, elf: Elf): string[] {
+  // $ORIGIN and the like are not resolved here: with one of them, no library is called missing
+  if (elf.searched.some((directory) => directory.includes("$"))) return [];
   const triplet = TRIPLETS[elf.machine];
-  const directories = [
-    // $ORIGIN and the like are not resolved here: with one of them, no library is called missing
+  const all = new Set([
     ...elf.searched.filter((directory) => directory.startsWith("/")),
     ...LIBRARY_DIRECTORIES,
     ...(triplet ? [`/lib/${triplet}`, `/usr/lib/${triplet}`] : []),
-  ];
-  if (elf.searched.some((directory) => directory.includes("$"))) return [];
-  return elf.needed.filter(
+  ]);
+  const directories = [...all].filter((directory) => isDirectoryIn(place, directory));
+  return [...new Set(elf.needed)].filter(
     (name) =>
       !name.includes("/") && !directories.some((directory) => isProgram(place, `${directory}/${name}`)),
   );

@@ -1,8 +1,17 @@
 // Owns what the mount that a file lies on tells of it: whether it is noexec, and which file of the host it is.
 
 import type { Spec } from "../spec/types.ts";
+import { decode } from "../sys/bytes.ts";
+import { open, readHead, withFd } from "../sys/file.ts";
 import { mountFlags, mountId, ST_NOEXEC } from "../sys/statfs.ts";
+import type { Budget } from "./budget.ts";
 import { NOT_EXECUTABLE, type Place, quoted, type Reason, shown } from "./place.ts";
+
+/** Reads the mountinfo of a process, whatever its size, as far as the budget goes. @throws SysError, BudgetSpent */
+export const readMountinfo = (pid: number, budget: Budget): string =>
+  withFd(open(`/proc/${pid}/mountinfo`, 0), (fd) =>
+    decode(readHead(fd, Number.MAX_SAFE_INTEGER, (bytes) => budget.spend(bytes))),
+  );
 
 /**
  * Returns the mount point of the mount with this id, as seen in the root of the process whose mountinfo it is. Pure.
@@ -17,7 +26,7 @@ export function mountPoint(mountinfo: string, id: string | undefined): string | 
 /** The reason where a file's mount is noexec; undefined where it is not. */
 export function noexecReason(place: Place, fd: number): Reason | undefined {
   if ((mountFlags(fd) & ST_NOEXEC) === 0) return undefined;
-  const point = mountPoint(place.mountinfo, mountId(fd));
+  const point = mountPoint(place.mountinfo(), mountId(fd));
   if (point === undefined) return { what: "it lies on a mount with noexec", status: NOT_EXECUTABLE };
   const where = point === "/" ? "the rootfs" : shown(point);
   return {
@@ -46,7 +55,7 @@ export function noexecHint(spec: Spec, point: string): string {
 
 /** Returns the host's path of a file in the container, quoted for a shell; undefined where it cannot be told. */
 export function hostPath(place: Place, at: string, fd: number): string | undefined {
-  const point = mountPoint(place.mountinfo, mountId(fd));
+  const point = mountPoint(place.mountinfo(), mountId(fd));
   if (point === "/") return quoted(trimmed(`${place.spec.root.path}/${at}`));
   const mount = point === undefined ? undefined : mountAt(place.spec, point);
   if (mount?.type !== "bind" || !mount.source?.startsWith("/")) return undefined;

@@ -2,7 +2,7 @@
 
 import { mostSlips, nearest } from "../errors.ts";
 import { DEFAULT_PATH } from "../spec/default.ts";
-import { O } from "../sys/constants.ts";
+import { O, RESOLVE } from "../sys/constants.ts";
 import { listDirectory } from "../sys/directory.ts";
 import { SysError } from "../sys/errno.ts";
 import { openInRoot, tryStat, withFd } from "../sys/file.ts";
@@ -23,12 +23,14 @@ export const searchedFor = (env: readonly string[] | undefined): string[] =>
 /** More names than any real directory of programs has: a hostile directory is not read to its end. */
 const MOST_NAMES = 20_000;
 
-/** Returns the names in a directory of the container; none where it cannot be read. */
+/** Returns the names in a directory of the container; none where it cannot be read. @throws BudgetSpent */
 export function namesIn(place: Place, directory: string): string[] {
-  const absolute = directory.startsWith("/") ? directory : `${place.spec.process.cwd}/${directory}`;
+  const { end, at } = walk(place, directory);
+  if (end !== "found") return [];
+  const flags = O.O_DIRECTORY | O.O_NOFOLLOW | O.O_NONBLOCK;
   try {
-    return withFd(openInRoot(place.root, absolute, O.O_DIRECTORY | O.O_NONBLOCK), (fd) =>
-      listDirectory(fd, MOST_NAMES),
+    return withFd(openInRoot(place.root, at, flags, RESOLVE.RESOLVE_NO_SYMLINKS), (fd) =>
+      listDirectory(fd, MOST_NAMES, (bytes) => place.budget.spend(bytes)),
     );
   } catch (error) {
     if (error instanceof SysError) return [];
@@ -42,30 +44,23 @@ export function isProgram(place: Place, path: string): boolean {
   return found.end === "found" && isRegular(found.stat);
 }
 
-const isDirectoryIn = (place: Place, path: string): boolean => {
+export const isDirectoryIn = (place: Place, path: string): boolean => {
   const found = walk(place, path);
   return found.end === "found" && isDirectory(found.stat);
 };
-
-/**
- * The number of steps for comparing names. Two names take the product of their lengths; more would keep a person
- * waiting.
- */
-const MOST_COMPARED = 4_000_000;
 
 /** Returns the name of the program in some directories that is nearest to a name; undefined where none is near. */
 export function nearestIn(place: Place, name: string, directories: readonly string[]): string | undefined {
   const names = new Set<string>();
   const tolerance = Math.floor(mostSlips(name)) || 1;
-  const most = MOST_COMPARED / (name.length + tolerance) ** 2;
   // a name whose length differs by more than the tolerance is not near
   for (const directory of new Set(directories))
     for (const other of namesIn(place, directory))
-      if (Math.abs(other.length - name.length) <= tolerance && names.size < most) names.add(other);
+      if (Math.abs(other.length - name.length) <= tolerance) names.add(other);
   names.delete(name);
   // the nearest name may not be a program's, and the next one may
   for (let tries = 0; tries < 3; tries++) {
-    const near = nearest(name, [...names]);
+    const near = nearest(name, place.budget.each(names));
     if (near === undefined) return undefined;
     if (directories.some((directory) => isProgram(place, `${directory}/${near}`))) return near;
     names.delete(near);

@@ -6,14 +6,18 @@ import { literal, printable } from "../sys/printable.ts";
 
 export { quoted } from "../sys/printable.ts";
 
+import type { Budget } from "./budget.ts";
+
 /** Where the command was looked for, and by whom. */
 export interface Place {
   /** the container's root with all its mounts; paths are opened below it with openInRoot only */
   root: number;
   spec: Spec;
   who: Identity;
-  /** the text of the container's mountinfo */
-  mountinfo: string;
+  /** reads the text of the container's mountinfo */
+  mountinfo: () => string;
+  /** what the whole explanation may cost */
+  budget: Budget;
 }
 
 /** Why something cannot be executed: words that follow its path, minibox's exit status, and what to do about it. */

@@ -6,6 +6,7 @@ import type { Read } from "../sys/elf.ts";
 import { ENOEXEC } from "../sys/errno.ts";
 import { open, readHead, type Stat, statx, trySeek, withFd } from "../sys/file.ts";
 import { fdPath } from "../sys/mount.ts";
+import type { Budget } from "./budget.ts";
 import { type Contents, contentsOf, HEAD_BYTES } from "./contents.ts";
 import { type Elf, ET_CORE, ET_REL, machineOf, parseElf, runsOn } from "./elf.ts";
 import { libcHint, missingLibraries } from "./libraries.ts";
@@ -61,13 +62,14 @@ function examine(
     if (forbidden) return forbidden;
     // opened through its O_PATH descriptor, so it is the inode that was checked: opening a regular file has no effect
     return withFd(open(fdPath(fd), O.O_NONBLOCK | O.O_NOCTTY), (readable) =>
-      use({ path, at: walked.at, fd, stat, read: reader(readable) }),
+      use({ path, at: walked.at, fd, stat, read: reader(place.budget, readable) }),
     );
   });
 }
 
-function reader(fd: number): Read {
+function reader(budget: Budget, fd: number): Read {
   return (offset, length) => {
+    budget.spend(length);
     if (trySeek(fd, offset) < 0) return new Uint8Array();
     return readHead(fd, length);
   };

@@ -2,6 +2,7 @@
 
 import { encode } from "../sys/bytes.ts";
 import { withFd } from "../sys/file.ts";
+import { affordable } from "./budget.ts";
 import { hostPath } from "./mounts.ts";
 import { deeperRoot, didYouMean, isOnHost, joinHints, ON_HOST, similarTo } from "./names.ts";
 import { NOT_EXECUTABLE, NOT_FOUND, ownership, type Place, type Reason, shown } from "./place.ts";
@@ -38,19 +39,19 @@ function missing(place: Place, path: string, walked: Walk, source: Source): Reas
   const what = walked.early
     ? `the rootfs has no directory ${shown(walked.at)}${from}`
     : `no such file in the rootfs${from}`;
-  const similar = similarTo(place, walked.early ? path : walked.at);
-  if (source === "file")
-    return { what, status: NOT_FOUND, hint: similar && `the rootfs has ${shown(similar)}` };
-  return {
-    what,
-    status: NOT_FOUND,
-    hint: joinHints(
-      oneWord(place, path),
-      didYouMean(similar),
-      isOnHost(path) ? ON_HOST : undefined,
-      similar === undefined ? deeperRoot(place) : undefined,
-    ),
-  };
+  const meant = walked.early ? path : walked.at;
+  return { what, status: NOT_FOUND, hint: affordable(() => missingHint(place, path, meant, source)) };
+}
+
+function missingHint(place: Place, path: string, meant: string, source: Source): string | undefined {
+  const similar = similarTo(place, meant);
+  if (source === "file") return similar && `the rootfs has ${shown(similar)}`;
+  return joinHints(
+    oneWord(place, path),
+    didYouMean(similar),
+    isOnHost(path) ? ON_HOST : undefined,
+    similar === undefined ? deeperRoot(place) : undefined,
+  );
 }
 
 function dangling(place: Place, path: string, { at, inside }: Walk): Reason {

@@ -1,5 +1,6 @@
 // Owns why a command without a slash cannot be executed: which file on the PATH it stands for, or why there is none.
 
+import { affordable } from "./budget.ts";
 import {
   deeperRoot,
   didYouMean,
@@ -69,24 +70,27 @@ export function notOnPath(place: Place, command: string): Reason {
     };
   const { env, cwd } = place.spec.process;
   const directories = searchedFor(env);
-  const path = pathVariable(env);
-  const outside = offThePath(place, command);
   return {
-    what: notFoundWords(path, directories, cwd),
+    what: notFoundWords(pathVariable(env), directories, cwd),
     status: NOT_FOUND,
-    hint: joinHints(
-      command.startsWith("-")
-        ? "it follows the rootfs, so it is the command: flags of minibox's come before the rootfs"
-        : undefined,
-      outside && `it is ${shown(outside)}, in a directory that the PATH leaves out`,
-      !outside && isProgram(place, `./${command}`) ? didYouMean(`./${command}`) : undefined,
-      oneWord(place, command),
-      BUILTINS.has(command) ? "it is built into the shell: /bin/sh -c '…'" : undefined,
-      outside ? undefined : didYouMean(nearestIn(place, command, directories) ?? otherShell(place, command)),
-      directories.some((directory) => isOnHost(`${directory}/${command}`)) ? ON_HOST : undefined,
-      deeperRoot(place),
-    ),
+    hint: affordable(() => notOnPathHint(place, command, directories)),
   };
+}
+
+function notOnPathHint(place: Place, command: string, directories: readonly string[]): string | undefined {
+  const outside = offThePath(place, command);
+  return joinHints(
+    command.startsWith("-")
+      ? "it follows the rootfs, so it is the command: flags of minibox's come before the rootfs"
+      : undefined,
+    outside && `it is ${shown(outside)}, in a directory that the PATH leaves out`,
+    !outside && isProgram(place, `./${command}`) ? didYouMean(`./${command}`) : undefined,
+    oneWord(place, command),
+    BUILTINS.has(command) ? "it is built into the shell: /bin/sh -c '…'" : undefined,
+    outside ? undefined : didYouMean(nearestIn(place, command, directories) ?? otherShell(place, command)),
+    directories.some((directory) => isOnHost(`${directory}/${command}`)) ? ON_HOST : undefined,
+    deeperRoot(place),
+  );
 }
 
 function notFoundWords(path: string | undefined, directories: readonly string[], cwd: string): string {

@@ -84,6 +84,16 @@ export class Supervisor {
     }
   }
 
+  /**
+   * Looks for signals and at the deadline while somebody finds out why the command could not be executed. True once one
+   * of them has ended the container.
+   */
+  isInterrupted(): boolean {
+    this.readSignals();
+    if (performance.now() >= this.deadline) this.expire();
+    return this.endedBy > 0;
+  }
+
   /** Connects the container's terminal; `master` is the descriptor of its master. */
   connect(master: number): void {
     if (this.connection.type !== "terminal") return;
@@ -199,12 +209,17 @@ export class Supervisor {
 
   private send(signal: number): void {
     if (this.child.exit) this.cutShort ||= !HARMLESS.has(signal);
-    else if (!this.started && !(this.handshake.ready && this.target.init)) {
+    else if (this.isMinibox()) {
       if (HARMLESS.has(signal)) return;
-      // before execve the child is still minibox, and would never handle the signal
       signalChild(this.child, SIGNALS.KILL);
       this.endedBy ||= signal;
     } else if (deliver(this.child, signal)) this.endedBy ||= signal;
+  }
+
+  /** True while the child is minibox itself, before execve or after it failed, and would never handle a signal. */
+  private isMinibox(): boolean {
+    if (this.handshake.failure) return true;
+    return !this.started && !(this.handshake.ready && this.target.init);
   }
 
   /** Sends SIGTERM after the timeout, and SIGKILL after the stop timeout. */
@@ -219,7 +234,8 @@ export class Supervisor {
     this.send(SIGNALS.TERM);
   }
 
-  private finish(): Outcome {
+  /** Waits for the container's end, and passes on the last of what it wrote. */
+  finish(): Outcome {
     // the kernel kills every process of a pid namespace when its PID 1 ends: all of the container is gone now
     const ended = reap(this.child);
     if (this.relay) this.drain(this.relay);

@@ -24,8 +24,16 @@ export interface Caller {
   trace(message: FromChild): void;
   /** called while the first process waits right before execve, with its pid and its cgroup's directories */
   attest?: ((pid: number, cgroups: readonly string[], labels: Labels) => void) | undefined;
-  /** returns the error for a failed execve; the child waits meanwhile, so that the reason can be found in its root */
-  explain(error: Extract<FromChild, { type: "error" }>, pid: number, spec: Request["spec"]): Promise<Error>;
+  /**
+   * returns the error for a failed execve; the child waits meanwhile, so that the reason can be found in its root.
+   * `isWanted` is called while it is looked for
+   */
+  explain(
+    error: Extract<FromChild, { type: "error" }>,
+    pid: number,
+    spec: Request["spec"],
+    isWanted: () => boolean,
+  ): Promise<Error>;
 }
 
 export interface RunOutcome extends Outcome {
@@ -87,8 +95,12 @@ export async function run(starting: Starting, request: Request, caller: Caller):
   undo.add(() => supervisor.abort());
   try {
     gatherSignals(ignored);
-    const outcome = supervisor.run();
-    if (handshake.failure) throw await toError(handshake.failure, container, caller);
+    let outcome = supervisor.run();
+    if (handshake.failure) {
+      const error = await toError(handshake.failure, container, caller, supervisor);
+      if (!supervisor.isInterrupted()) throw error;
+      outcome = supervisor.finish();
+    }
     // 125: the guard has printed the reason itself (scripts/elf/guard.ts)
     if (!outcome.started && outcome.status !== 125) throw earlyEnd(outcome.status);
     return { ...outcome, oomKills: oomKillsOf(container, outcome.status) };
@@ -110,9 +122,12 @@ function toError(
   failure: Failure,
   { child, request }: Container,
   { explain }: Caller,
+  supervisor: Supervisor,
 ): Error | Promise<Error> {
   const isExec = failure.type === "error" && failure.call === "execve";
-  return isExec ? explain(failure, child.pid, request.spec) : errorOf(failure);
+  return isExec
+    ? explain(failure, child.pid, request.spec, () => !supervisor.isInterrupted())
+    : errorOf(failure);
 }
 
 /**

@@ -30,14 +30,19 @@ export const renameat = (from: number, oldPath: string, to: number, newPath: str
 
 /**
  * ssize_t getdents64(int fd, void *buf, size_t size): the names in a directory, without . and .. Once there are `most`, the
- * rest is not read. @throws SysError
+ * rest is not read. `onRead` is told of the bytes of each call. @throws SysError
  */
-export function listDirectory(fd: number, most = Number.POSITIVE_INFINITY): string[] {
+export function listDirectory(
+  fd: number,
+  most = Number.POSITIVE_INFINITY,
+  onRead?: (bytes: number) => void,
+): string[] {
   const names: string[] = [];
   const buffer = new Uint8Array(32768);
   while (names.length < most) {
     const n = call("getdents64", fd, buffer, buffer.length);
     if (n === 0) break;
+    onRead?.(n);
     // struct linux_dirent64 { u64 ino; s64 off; u16 reclen; u8 type; char name[]; }
     for (let at = 0; at < n; at += buffer[at + 16]! | (buffer[at + 17]! << 8)) {
       const end = buffer.indexOf(0, at + 19);

@@ -101,8 +101,11 @@ export const tryWrite = (fd: number, data: Uint8Array | string): number =>
 /** In bytes. A file that is larger, or never ends, is refused where minibox reads it whole. */
 const LARGEST_FILE = 64 << 20;
 
-/** Reads `length` bytes of a descriptor; fewer only where the file ends before. @throws SysError */
-export function readHead(fd: number, length: number): Uint8Array {
+/**
+ * Reads `length` bytes of a descriptor; fewer only where the file ends before. `onRead` is told of the bytes of each
+ * call. @throws SysError
+ */
+export function readHead(fd: number, length: number, onRead?: (bytes: number) => void): Uint8Array {
   let buffer = new Uint8Array(Math.min(4096, length));
   let done = 0;
   while (done < length) {
@@ -113,6 +116,7 @@ export function readHead(fd: number, length: number): Uint8Array {
     }
     const n = read(fd, buffer.subarray(done));
     if (n === 0) break;
+    onRead?.(n);
     done += n;
   }
   return buffer.subarray(0, done);
