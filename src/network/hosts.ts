@@ -51,10 +51,12 @@ const ended = (text: string): string => (text === "" || text.endsWith("\n") ? te
 
 /** True where a row gives an address this name. */
 function isNamed(text: string, name: string): boolean {
-  for (let at = text.indexOf(name); at >= 0; at = text.indexOf(name, at + 1)) {
-    const before = text.slice(text.lastIndexOf("\n", at) + 1, at);
-    const after = text[at + name.length] ?? "\n";
-    if (/^\s*[^\s#]+\s([^#]*\s)?$/.test(before) && /[\s#]/.test(after)) return true;
+  for (let at = text.indexOf(name); at >= 0; at = text.indexOf(name, at)) {
+    const start = text.lastIndexOf("\n", at) + 1;
+    at = text.indexOf("\n", at); // each row is looked at once, whatever is in it
+    if (at < 0) at = text.length;
+    const [row] = text.slice(start, at).split("#", 1);
+    if (row!.trim().split(/\s+/).includes(name, 1)) return true;
   }
   return false;
 }

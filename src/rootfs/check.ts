@@ -29,7 +29,7 @@ export function openRootfs(path: string, from = AT_FDCWD, shown = path): Rootfs 
   const fd = tryOpenat(from, path, O.O_PATH | O.O_DIRECTORY);
   if (fd < 0) throw missing(shown, -fd);
   try {
-    const isEmpty = withFd(open(fdPath(fd), O.O_DIRECTORY), listDirectory).length === 0;
+    const isEmpty = withFd(open(fdPath(fd), O.O_DIRECTORY), (top) => listDirectory(top, 1)).length === 0;
     if (isEmpty) throw new NoRootfsError(`the rootfs ${shown} is empty`, shown);
     const absolute = pathOf(fd);
     if (absolute === "/")

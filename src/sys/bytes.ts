@@ -8,13 +8,21 @@ const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 /** The bytes of a string; lone surrogates U+DC80..U+DCFF become the single byte they stand for. */
 export function encode(text: string): Uint8Array {
   if (text.isWellFormed()) return encoder.encode(text);
-  const out: number[] = [];
-  for (const char of text) {
-    const unit = char.charCodeAt(0);
-    if (char.length === 1 && unit >= 0xdc80 && unit <= 0xdcff) out.push(unit - 0xdc00);
-    else out.push(...encoder.encode(char));
+  // three bytes at most for a unit
+  const out = new Uint8Array(3 * text.length);
+  let used = 0;
+  for (let i = 0; i < text.length; ) {
+    const unit = text.charCodeAt(i);
+    if (unit < 0x80) out[used++] = unit;
+    else if (unit >= 0xdc80 && unit <= 0xdcff) out[used++] = unit - 0xdc00;
+    else {
+      const char = String.fromCodePoint(text.codePointAt(i)!);
+      used += encoder.encodeInto(char, out.subarray(used)).written;
+      i += char.length - 1;
+    }
+    i++;
   }
-  return Uint8Array.from(out);
+  return out.slice(0, used);
 }
 
 /** Text of bytes: UTF-8 where it is, one lone surrogate for each byte that is not. Inverse of encode. */
@@ -33,7 +41,7 @@ function decodeEscaping(bytes: Uint8Array): string {
   let used = 0;
   for (let i = 0; i < bytes.length; ) {
     const first = bytes[i]!;
-    const length = first < 0x80 ? 1 : sequenceLength(bytes, i, first);
+    const length = first < 0x80 ? 1 : first < 0xc2 || first > 0xf4 ? 0 : sequenceLength(bytes, i, first);
     if (length < 2) units[used++] = length === 1 ? first : 0xdc00 + first;
     else {
       let point = first & (0xff >> (length + 1));
@@ -55,9 +63,12 @@ function decodeEscaping(bytes: Uint8Array): string {
 /** So many units of a string are given to String.fromCharCode as arguments at once. */
 const CHUNK = 8192;
 
-/** The length of the valid UTF-8 sequence of two bytes or more at this place, 0 where there is none (RFC 3629). */
+/**
+ * The length of the valid UTF-8 sequence at this place, which begins with a byte from 0xc2 to 0xf4; 0 where there is none
+ * (RFC 3629).
+ */
 function sequenceLength(bytes: Uint8Array, at: number, first: number): number {
-  const length = first < 0xc2 ? 0 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : first < 0xf5 ? 4 : 0;
+  const length = first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
   if (at + length > bytes.length) return 0;
   for (let j = 1; j < length; j++) if ((bytes[at + j]! & 0xc0) !== 0x80) return 0;
   const second = bytes[at + 1]!;

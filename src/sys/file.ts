@@ -102,6 +102,12 @@ export const tryWrite = (fd: number, data: Uint8Array | string): number =>
 const LARGEST_FILE = 64 << 20;
 
 /**
+ * In bytes, for a table of the rootfs. It is read before there is a container, whose limits would hold, and a hostile one
+ * takes a quarter of a second for each MiB. Eighty thousand users have room.
+ */
+const LARGEST_IN_ROOT = 4 << 20;
+
+/**
  * Reads `length` bytes of a descriptor; fewer only where the file ends before. `onRead` is told of the bytes of each
  * call. @throws SysError
  */
@@ -142,14 +148,14 @@ export const readFileBytes = (path: string, limit?: number): Uint8Array =>
   withFd(open(path, 0), (fd) => readAll(fd, path, limit));
 
 /** A file's text, or undefined where it cannot be read. @throws SysError where it is too large */
-export function tryReadFile(path: string): string | undefined {
+export function tryReadFile(path: string, limit?: number): string | undefined {
   const fd = tryOpen(path, 0);
-  return fd < 0 ? undefined : withFd(fd, () => textOf(fd, path));
+  return fd < 0 ? undefined : withFd(fd, () => textOf(fd, path, limit));
 }
 
-function textOf(fd: number, shown: string): string | undefined {
+function textOf(fd: number, shown: string, limit?: number): string | undefined {
   try {
-    return decode(readAll(fd, shown));
+    return decode(readAll(fd, shown, limit));
   } catch (error) {
     if (!isErrno(error, EFBIG)) return undefined;
     throw error;
@@ -169,9 +175,9 @@ export function tryReadFileInRoot(rootfd: number, path: string): string | undefi
     const { mode, size } = statx(place);
     if ((mode & S_IFMT) !== S_IFREG) return undefined;
     const shown = `${path} in the rootfs`;
-    if (size > LARGEST_FILE) throw tooLarge(shown, LARGEST_FILE);
+    if (size > LARGEST_IN_ROOT) throw tooLarge(shown, LARGEST_IN_ROOT);
     const fd = tryOpen(`/proc/self/fd/${place}`, 0);
-    return fd < 0 ? undefined : withFd(fd, () => textOf(fd, shown));
+    return fd < 0 ? undefined : withFd(fd, () => textOf(fd, shown, LARGEST_IN_ROOT));
   });
 }
 

@@ -11,7 +11,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
-import { start } from "../support/container.ts";
+import { SLOWNESS, start } from "../support/container.ts";
 import { leavesNothing } from "../support/leftovers.ts";
 import {
   execute,
@@ -75,6 +75,16 @@ describe("a container's own name", () => {
 });
 
 describe("the files", () => {
+  test("takes no longer than its length, be it one row of names that are almost the right one", async () => {
+    const crowded = named();
+    // with a look back to the row's beginning at each name, this would take half a minute
+    writeFileSync(join(crowded, "etc/hosts"), "localhostx ".repeat(120_000));
+    const started = performance.now();
+    const { status, stdout } = await run(["--hostname", "box", crowded, "tail", "-n", "1", "/etc/hosts"]);
+    expect([status, stdout]).toEqual([0, "127.0.1.1\tbox\n"]);
+    expect(performance.now() - started).toBeLessThan(10_000 * SLOWNESS);
+  });
+
   test("can be read by everybody, also where the caller's umask is strict", async () => {
     const words = ['umask 077; exec "$@"', "sh", ...RUN, "-u", "1000", root];
     const { stdout } = await execute(["sh", "-c", ...words, "sh", "-c", `stat -c %a:%u /etc/hosts; ${LOOK}`]);

@@ -1,7 +1,16 @@
 // --user: the ids of the command, by number and by the names in the rootfs, also where its tables are strange or large.
 
 import { describe, expect, test } from "bun:test";
-import { mkdirSync, rmSync, statSync, symlinkSync, truncateSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
 import { leavesNothing } from "../support/leftovers.ts";
 import { execute, rootfs, run, scratchRootfs } from "../support/minibox.ts";
 
@@ -131,14 +140,28 @@ describe("a large table", () => {
     truncateSync(`${large}/etc/${name}`, 2 ** 40);
     const { status, stderr } = await run([large, "true"]);
     truncateSync(`${large}/etc/${name}`, 0);
-    expect(stderr).toBe(`minibox: read /etc/${name} in the rootfs, at most 64 MiB: EFBIG: file too large\n`);
+    expect(stderr).toBe(`minibox: read /etc/${name} in the rootfs, at most 4 MiB: EFBIG: file too large\n`);
     expect(status).toBe(125);
   });
+
+  test.each(["passwd", "group", "hosts"])(
+    "%s with millions of rows is refused rather than read, which would take the host's CPU",
+    async (name) => {
+      const [file, kept] = [`${large}/etc/${name}`, `${large}/etc/kept`];
+      if (existsSync(file)) renameSync(file, kept);
+      writeFileSync(file, "a::0x:\n".repeat(9 << 20));
+      const { status, stderr } = await run([large, "true"]);
+      rmSync(file);
+      if (existsSync(kept)) renameSync(kept, file);
+      expect(stderr).toBe(`minibox: read /etc/${name} in the rootfs, at most 4 MiB: EFBIG: file too large\n`);
+      expect(status).toBe(125);
+    },
+  );
 
   test("of bytes that are no text costs no more than its length", async () => {
     writeFileSync(
       `${large}/etc/passwd`,
-      Buffer.concat([Buffer.alloc(8 << 20, 0xff), Buffer.from("\nb\xe9a:x:5:6::/b:\n", "latin1")]),
+      Buffer.concat([Buffer.alloc(3 << 20, 0xff), Buffer.from("\nb\xe9a:x:5:6::/b:\n", "latin1")]),
     );
     const { stdout } = await run(["-u", "5", large, "sh", "-c", "id -u; id -g"]);
     expect(stdout).toBe("5\n6\n");

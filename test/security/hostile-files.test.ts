@@ -127,7 +127,7 @@ test("a passwd that is a link to the host's is the image's own, or none", async 
 test("a passwd without end is not read to its end", async () => {
   await execute(["truncate", "-s", "20G", join(root.path, "etc/passwd")]);
   const { status, stderr } = await run(["-u", "7", root.path, "/bin/true"]);
-  expect(stderr).toBe("minibox: read /etc/passwd in the rootfs, at most 64 MiB: EFBIG: file too large\n");
+  expect(stderr).toBe("minibox: read /etc/passwd in the rootfs, at most 4 MiB: EFBIG: file too large\n");
   expect(status).toBe(125);
   rmSync(join(root.path, "etc/passwd"));
 });
