@@ -75,7 +75,7 @@ function removeAll({ root: path, rootIdentity }: Made, made: readonly Made[]): v
     if (!isSame(rootIdentity, statx(root))) return;
     const inUse = placesInUse(rootIdentity);
     for (const entry of made.toSorted((a, b) => depth(b) - depth(a)))
-      if (!inUse.has(entry.path)) remove(root, entry);
+      if (inUse && !inUse.has(entry.path)) remove(root, entry);
   });
 }
 
@@ -84,19 +84,43 @@ export const isSame = (a: Identity, b: Identity | undefined): boolean =>
   a.inode === b?.inode && a.major === b.major && a.minor === b.minor;
 
 /**
+ * In bytes, for the mount tables of all those processes together. A container may mount as often and at as long paths
+ * as it likes, in as many mount namespaces.
+ */
+const MOST_MOUNTINFO = 16 << 20;
+
+/**
  * Returns the mount points and working directories of every process that has this directory as its root. They may
  * belong to another user's container, or to one of another state root, and removing a mount point would end its mount.
+ * Undefined where there are too many to read: each may be in use then.
  */
-function placesInUse(rootfs: Identity): Set<string> {
+function placesInUse(rootfs: Identity): Set<string> | undefined {
   const places = new Set<string>();
+  const read = new Set<string | number>();
+  let left = MOST_MOUNTINFO;
   for (const name of withFd(open("/proc", O.O_DIRECTORY), listDirectory)) {
     if (!/^\d+$/.test(name) || !isSame(rootfs, tryStat(`/proc/${name}/root`))) continue;
-    // a line reads ID PARENT MAJOR:MINOR ROOT MOUNTPOINT …, with paths as the process sees them (proc_pid_mountinfo(5))
-    for (const line of (tryReadFile(`/proc/${name}/mountinfo`) ?? "").split("\n"))
-      places.add(unescapeOctal(line.split(" ")[4] ?? ""));
     places.add(String(tryReadlinkat(AT_FDCWD, `/proc/${name}/cwd`)));
+    // with the same root, all processes in a mount namespace see the same mounts
+    const namespace = tryReadlinkat(AT_FDCWD, `/proc/${name}/ns/mnt`);
+    if (read.has(namespace)) continue;
+    const mountinfo = mountinfoOf(name, left);
+    if (mountinfo === "too large") return undefined;
+    if (mountinfo === undefined) continue; // that process has ended; another may be in its namespace
+    read.add(namespace);
+    left -= mountinfo.length;
+    // a line reads ID PARENT MAJOR:MINOR ROOT MOUNTPOINT …, with paths as the process sees them (proc_pid_mountinfo(5))
+    for (const line of mountinfo.split("\n")) places.add(unescapeOctal(line.split(" ", 5)[4] ?? ""));
   }
   return places;
+}
+
+function mountinfoOf(pid: string, limit: number): string | "too large" | undefined {
+  try {
+    return tryReadFile(`/proc/${pid}/mountinfo`, limit);
+  } catch {
+    return "too large";
+  }
 }
 
 /** Removes one file or directory, by descriptor: another process may exchange names in the rootfs at any time. */

@@ -12,6 +12,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
+import { SIGNALS } from "../../src/sys/constants.ts";
 import { signal, start, tryText, uniqueName, until } from "../support/container.ts";
 import { leavesNothing } from "../support/leftovers.ts";
 import { execute, MINIBOX, ROOT, RUN, run, scratchDirectory, scratchRootfs } from "../support/minibox.ts";
@@ -233,4 +234,25 @@ test("of two containers with states in different places each removes its own, an
   other.write("\n");
   expect(await other.ended).toMatchObject({ status: 0, stdout: "up\n1\n" });
   expect(names(shared)).toEqual(before);
+});
+
+test("a container that mounts without end costs nobody else's run its end", async () => {
+  const crowded = scratchRootfs();
+  bare(crowded);
+  const deep = `/dev/shm${`/${"n".repeat(200)}`.repeat(19)}`;
+  const points = [..."abcdefghijklmno"];
+  // each rbind doubles the mounts: in the end the table has a hundred megabytes
+  const script = [
+    `mkdir -p ${deep} && mount -t tmpfs t ${deep} && cd ${deep} && mkdir ${points.join(" ")}`,
+    ...points.map((point) => `mount --rbind ${deep} ${deep}/${point}`),
+    "echo crowded",
+    "exec sleep 600",
+  ].join(" && ");
+  const other = start(["--cap-add", "SYS_ADMIN", crowded, "sh", "-c", script]);
+  await other.says("crowded");
+  expect(await run(["-w", "/w/d", crowded, "pwd"])).toEqual({ status: 0, stdout: "/w/d\n", stderr: "" });
+  // whether that container uses it cannot be told, so it stays
+  expect(existsSync(join(crowded, "w/d"))).toBe(true);
+  other.signal(SIGNALS.TERM);
+  expect((await other.ended).status).toBe(128 + SIGNALS.TERM);
 });
