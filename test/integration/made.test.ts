@@ -250,7 +250,10 @@ test("a container that mounts without end costs nobody else's run its end", asyn
   ].join(" && ");
   const other = start(["--cap-add", "SYS_ADMIN", crowded, "sh", "-c", script]);
   await other.says("crowded");
-  expect(await run(["-w", "/w/d", crowded, "pwd"])).toEqual({ status: 0, stdout: "/w/d\n", stderr: "" });
+  const stateRoot = join(scratchDirectory(), "states");
+  const ran = await execute([RUN[0], "--root", stateRoot, "run", "-w", "/w/d", crowded, "pwd"]);
+  expect(ran).toEqual({ status: 0, stdout: "/w/d\n", stderr: "" });
+  expect(readdirSync(stateRoot)).toEqual([]);
   // whether that container uses it cannot be told, so it stays
   expect(existsSync(join(crowded, "w/d"))).toBe(true);
   other.signal(SIGNALS.TERM);
