@@ -20,13 +20,18 @@ export function rootfsAdvice(path: string): string {
     : `minibox takes a directory, and pulls no images: ${ways}`;
 }
 
+/** In a directory with more names, such as another user's in /tmp, a name is not worth the time that it takes to find. */
+const MOST_NAMES = 1000;
+
 /** A directory beside the path whose name is spelled almost like it. */
 function nearDirectory(path: string): string | undefined {
   const slash = path.replace(/\/+$/, "").lastIndexOf("/");
   const [above, name] = [path.slice(0, slash + 1), path.slice(slash + 1).replace(/\/+$/, "")];
   const fd = tryOpen(above || ".", O.O_DIRECTORY);
   if (fd < 0) return undefined;
-  const names = withFd(fd, () => listDirectory(fd)).filter((other) => isDirectory(`${above}${other}`));
+  const names = withFd(fd, () => listDirectory(fd, MOST_NAMES)).filter((other) =>
+    isDirectory(`${above}${other}`),
+  );
   const near = nearest(name, names);
   return near === undefined ? undefined : `${above}${near}`;
 }

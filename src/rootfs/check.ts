@@ -7,7 +7,7 @@
 import { NoRootfsError, RunError } from "../errors.ts";
 import { tryFaccessat } from "../sys/access.ts";
 import { AT_FDCWD, O, RESOLVE, S_IFMT, S_IFREG, W_OK } from "../sys/constants.ts";
-import { listDirectory, pathOf, tryGetcwd } from "../sys/directory.ts";
+import { isEmptyDirectory, pathOf, tryGetcwd } from "../sys/directory.ts";
 import { EMFILE, ENOENT, ENOTDIR, errnoText, SysError } from "../sys/errno.ts";
 import { open, statx, tryOpenat, tryOpenat2, tryStat, withFd } from "../sys/file.ts";
 import { fdPath } from "../sys/mount.ts";
@@ -29,7 +29,7 @@ export function openRootfs(path: string, from = AT_FDCWD, shown = path): Rootfs 
   const fd = tryOpenat(from, path, O.O_PATH | O.O_DIRECTORY);
   if (fd < 0) throw missing(shown, -fd);
   try {
-    const isEmpty = withFd(open(fdPath(fd), O.O_DIRECTORY), (top) => listDirectory(top, 1)).length === 0;
+    const isEmpty = withFd(open(fdPath(fd), O.O_DIRECTORY), isEmptyDirectory);
     if (isEmpty) throw new NoRootfsError(`the rootfs ${shown} is empty`, shown);
     const absolute = pathOf(fd);
     if (absolute === "/")

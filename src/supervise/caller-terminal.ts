@@ -1,6 +1,6 @@
 // Owns the caller's terminal: whether minibox may use it now (job control, credentials(7)), and its mode meanwhile.
 
-import { listDirectory } from "../sys/directory.ts";
+import { eachName } from "../sys/directory.ts";
 import { EIO, ENOTTY } from "../sys/errno.ts";
 import { open, statx, tryReadFile, withFd } from "../sys/file.ts";
 import { getpgrp } from "../sys/process.ts";
@@ -106,9 +106,11 @@ function hasSession(fd: number): boolean {
   const { rdevMajor: major, rdevMinor: minor } = statx(fd);
   // encoded like the kernel's new_encode_dev()
   const number = (minor & 0xff) | (major << 8) | ((minor & ~0xff) << 12);
-  for (const name of withFd(open("/proc", 0), listDirectory)) {
-    const stat = /^\d+$/.test(name) ? (tryReadFile(`/proc/${name}/stat`) ?? "") : "";
-    if (Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[4]) === number) return true;
-  }
-  return false;
+  return withFd(open("/proc", 0), (proc) => {
+    for (const name of eachName(proc)) {
+      const stat = /^\d+$/.test(name) ? (tryReadFile(`/proc/${name}/stat`) ?? "") : "";
+      if (Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[4]) === number) return true;
+    }
+    return false;
+  });
 }

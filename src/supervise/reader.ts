@@ -11,6 +11,9 @@ const WAITING = process.arch === "arm64" ? [73, 72, 22, 441] : [7, 23, 270, 232,
 /** The device number of /dev/tty, which stands for the controlling terminal of the process that opens it. */
 const TTY = { major: 5, minor: 0 };
 
+/** A look at more would keep the terminal waiting: a container may have as many threads as the kernel has numbers. */
+const MOST_THREADS = 2000;
+
 /**
  * True where a thread of one of these processes is in read(2) of this terminal. What a thread in poll(2) or the like
  * waits for is known from its memory alone, which is not read here: with `maybe`, it counts where its descriptor 0, 1
@@ -18,19 +21,23 @@ const TTY = { major: 5, minor: 0 };
  */
 export function isRead(slave: number, pids: readonly number[], maybe: boolean): boolean {
   const terminal = statx(slave);
-  for (const pid of pids)
-    for (const thread of threadsOf(pid)) {
+  let looks = MOST_THREADS;
+  for (const pid of pids) {
+    if (looks <= 0) break;
+    for (const thread of threadsOf(pid, looks)) {
+      looks--;
       const [number, first] = callOf(pid, thread);
       if (READING.includes(number) && isTerminal(pid, first, terminal)) return true;
       if (maybe && WAITING.includes(number))
         for (const fd of [0, 1, 2]) if (isTerminal(pid, fd, terminal)) return true;
     }
+  }
   return false;
 }
 
-function threadsOf(pid: number): string[] {
+function threadsOf(pid: number, most: number): string[] {
   try {
-    return withFd(open(`/proc/${pid}/task`, 0), listDirectory);
+    return withFd(open(`/proc/${pid}/task`, 0), (tasks) => listDirectory(tasks, most));
   } catch {
     return []; // the process has ended
   }

@@ -29,29 +29,38 @@ export const renameat = (from: number, oldPath: string, to: number, newPath: str
   call("renameat2", from, oldPath, to, newPath, 0);
 
 /**
- * ssize_t getdents64(int fd, void *buf, size_t size): the names in a directory, without . and .. Once there are `most`, the
- * rest is not read. `onRead` is told of the bytes of each call. @throws SysError
+ * ssize_t getdents64(int fd, void *buf, size_t size): the names in a directory, without . and .., a buffer at a time. What
+ * the caller does not ask for is not read: a directory that others fill may have any size. `onRead` is told of each call's
+ * bytes. @throws SysError
  */
+export function* eachName(fd: number, onRead?: (bytes: number) => void): Generator<string, undefined> {
+  const buffer = new Uint8Array(32768);
+  for (;;) {
+    const n = call("getdents64", fd, buffer, buffer.length);
+    if (n === 0) return undefined;
+    onRead?.(n);
+    // struct linux_dirent64 { u64 ino; s64 off; u16 reclen; u8 type; char name[]; }
+    for (let at = 0; at < n; at += buffer[at + 16]! | (buffer[at + 17]! << 8)) {
+      const end = buffer.indexOf(0, at + 19);
+      const name = decode(buffer.subarray(at + 19, end));
+      if (name !== "." && name !== "..") yield name;
+    }
+  }
+}
+
+/** The names in a directory; once there are `most`, the rest is not read. @throws SysError */
 export function listDirectory(
   fd: number,
   most = Number.POSITIVE_INFINITY,
   onRead?: (bytes: number) => void,
 ): string[] {
   const names: string[] = [];
-  const buffer = new Uint8Array(32768);
-  while (names.length < most) {
-    const n = call("getdents64", fd, buffer, buffer.length);
-    if (n === 0) break;
-    onRead?.(n);
-    // struct linux_dirent64 { u64 ino; s64 off; u16 reclen; u8 type; char name[]; }
-    for (let at = 0; at < n; at += buffer[at + 16]! | (buffer[at + 17]! << 8)) {
-      const end = buffer.indexOf(0, at + 19);
-      const name = decode(buffer.subarray(at + 19, end));
-      if (name !== "." && name !== "..") names.push(name);
-    }
-  }
+  for (const name of eachName(fd, onRead)) if (names.push(name) >= most) break;
   return names;
 }
+
+/** True where a directory has no entry but . and .. @throws SysError */
+export const isEmptyDirectory = (fd: number): boolean => eachName(fd).next().done === true;
 
 /** ssize_t readlink(const char *path, …): the text of a symlink. @throws SysError */
 export const readlink = (path: string): string => readlinkat(AT_FDCWD, path);
