@@ -7,21 +7,24 @@ import { EEXIST, SysError } from "../sys/errno.ts";
 import { close, openat, withFd } from "../sys/file.ts";
 import { step } from "../sys/libc.ts";
 import { lock } from "../sys/lock.ts";
-import { removeDead } from "./prune.ts";
+import type { UserNamespaceWork } from "../userns/types.ts";
+import { takeIds, writeIds } from "./ids.ts";
+import { removeAllDead, removeDead } from "./prune.ts";
 import { CREATING, type State, type StateDirectory, tryOpenDirectory, writeState } from "./state.ts";
 import { openRoot, STATE_DIRECTORY_MODE } from "./state-root.ts";
 
 /**
- * Makes a container's state directory, locks it, and writes the state. @throws RunError when the name is in use,
- * SysError
+ * Makes a container's state directory, locks it, and writes the state and the ids that the container's user namespace
+ * is to have; `rootfs` is a descriptor of its rootfs. @throws RunError when the name is in use or no ids are left, SysError
  */
-export function claim(state: State): StateDirectory {
+export function claim(state: State, userns: UserNamespaceWork | undefined, rootfs: number): StateDirectory {
   step("record the container's state", "done first: the record says what to remove, even after a crash");
   const root = openRoot();
   return withFd(root.fd, (rootFd) => {
     // A new directory is locked before the lock of the state root is released. So a process that holds the root's lock
     // and finds a directory without a lock knows that its supervisor is dead.
     lock(rootFd);
+    const ids = userns && takeIds(root.path, userns, rootfs, () => removeAllDead(root.path));
     const path = `${root.path}/${state.id}`;
     let made = tryMkdirat(AT_FDCWD, path, STATE_DIRECTORY_MODE);
     if (made === -EEXIST && removeDead(path)) made = tryMkdirat(AT_FDCWD, path, STATE_DIRECTORY_MODE);
@@ -32,6 +35,7 @@ export function claim(state: State): StateDirectory {
     lock(fd); // waits: a process that checks whether the container is dead holds this lock for a moment
     const directory = { path, fd, state };
     close(openat(fd, CREATING, O.O_WRONLY | O.O_CREAT | O.O_EXCL, 0o600));
+    if (ids) writeIds(fd, ids);
     writeState(directory);
     return directory;
   });

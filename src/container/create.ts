@@ -4,6 +4,7 @@
 import { callersView, planCgroup } from "../cgroup/index.ts";
 import type { NewCgroup } from "../cgroup/types.ts";
 import { makeNetwork } from "../network/namespace.ts";
+import type { Spec } from "../spec/types.ts";
 import { type ChildRequest, type Descriptors, type Host, send } from "../sync.ts";
 import { ECONNRESET, EPIPE, isErrno } from "../sys/errno.ts";
 import { close, statx } from "../sys/file.ts";
@@ -75,12 +76,13 @@ export function create(starting: Starting, asked: Request, making: Making): Cont
   const undo = new Undo();
   undo.add(() => abandon(starting));
   try {
+    const { directory, own } = reserve(child, asked, making.warn, undo);
     const entered = asked.userns?.enter(child, asked.spec, asked.rootfs, making);
     for (const [fd, again] of entered?.reopened ?? []) making.stdio.replace(fd, again);
     const rootfs = entered?.rootfs ?? asked.rootfs;
     const identity = identityOf(statx(rootfs));
     const request: Request = { ...asked, spec: entered?.spec ?? asked.spec };
-    const { directory, own } = reserve(child, request, making.warn, undo);
+    if (entered) recordEntered(directory, child, entered.spec);
     const { spec, id, bundle } = request;
     const handshake = new Handshake(child, {
       warn: making.warn,
@@ -117,7 +119,7 @@ export function create(starting: Starting, asked: Request, making: Making): Cont
 /** Records the container's state, then makes its cgroup, so that a cgroup never exists without a record of it. */
 function reserve(
   child: Child,
-  { id, bundle, spec, options, userns }: Request,
+  { id, bundle, rootfs, spec, options, userns }: Request,
   warn: (message: string) => void,
   undo: Undo,
 ): { directory: StateDirectory; own: OwnCgroup } {
@@ -125,7 +127,7 @@ function reserve(
   // A container of this name under another state root has the same cgroup. It must not be recorded here: removing this
   // container would kill that one's processes.
   const isOurs = cgroup?.pids().length === 0;
-  const directory = claim({
+  const state: State = {
     id,
     status: "creating",
     owner: "supervisor",
@@ -136,7 +138,8 @@ function reserve(
     bundle,
     spec,
     options,
-  });
+  };
+  const directory = claim(state, userns, rootfs);
   undo.add(() => deleteContainer(directory, warn));
   const own = makeOwnCgroup(cgroup, spec.linux);
   if (own.cgroup && own.cgroup.record !== directory.state.cgroup) {
@@ -145,6 +148,12 @@ function reserve(
   }
   prune();
   return { directory, own };
+}
+
+/** Records the first process in a user namespace, which has taken the place of the one that made the namespace. */
+function recordEntered(directory: StateDirectory, { pid }: Child, spec: Spec): void {
+  Object.assign(directory.state, { pid, startTime: startTime(pid), spec });
+  writeState(directory);
 }
 
 function childRequest(

@@ -6,6 +6,7 @@ import { listDirectory, rmdir, tryUnlinkat } from "../sys/directory.ts";
 import { close, open, tryStat, withFd } from "../sys/file.ts";
 import { lock } from "../sys/lock.ts";
 import { isRunning } from "../sys/process.ts";
+import { IDS_FILE } from "./ids.ts";
 import { endProcess } from "./kill.ts";
 import { type Identity, isSame, settleMade } from "./made.ts";
 import {
@@ -59,7 +60,8 @@ export const removeCgroup = ({ state: { cgroup } }: StateDirectory, patience?: n
 
 /** Removes the files that the state consists of. */
 export function removeFiles({ fd }: Pick<StateDirectory, "fd">): void {
-  for (const name of [CREATING, START_SOCKET, `${STATE_FILE}.new`, STATE_FILE]) tryUnlinkat(fd, name, 0);
+  for (const name of [CREATING, START_SOCKET, `${STATE_FILE}.new`, STATE_FILE, IDS_FILE])
+    tryUnlinkat(fd, name, 0);
 }
 
 /**

@@ -1,7 +1,8 @@
 // Owns removing the containers of supervisors that ended without removing them. A caller's container is never touched.
 
+import { O } from "../sys/constants.ts";
 import { listDirectory, rmdir } from "../sys/directory.ts";
-import { withFd } from "../sys/file.ts";
+import { open, withFd } from "../sys/file.ts";
 import { lock, unlock } from "../sys/lock.ts";
 import { removeCgroup, removeDirectory, removeFiles } from "./delete.ts";
 import { endProcess } from "./kill.ts";
@@ -15,15 +16,23 @@ const PATIENCE = 100;
 export function prune(): void {
   const root = openRoot();
   withFd(root.fd, (fd) => {
-    for (const name of listDirectory(fd)) {
-      const path = `${root.path}/${name}`;
-      if (isForeign(path) || !mayBeDead(path)) continue;
+    for (const path of perhapsDead(root.path)) {
       lock(fd);
       removeDead(path);
       unlock(fd);
     }
   });
 }
+
+/** Does the same for a caller that holds the lock of the state root. @throws SysError */
+export function removeAllDead(root: string): void {
+  for (const path of perhapsDead(root)) removeDead(path);
+}
+
+const perhapsDead = (root: string): string[] =>
+  withFd(open(root, O.O_DIRECTORY), listDirectory)
+    .map((name) => `${root}/${name}`)
+    .filter((path) => !isForeign(path) && mayBeDead(path));
 
 /**
  * False where a supervisor holds the lock, or a caller owns the container. True also for one that is not locked yet.

@@ -12,11 +12,14 @@ import { close } from "../sys/file.ts";
 import { pidfdOpen, pidOf, wait } from "../sys/process.ts";
 import { openDescriptors } from "./handover.ts";
 import { readMaps, writeMaps } from "./id-maps.ts";
+import { chooseIds, noIdsLeft } from "./ids.ts";
 import type { Callbacks, EnteredNamespace, Entrant, UserNamespacePlan, UserNamespaceWork } from "./types.ts";
 
 /** What the parent does for a container with this user namespace. */
 export const userNamespaceWork = (plan: UserNamespacePlan): UserNamespaceWork => ({
   plan,
+  chooseIds: (held, rootfs) => chooseIds(plan, held, rootfs),
+  noIdsLeft: () => noIdsLeft(plan),
   enter: (child, spec, rootfs, callbacks) => enter(child, plan, spec, rootfs, callbacks),
   planCgroup: plan.rootless ? planDelegated : planCgroup,
   // The root of a rootless container is the caller, who may open no more than the child.

@@ -1,20 +1,17 @@
 // Owns what a container's user namespace will be: whether there must be one, and which of the host's ids are mapped into
 // it (user_namespaces(7)).
 
-import { RunError } from "../errors.ts";
 import { findProgram } from "../rootfs/name-services.ts";
 import type { IdMapping } from "../spec/types.ts";
-import { rootWarning, type UserNamespaceWish } from "../spec/userns.ts";
+import type { UserNamespaceWish } from "../spec/userns.ts";
 import { CLONE } from "../sys/constants.ts";
 import { open, withFd } from "../sys/file.ts";
-import { isInitialUserNamespace, trySetns } from "../sys/namespace.ts";
+import { trySetns } from "../sys/namespace.ts";
 import { getegid, geteuid } from "../sys/process.ts";
 import { isSetgroupsDenied, readMappings } from "./id-maps.ts";
-import { laidOut, type Range, subordinateIds, userName } from "./subids.ts";
-import type { UserNamespacePlan } from "./types.ts";
-
-/** As many ids as any distribution's /etc/passwd uses: 0 to 65535. */
-const USUAL_SIZE = 65_536;
+import { noteRoot, poolOfRoot, refused } from "./ids.ts";
+import { laidOut, subordinateIds, userName } from "./subids.ts";
+import type { HostIds, UserNamespacePlan } from "./types.ts";
 
 /**
  * The user namespace that follows from the wish and the caller's rights; undefined for none. An ordinary user's
@@ -34,20 +31,14 @@ export function planUserNamespace(
     throw refused(
       "root of this user namespace may make no other namespace, so each container has to have a user namespace of its own",
     );
-  const plan = { ...planOf(rootless), keepGroups: isSetgroupsDenied("self") };
-  const isMapped = wish?.kind === "mapped";
-  if (isMapped) map(plan, wish.uidMappings, wish.gidMappings);
-  else if (rootless) map(plan, ownIds("uid"), ownIds("gid"));
-  else mapSpareIds(plan, path);
-  // Where only the ids of our own user namespace can be mapped, there is no better choice to advise.
-  const isChoice = (isMapped || !rootless) && isInitialUserNamespace();
-  const warning = isChoice ? rootWarning(plan.uidMappings, plan.gidMappings) : undefined;
-  if (warning !== undefined) plan.notes.push(warning);
+  const plan: UserNamespacePlan = { ...planOf(rootless), keepGroups: isSetgroupsDenied("self") };
+  if (wish?.kind === "mapped") {
+    map(plan, wish.uidMappings, wish.gidMappings);
+    noteRoot(plan);
+  } else if (rootless) map(plan, ownIds("uid"), ownIds("gid"));
+  else plan.pool = poolOfRoot(path);
   return plan;
 }
-
-const refused = (problem: string, hint?: string): RunError =>
-  new RunError(`: ${problem}`, 125, hint, "linux.uidMappings");
 
 const planOf = (rootless: boolean): UserNamespacePlan => ({
   rootless,
@@ -74,17 +65,6 @@ function ownIds(kind: "uid" | "gid"): IdMapping[] {
   for (const { containerID, size } of readMappings("self", kind))
     maps.push({ containerID, hostID: containerID, size });
   return maps;
-}
-
-/** Ids that /etc/subuid and /etc/subgid set aside for containers. @throws RunError where there are none */
-function mapSpareIds(plan: UserNamespacePlan, path: string | undefined): void {
-  const { uid, gid } = subordinateIds(["root", "0", "containers", "minibox"], path);
-  if (uid.length === 0 || gid.length === 0)
-    throw refused(
-      `/etc/${uid.length === 0 ? "subuid" : "subgid"} has no range for root, containers or minibox`,
-      'add one that nobody has (echo "minibox:2147483648:65536" >> /etc/subuid, and the same to /etc/subgid), or choose the ids with linux.uidMappings',
-    );
-  map(plan, laidOut(uid, 0, USUAL_SIZE), laidOut(gid, 0, USUAL_SIZE));
 }
 
 /** Root inside is the caller. The other ids inside are the caller's subordinate ids, where it has some. @throws RunError */
@@ -131,10 +111,13 @@ function addSubordinateIds(
   return undefined;
 }
 
+/** As many ids as any distribution's /etc/passwd uses: 0 to 65535. */
+const USUAL_SIZE = 65_536;
+
 /** The first id of a range for a user: above the ranges that useradd(8) gives, and different for each user. */
 const freeRange = (uid: number): number => 2 ** 31 + (uid % 32_000) * USUAL_SIZE;
 
-function whyAlone(name: string | undefined, uid: number, ranges: { uid: Range[]; gid: Range[] }): string {
+function whyAlone(name: string | undefined, uid: number, ranges: HostIds): string {
   if (name === undefined)
     return `no user has the id ${uid} (getent passwd ${uid}), and newuidmap maps more only for those with a name`;
   const files: string[] = [];

@@ -5,11 +5,7 @@ import { askPasswd, askSubordinateIds } from "../rootfs/name-services.ts";
 import { eachRow } from "../rootfs/tables.ts";
 import type { IdMapping } from "../spec/types.ts";
 import { tryReadFile } from "../sys/file.ts";
-
-export interface Range {
-  start: number;
-  size: number;
-}
+import type { HostIds, Range } from "./types.ts";
 
 /** The ranges of the first of these owners that has any; an owner is a name or an id, as in the file. Pure. */
 export function rangesOf(table: string, owners: readonly string[]): Range[] {
@@ -48,10 +44,7 @@ export function laidOut(
  * The ranges of user ids, and those of group ids, of the first of these owners that has any. `path` is the caller's PATH,
  * for the program that asks the name services. @throws SysError where a file is too large
  */
-export function subordinateIds(
-  owners: readonly string[],
-  path: string | undefined,
-): { uid: Range[]; gid: Range[] } {
+export function subordinateIds(owners: readonly string[], path: string | undefined): HostIds {
   return { uid: ranges("uid", owners, path), gid: ranges("gid", owners, path) };
 }
 

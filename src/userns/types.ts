@@ -5,6 +5,18 @@ import type { IdMapping, Linux, Spec } from "../spec/types.ts";
 import type { Descriptors, FromChild } from "../sync.ts";
 import type { Exit } from "../sys/process.ts";
 
+/** Ids of users or of groups that follow each other. */
+export interface Range {
+  start: number;
+  size: number;
+}
+
+/** Ids of the host. */
+export interface HostIds {
+  uid: Range[];
+  gid: Range[];
+}
+
 /** What a container's user namespace is to be. Plain data, which can be stored. */
 export interface UserNamespacePlan {
   /** the caller has no rights on the host beyond those of the container's root */
@@ -13,6 +25,8 @@ export interface UserNamespacePlan {
   joins: boolean;
   uidMappings: IdMapping[];
   gidMappings: IdMapping[];
+  /** what the mappings are to be chosen from when the container's state is made, so that no other container has the same */
+  pool?: HostIds;
   /** setgroups(2) is denied in the namespace, so the caller's supplementary groups stay */
   keepGroups: boolean;
   /** paths of newuidmap(1) and newgidmap(1), where an ordinary user needs them to map more than its own id */
@@ -56,6 +70,13 @@ export interface Callbacks {
 /** The parent's part in a container with a user namespace. */
 export interface UserNamespaceWork {
   plan: UserNamespacePlan;
+  /**
+   * The ids of the host that the container is to have, without those of an ordinary user, which all its containers
+   * share. Where they come from a pool they are chosen now, and differ from those held; undefined where none are left.
+   */
+  chooseIds(held: () => HostIds, rootfs: number): HostIds | undefined;
+  /** The error for a pool of which nothing is left. */
+  noIdsLeft(): Error;
   /**
    * Turns the process that makes the namespace into the container's first one. `rootfs` is a descriptor of the rootfs;
    * it is closed where the result has another one. @throws SysError, RunError

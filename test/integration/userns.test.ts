@@ -232,9 +232,13 @@ describe.skipIf(reason !== "")("mappings", () => {
       const words = [place.minibox, "run", "--userns", "auto", place.rootfs, "cat", "/proc/self/uid_map"];
       return execute(["unshare", "--mount", "sh", "-c", bind, tables, ...words]);
     };
-    expect(table((await withTables("other:1:2\nminibox:800000:70000\n")).stdout)).toEqual(["0 800000 65536"]);
-    expect(table((await withTables("root:900000:100\nminibox:800000:70000\n")).stdout)).toEqual([
-      "0 900000 100",
+    const size = 16 * 65_536;
+    expect(table((await withTables(`other:1:2\nminibox:800000:${size}\n`)).stdout)).toEqual([
+      "0 800000 65536",
+    ]);
+    expect(table((await withTables(`root:900000:100\nminibox:800000:${size}\n`)).stdout)).toEqual([
+      "0 900000 99",
+      "65534 900099 1",
     ]);
     // a range that somebody gave without a thought
     expect((await withTables("root:0:65536\n")).stderr).toStartWith(
