@@ -2,7 +2,7 @@
 // sources of binds, and the files to join the cgroup.
 
 import { RunError } from "../errors.ts";
-import { reaches } from "../spec/id-mappings.ts";
+import { reaches, toHost } from "../spec/id-mappings.ts";
 import { isBindMount } from "../spec/mount-options.ts";
 import type { Spec } from "../spec/types.ts";
 import type { Descriptors } from "../sync.ts";
@@ -65,7 +65,9 @@ function openRoot(pid: number, spec: Spec, rootfs: number, warn: (message: strin
   step(`copy the mount of ${path}`, "as a mount of its own");
   const isTied = spec.linux.rootfsPropagation?.endsWith("slave");
   const tree = copyMount(rootfs, AT.AT_RECURSIVE, isTied ? MS.MS_SLAVE : MS.MS_PRIVATE);
-  if (reaches(spec.linux.uidMappings ?? [], statx(tree).uid)) return tree;
+  const owner = statx(tree).uid;
+  const { uidMappings = [] } = spec.linux;
+  if (reaches(uidMappings, owner)) return tree;
   try {
     withFd(open(`/proc/${pid}/ns/user`, 0), (userns) => {
       step(
@@ -74,6 +76,10 @@ function openRoot(pid: number, spec: Spec, rootfs: number, warn: (message: strin
       );
       setMountAttributes(tree, { set: MOUNT_ATTR.MOUNT_ATTR_IDMAP, userns });
     });
+    if (toHost(uidMappings, owner) === undefined)
+      warn(
+        `${path} belongs to the user ${owner} of the host, whom the container does not have: it can only read the files`,
+      );
   } catch (error) {
     if (!isErrno(error, EINVAL, EPERM, EOPNOTSUPP)) throw error;
     warn(

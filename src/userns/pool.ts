@@ -33,25 +33,29 @@ export function chooseShare(
   owner: number,
 ): { uidMappings: IdMapping[]; gidMappings: IdMapping[] } | undefined {
   const size = shareOf(pool);
-  const last = sharesIn(pool) - 1;
-  const ofOwner = Math.floor(placeOf(pool.uid, owner) / size);
-  for (let i = ofOwner <= last ? ofOwner : 0, next = 0; i <= last; i = next++) {
-    const uid = part(pool.uid, i * size, size);
-    const gid = part(pool.gid, i * size, size);
-    if (!meet(uid, held.uid) && !meet(gid, held.gid))
-      return { uidMappings: mapped(uid, size), gidMappings: mapped(gid, size) };
-  }
-  return undefined;
+  const count = sharesIn(pool);
+  const taken = new Set([...sharesWith(pool.uid, held.uid, size), ...sharesWith(pool.gid, held.gid, size)]);
+  let chosen = sharesWith(pool.uid, [{ start: owner, size: 1 }], size)[0] ?? 0;
+  if (taken.has(chosen) || chosen >= count) for (chosen = 0; taken.has(chosen); ) chosen++;
+  if (chosen >= count) return undefined;
+  const uid = part(pool.uid, chosen * size, size);
+  const gid = part(pool.gid, chosen * size, size);
+  return { uidMappings: mapped(uid, size), gidMappings: mapped(gid, size) };
 }
 
-/** How many ids of the ranges come before this one; Infinity where it is not among them. */
-function placeOf(ranges: readonly Range[], id: number): number {
+/** The numbers of the shares that have one of these ids. */
+function sharesWith(pool: readonly Range[], ids: readonly Range[], share: number): number[] {
+  const found: number[] = [];
   let before = 0;
-  for (const { start, size } of ranges) {
-    if (id >= start && id < start + size) return before + id - start;
+  for (const { start, size } of pool) {
+    for (const other of ids) {
+      const from = Math.max(start, other.start) - start + before;
+      const to = Math.min(start + size, other.start + other.size) - start + before;
+      for (let i = Math.floor(from / share); i * share < to && from < to; i++) found.push(i);
+    }
     before += size;
   }
-  return Number.POSITIVE_INFINITY;
+  return found;
 }
 
 /** `most` ids of ranges that are counted through, without the first `skipped`. */
@@ -68,9 +72,6 @@ function part(ranges: readonly Range[], skipped: number, most: number): Range[] 
   }
   return found;
 }
-
-const meet = (some: readonly Range[], others: readonly Range[]): boolean =>
-  some.some((a) => others.some((b) => a.start < b.start + b.size && b.start < a.start + a.size));
 
 /** Maps 0 and up. Of a share that does not reach up to nobody, the last id is nobody's. */
 function mapped(share: readonly Range[], size: number): IdMapping[] {

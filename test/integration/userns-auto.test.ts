@@ -205,14 +205,20 @@ describe.skipIf(reason !== "")("--userns auto", () => {
     await end(first);
   });
 
-  test("chooses the ids that a rootfs belongs to", async () => {
+  test("chooses the ids that a rootfs belongs to, and says so where another container has them", async () => {
     const mine = join(place.path, "mine");
     await execute(["cp", "-a", place.rootfs, mine]);
     await execute(["chown", "-R", "-h", `${FIRST + 8192}:${FIRST + 8192}`, mine]);
     const words = ["--userns", "auto", mine, "sh", "-c", "touch /made; stat -c %u:%g /made"];
-    const { stdout } = await execute([...withRanges(`root:${FIRST}:65536`), ...RUN, ...words]);
-    expect(stdout).toBe("0:0\n");
+    const again = () => execute([...withRanges(`root:${FIRST}:65536`), ...RUN, ...words]);
+    expect((await again()).stdout).toBe("0:0\n");
     expect(statSync(join(mine, "made")).uid).toBe(FIRST + 8192);
+    const other = start([`--userns=${FIRST + 8192}:1:10`, place.rootfs, "sh", "-c", "echo up; read x; true"]);
+    await other.says("up");
+    expect((await again()).stderr).toContain(
+      `${mine} belongs to the user ${FIRST + 8192} of the host, whom the container does not have`,
+    );
+    await end(other);
     rmSync(mine, { recursive: true });
   });
 });
