@@ -5,29 +5,33 @@ import { AT_FDCWD, O, S_IFDIR, S_IFMT } from "../sys/constants.ts";
 import { listDirectory, tryMkdirat } from "../sys/directory.ts";
 import { EEXIST, ENOENT, isErrno, SysError } from "../sys/errno.ts";
 import { tryOpen, tryReadFile, tryStat, tryWrite, withFd } from "../sys/file.ts";
+import { MARKED_MODE, mark } from "./record.ts";
 
 /** How often a missing directory above is made again: another minibox that ends may remove it meanwhile. */
 const ATTEMPTS = 100;
 
 /** mkdir(2) of a cgroup and of what is missing above it; false where it is there already. @throws SysError */
-export function makeCgroup(path: string): boolean {
-  let made = tryMkdirat(AT_FDCWD, path, 0o755);
+export function makeCgroup(path: string, mode = 0o755): boolean {
+  let made = tryMkdirat(AT_FDCWD, path, mode);
   for (let i = 0; made === -ENOENT && path !== "" && i < ATTEMPTS; i++) {
     makeCgroup(parentOf(path));
-    made = tryMkdirat(AT_FDCWD, path, 0o755);
+    made = tryMkdirat(AT_FDCWD, path, mode);
   }
   if (made < 0 && made !== -EEXIST) throw new SysError("mkdirat", [path], -made, `create the cgroup ${path}`);
   return made === 0;
 }
 
 /**
- * Makes a cgroup for one container, or takes one that is there and empty; false for the latter.
+ * Makes a cgroup for one container, or takes one that is there and empty; false for the latter. Either is marked.
  * @throws SysError, RunError where processes are in it
  */
 export function takeCgroup(directory: string): boolean {
-  if (makeCgroup(directory)) return true;
+  if (makeCgroup(directory, MARKED_MODE)) return true;
   const [pid] = processesBelow(directory);
-  if (pid === undefined) return false;
+  if (pid === undefined) {
+    mark(directory);
+    return false;
+  }
   throw new RunError(`the cgroup ${directory} is in use: process ${pid} is in it`);
 }
 

@@ -4,9 +4,10 @@ import { RunError } from "../errors.ts";
 import type { Linux } from "../spec/types.ts";
 import { isVersion1, readHierarchies, type View } from "./hierarchies.ts";
 import { placeOfRoot } from "./place.ts";
+import { believed } from "./record.ts";
 import { limitsIn } from "./settings.ts";
 import type { Cgroup, CgroupRecord, NewCgroup } from "./types.ts";
-import { planV1, V1Cgroup, withoutMissing } from "./v1.ts";
+import { planV1, V1Cgroup } from "./v1.ts";
 import { planV2, V2Cgroup } from "./v2.ts";
 
 /** True where the kernel is asked to hold the container to something, or to have it in a place. */
@@ -28,9 +29,12 @@ export function planCgroup(id: string, linux: Linux): NewCgroup | undefined {
   throw new RunError(...foreignMount(v2.point));
 }
 
-/** A container's cgroup from what its state keeps; it may be gone by now. */
-export const openCgroup = (record: CgroupRecord): Cgroup =>
-  record.version === 1 ? new V1Cgroup(withoutMissing(record)) : new V2Cgroup(record);
+/** A container's cgroup from what its state keeps, as far as that is believed; undefined where nothing of it is. */
+export function openCgroup(record: CgroupRecord | undefined): Cgroup | undefined {
+  const own = record && believed(record);
+  if (!own) return undefined;
+  return own.version === 1 ? new V1Cgroup(own) : new V2Cgroup(own);
+}
 
 /** Returns what a container without a cgroup of its own sees of control groups: the caller's. */
 export const callersView = (): View | undefined => readHierarchies().view;

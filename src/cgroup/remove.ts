@@ -8,6 +8,7 @@ import { pause } from "../sys/poll.ts";
 import { kill } from "../sys/process.ts";
 import { cgroupsBelow, processesBelow } from "./directory.ts";
 import { tryFreeze, tryThaw } from "./freezer.ts";
+import { unmark } from "./record.ts";
 import type { CgroupRecord } from "./types.ts";
 
 /** In milliseconds: after so long the processes that are left are listed again. */
@@ -75,6 +76,7 @@ export function removeCgroups(
     for (const directory of left) removeBelow(directory);
     left = left.filter(isInUse);
   }
+  for (const directory of kept) if (!left.includes(directory)) unmark(directory);
   return left;
 }
 

@@ -4,7 +4,7 @@ import { RunError } from "../errors.ts";
 import type { Linux, Resources } from "../spec/types.ts";
 import { rmdir } from "../sys/directory.ts";
 import { SysError } from "../sys/errno.ts";
-import { readFile, tryReadFile, tryStat, writeFile } from "../sys/file.ts";
+import { readFile, tryReadFile, writeFile } from "../sys/file.ts";
 import { step } from "../sys/libc.ts";
 import { checkCpuset } from "./cpuset.ts";
 import { deviceList, limitDevicesV1 } from "./devices.ts";
@@ -31,12 +31,6 @@ export function planV1({ v1 }: Hierarchies, id: string, { resources = {}, cgroup
   const directories = [...new Set(Object.values(controllers))];
   const record: V1Record = { version: 1, directories, controllers, required };
   return cgroupsPath === undefined ? record : { ...record, kept: [] };
-}
-
-/** A record without the directories that refused the container when it started. */
-export function withoutMissing(record: V1Record): V1Record {
-  const missing = record.directories.filter((path, i) => i >= record.required && !tryStat(path));
-  return without(record, new Set(missing));
 }
 
 function without(record: V1Record, refused: ReadonlySet<string>): V1Record {

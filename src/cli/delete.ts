@@ -1,7 +1,7 @@
 // Owns `minibox delete`.
 
 import { endContainer } from "../container/delete.ts";
-import { removeStateless } from "../container/prune.ts";
+import { removeStateless, removeUnreadable } from "../container/prune.ts";
 import { openToAct, statusOf, tryOpenState } from "../container/state.ts";
 import { checkStatus } from "../container/status.ts";
 import { CONTAINER, type Command } from "./commands.ts";
@@ -18,6 +18,7 @@ export const command: Command = {
     CONTAINER,
   },
   run({ given, rest: [id = ""] }) {
+    if (removeUnreadable(id)) return 0;
     const isForced = given.get("force")?.[0] === "true";
     const directory = isForced ? tryOpenState(id) : openToAct(id);
     if (!directory) {

@@ -101,7 +101,8 @@ export const RUN_FLAGS = {
   userns: {
     type: "string",
     valueHint: "host|auto|uid:gid:size",
-    description: "map its ids to others of the host's: auto takes some of /etc/subuid for it alone (default: host)",
+    description:
+      "map its ids to others of the host's: auto takes some of /etc/subuid for it alone (default: host)",
   },
   uidmap: {
     type: "string",

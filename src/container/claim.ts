@@ -1,16 +1,17 @@
 // Owns taking a container's name: its state directory is made and locked before anything else of the container exists.
 
 import { RunError } from "../errors.ts";
-import { AT_FDCWD, O } from "../sys/constants.ts";
+import { AT_FDCWD } from "../sys/constants.ts";
 import { tryMkdirat } from "../sys/directory.ts";
 import { EEXIST, SysError } from "../sys/errno.ts";
-import { close, openat, withFd } from "../sys/file.ts";
+import { close, withFd } from "../sys/file.ts";
 import { step } from "../sys/libc.ts";
-import { lock } from "../sys/lock.ts";
 import type { UserNamespaceWork } from "../userns/types.ts";
 import { takeIds, writeIds } from "./ids.ts";
 import { removeAllDead, removeDead } from "./prune.ts";
-import { CREATING, type State, type StateDirectory, tryOpenDirectory, writeState } from "./state.ts";
+import { CREATING, type State, type StateDirectory, writeState } from "./state.ts";
+import { openNew, tryOpenDirectory } from "./state-file.ts";
+import { lockDirectory } from "./state-lock.ts";
 import { openRoot, STATE_DIRECTORY_MODE } from "./state-root.ts";
 
 /**
@@ -23,18 +24,19 @@ export function claim(state: State, userns: UserNamespaceWork | undefined, rootf
   return withFd(root.fd, (rootFd) => {
     // A new directory is locked before the lock of the state root is released. So a process that holds the root's lock
     // and finds a directory without a lock knows that its supervisor is dead.
-    lock(rootFd);
-    const ids = userns && takeIds(root.path, userns, rootfs, () => removeAllDead(root.path));
+    lockDirectory(rootFd, root.path);
+    const ids = userns && takeIds(root.path, userns, rootfs, () => removeAllDead(root.path, rootFd));
     const path = `${root.path}/${state.id}`;
     let made = tryMkdirat(AT_FDCWD, path, STATE_DIRECTORY_MODE);
-    if (made === -EEXIST && removeDead(path)) made = tryMkdirat(AT_FDCWD, path, STATE_DIRECTORY_MODE);
+    if (made === -EEXIST && removeDead(root.path, state.id))
+      made = tryMkdirat(AT_FDCWD, path, STATE_DIRECTORY_MODE);
     if (made === -EEXIST) throw new RunError(`the name ${state.id} is in use by another container`);
     if (made < 0) throw new SysError("mkdirat", [path], -made, `create ${path}`);
     const fd = tryOpenDirectory(path);
     if (fd < 0) throw new SysError("openat", [path], -fd, `open ${path}`);
-    lock(fd); // waits: a process that checks whether the container is dead holds this lock for a moment
+    lockDirectory(fd, path); // waits: a process that checks whether the container is dead holds this lock for a moment
     const directory = { path, fd, state };
-    close(openat(fd, CREATING, O.O_WRONLY | O.O_CREAT | O.O_EXCL, 0o600));
+    close(openNew(fd, CREATING));
     if (ids) writeIds(fd, ids);
     writeState(directory);
     return directory;

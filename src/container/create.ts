@@ -6,11 +6,12 @@ import type { NewCgroup } from "../cgroup/types.ts";
 import { makeNetwork } from "../network/namespace.ts";
 import type { Spec } from "../spec/types.ts";
 import { type ChildRequest, type Descriptors, type Host, send } from "../sync.ts";
+import { SIGNALS } from "../sys/constants.ts";
 import { ECONNRESET, EPIPE, isErrno } from "../sys/errno.ts";
-import { close, statx } from "../sys/file.ts";
+import { close, identityOf, statx } from "../sys/file.ts";
 import { fdPath } from "../sys/mount.ts";
 import { isInitialUserNamespace } from "../sys/namespace.ts";
-import { startTime } from "../sys/process.ts";
+import { startTime, tryPidfdSendSignal } from "../sys/process.ts";
 import { listenAt } from "../sys/socket.ts";
 import type { UserNamespaceWork } from "../userns/types.ts";
 import { abandon, type Starting } from "./begin.ts";
@@ -20,7 +21,7 @@ import { withoutDeviceNodes } from "./device-nodes.ts";
 import { type Callbacks, Handshake } from "./handshake.ts";
 import { lendDescriptors } from "./lend.ts";
 import { handListener } from "./listener.ts";
-import { identityOf, noteMade } from "./made.ts";
+import { noteMade } from "./made.ts";
 import type { Options } from "./options.ts";
 import { makeOwnCgroup, type OwnCgroup } from "./own-cgroup.ts";
 import { prune } from "./prune.ts";
@@ -90,7 +91,7 @@ export function create(starting: Starting, asked: Request, making: Making): Cont
       ...(making.terminal && { terminal: making.terminal }),
       listener: (fd) => handListener(fd, { id, bundle, spec, pid: child.pid }),
       made: (path, inode) =>
-        noteMade(directory.path, [{ root: spec.root.path, rootIdentity: identity, path, inode }]),
+        noteMade(directory.fd, [{ root: spec.root.path, rootIdentity: identity, path, inode }]),
     });
     undo.add(lendDescriptors(spec, making.stdio));
     const network = makeNetwork(spec);
@@ -140,7 +141,10 @@ function reserve(
     options,
   };
   const directory = claim(state, userns, rootfs);
-  undo.add(() => deleteContainer(directory, warn));
+  undo.add(() => {
+    tryPidfdSendSignal(child.pidfd, SIGNALS.KILL); // its pidfd shows it for certain, which a record does not
+    deleteContainer(directory, warn);
+  });
   const own = makeOwnCgroup(cgroup, spec.linux);
   if (own.cgroup && own.cgroup.record !== directory.state.cgroup) {
     directory.state.cgroup = own.cgroup.record; // some directories existed before, and must not be removed

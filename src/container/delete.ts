@@ -3,22 +3,23 @@
 import { openCgroup } from "../cgroup/index.ts";
 import { O } from "../sys/constants.ts";
 import { listDirectory, rmdir, tryUnlinkat } from "../sys/directory.ts";
-import { close, open, tryStat, withFd } from "../sys/file.ts";
-import { lock } from "../sys/lock.ts";
-import { isRunning } from "../sys/process.ts";
+import { close, type Identity, isSame, open, tryStat, withFd } from "../sys/file.ts";
+import { isAlive } from "./first-process.ts";
 import { IDS_FILE } from "./ids.ts";
 import { endProcess } from "./kill.ts";
-import { type Identity, isSame, settleMade } from "./made.ts";
+import { type Heir, settleMade } from "./made.ts";
 import {
   CREATING,
   isLocked,
   readState,
   START_SOCKET,
   STATE_FILE,
+  type State,
   type StateDirectory,
-  tryOpenDirectory,
 } from "./state.ts";
-import { openRoot } from "./state-root.ts";
+import { tryOpenDirectory } from "./state-file.ts";
+import { lockDirectory } from "./state-lock.ts";
+import { MOST_ENTRIES, openRoot } from "./state-root.ts";
 
 /**
  * Kills a container's processes and removes its cgroup, what was made in its rootfs, and its state directory. Closes
@@ -26,15 +27,17 @@ import { openRoot } from "./state-root.ts";
  */
 export function deleteContainer(directory: StateDirectory, warn: (message: string) => void): void {
   endProcess(directory.state);
-  for (const path of removeCgroup(directory)) warn(`the cgroup ${path} could not be removed`);
+  for (const path of removeCgroup(directory.state)) warn(`the cgroup ${path} could not be removed`);
   removeFiles(directory);
-  if (rmdir(directory.path) < 0)
-    withFd(openRoot().fd, (root) => {
+  if (rmdir(directory.path) < 0) {
+    const root = openRoot();
+    withFd(root.fd, () => {
       // The lock orders this against claim(): a new container on the same rootfs has recorded its state already and
       // inherits the notes, or has to wait, and makes its mount points itself.
-      lock(root);
-      removeDirectory(directory);
+      lockDirectory(root.fd, root.path);
+      removeDirectory(directory, directory.state.spec.root.path);
     });
+  }
   close(directory.fd);
 }
 
@@ -45,8 +48,8 @@ export function deleteContainer(directory: StateDirectory, warn: (message: strin
  */
 export function endContainer(directory: StateDirectory, warn: (message: string) => void): void {
   endProcess(directory.state);
-  lock(directory.fd);
-  const state = readState(directory.fd);
+  lockDirectory(directory.fd, directory.path);
+  const state = readState(directory.fd, directory.state.id);
   if (state) deleteContainer({ ...directory, state }, warn);
   else close(directory.fd);
 }
@@ -55,8 +58,8 @@ export function endContainer(directory: StateDirectory, warn: (message: string) 
  * Kills what is in the container's cgroup and removes it. `patience` is in milliseconds. Returns the paths that are
  * left.
  */
-export const removeCgroup = ({ state: { cgroup } }: StateDirectory, patience?: number): string[] =>
-  cgroup ? openCgroup(cgroup).remove(patience) : [];
+export const removeCgroup = ({ cgroup }: State, patience?: number): string[] =>
+  openCgroup(cgroup)?.remove(patience) ?? [];
 
 /** Removes the files that the state consists of. */
 export function removeFiles({ fd }: Pick<StateDirectory, "fd">): void {
@@ -65,30 +68,37 @@ export function removeFiles({ fd }: Pick<StateDirectory, "fd">): void {
 }
 
 /**
- * Removes a state directory, and what its notes say was made in the rootfs. The caller holds the lock of the state
- * root. False where the directory could not be removed.
+ * Removes a state directory, and what its notes say was made in the rootfs, whose path the state names. The caller holds
+ * the lock of the state root. False where the directory could not be removed.
  */
-export function removeDirectory({ path }: Pick<StateDirectory, "path">): boolean {
-  settleMade(path, (rootfs) => heirOf(rootfs, path));
+export function removeDirectory(
+  { path, fd }: Pick<StateDirectory, "path" | "fd">,
+  rootfs: string | undefined,
+): boolean {
+  settleMade(fd, rootfs, (root, inherit) => withHeir(root, path, inherit));
   return rmdir(path) === 0;
 }
 
-/**
- * Returns the state directory of another container that has this rootfs and is not dead; undefined where there is none.
- */
-function heirOf(rootfs: Identity, except: string): string | undefined {
-  const all = except.slice(0, except.lastIndexOf("/"));
-  for (const name of withFd(open(all, O.O_DIRECTORY), listDirectory)) {
-    const path = `${all}/${name}`;
-    if (path === except) continue;
-    const fd = tryOpenDirectory(path);
-    if (fd >= 0 && withFd(fd, () => usesRootfs(fd, rootfs))) return path;
+/** Calls `use` with other containers that have this rootfs and are not dead, until it returns true for one. */
+function withHeir(rootfs: Identity, except: string, use: (heir: Heir) => boolean): boolean {
+  const slash = except.lastIndexOf("/");
+  const all = except.slice(0, slash);
+  for (const id of withFd(open(all, O.O_DIRECTORY), (fd) => listDirectory(fd, MOST_ENTRIES))) {
+    const directory = id === except.slice(slash + 1) ? -1 : tryOpenDirectory(`${all}/${id}`);
+    if (directory < 0) continue;
+    const isHeir = withFd(directory, () => {
+      const root = rootOf(directory, id, rootfs);
+      return root !== undefined && use({ directory, root });
+    });
+    if (isHeir) return true;
   }
-  return undefined;
+  return false;
 }
 
-function usesRootfs(fd: number, rootfs: Identity): boolean {
-  const state = readState(fd);
-  if (!state || !isSame(rootfs, tryStat(state.spec.root.path))) return false;
-  return state.owner === "supervisor" ? isLocked(fd) : isRunning(state.pid, state.startTime);
+/** The path of a container's rootfs, where it is this one and the container is not dead. */
+function rootOf(directory: number, id: string, rootfs: Identity): string | undefined {
+  const state = readState(directory, id);
+  const path = state?.spec.root.path;
+  if (!state || path === undefined || !isSame(rootfs, tryStat(path, true, false))) return undefined;
+  return (state.owner === "supervisor" ? isLocked(directory) : isAlive(state)) ? path : undefined;
 }

@@ -4,12 +4,15 @@
 
 import { encode } from "../sys/bytes.ts";
 import { O } from "../sys/constants.ts";
-import { eachName } from "../sys/directory.ts";
-import { open, openat, tryReadFile, withFd, writeAll } from "../sys/file.ts";
+import { listDirectory } from "../sys/directory.ts";
+import { open, withFd, writeAll } from "../sys/file.ts";
 import type { HostIds, UserNamespaceWork } from "../userns/types.ts";
-import { isForeign } from "./state-root.ts";
+import { openNew, tryOpenDirectory, tryReadIn } from "./state-file.ts";
+import { isForeign, MOST_ENTRIES } from "./state-root.ts";
 
 export const IDS_FILE = "ids";
+/** In bytes; a file with more was not written here. */
+const LARGEST = 65_536;
 
 /** Records the ids in an open state directory. @throws SysError */
 export function writeIds(directory: number, { uid, gid }: HostIds): void {
@@ -17,19 +20,18 @@ export function writeIds(directory: number, { uid, gid }: HostIds): void {
   for (const { start, size } of uid) lines.push(`uid ${start} ${size}\n`);
   for (const { start, size } of gid) lines.push(`gid ${start} ${size}\n`);
   if (lines.length === 0) return;
-  withFd(openat(directory, IDS_FILE, O.O_WRONLY | O.O_CREAT | O.O_EXCL, 0o600), (fd) =>
-    writeAll(fd, encode(lines.join(""))),
-  );
+  withFd(openNew(directory, IDS_FILE), (fd) => writeAll(fd, encode(lines.join(""))));
 }
 
 /** The ids of all containers of a state root. @throws SysError */
 function heldIds(root: string): HostIds {
   const held: HostIds = { uid: [], gid: [] };
   withFd(open(root, O.O_DIRECTORY), (fd) => {
-    for (const name of eachName(fd)) {
-      const path = `${root}/${name}`;
-      const text = tryReadFile(`${path}/${IDS_FILE}`);
-      if (text === undefined || isForeign(path)) continue;
+    for (const name of listDirectory(fd, MOST_ENTRIES)) {
+      const directory = tryOpenDirectory(`${root}/${name}`);
+      if (directory < 0) continue;
+      const text = withFd(directory, () => tryReadIn(directory, IDS_FILE, LARGEST));
+      if (text === undefined || isForeign(`${root}/${name}`)) continue;
       for (const [, kind, start, size] of text.matchAll(/^([ug]id) (\d+) (\d+)$/gm))
         held[kind as keyof HostIds].push({ start: Number(start), size: Number(size) });
     }

@@ -5,7 +5,8 @@ import { RunError } from "../errors.ts";
 import { SIGNALS } from "../sys/constants.ts";
 import { ESRCH, SysError } from "../sys/errno.ts";
 import { close } from "../sys/file.ts";
-import { descendants, isRunning, kill, tryPidfdOpen, tryPidfdSendSignal } from "../sys/process.ts";
+import { descendants, kill, tryPidfdOpen, tryPidfdSendSignal } from "../sys/process.ts";
+import { isAlive } from "./first-process.ts";
 import type { State } from "./state.ts";
 
 /**
@@ -19,18 +20,17 @@ export function killContainer(state: State, signal: number): void {
     throw new SysError("pidfd_send_signal", [pid, signal], -sent, `send signal ${signal} to ${id}`);
 }
 
-/** Kills the container's first process, unless its pid belongs to another process by now. */
+/** Kills the container's first process, unless its pid belongs to another process by now, or to none of a container. */
 export function endProcess(state: State): void {
   trySignal(state, SIGNALS.KILL);
 }
 
 /** Sends a signal to the container's first process. Returns 0, or -errno: ESRCH where the process has ended. */
 function trySignal(state: State, signal: number): number {
-  const { pid, startTime } = state;
-  const pidfd = tryPidfdOpen(pid);
+  const pidfd = tryPidfdOpen(state.pid);
   // A pidfd keeps meaning the process that it was opened for. So what /proc says of the pid while it is open, and the
   // signal afterwards, concern the same process.
-  const isThere = pidfd >= 0 && isRunning(pid, startTime);
+  const isThere = pidfd >= 0 && isAlive(state);
   const sent = isThere ? tryPidfdSendSignal(pidfd, signal) : -ESRCH;
   if (pidfd >= 0) close(pidfd);
   if (sent === 0) wake(state, signal);
@@ -44,14 +44,14 @@ export function killAll(state: State, signal: number): void {
 }
 
 /** Returns the pids in the container's cgroup; where that has none, its first process and that one's descendants. */
-function everyone({ cgroup, pid, startTime }: State): number[] {
-  const inside = cgroup ? openCgroup(cgroup).pids() : [];
+function everyone(state: State): number[] {
+  const inside = openCgroup(state.cgroup)?.pids() ?? [];
   if (inside.length > 0) return inside;
-  return isRunning(pid, startTime) ? [pid, ...descendants(pid)] : [];
+  return isAlive(state) ? [state.pid, ...descendants(state.pid)] : [];
 }
 
 /** Thaws a paused container after SIGKILL. In version 1 of cgroups a frozen process does not end until it is thawed. */
 function wake({ cgroup }: State, signal: number): void {
-  const own = cgroup && signal === SIGNALS.KILL ? openCgroup(cgroup) : undefined;
+  const own = signal === SIGNALS.KILL ? openCgroup(cgroup) : undefined;
   if (own?.isFrozen()) own.thaw();
 }

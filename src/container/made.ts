@@ -1,12 +1,15 @@
 // Owns the files and directories that minibox made in a rootfs as mount points and as a working directory. They are
 // noted in the state directory of the container that needed them, and removed with it, unless somebody else uses them.
 
+import { RunError } from "../errors.ts";
+import { cleanPath, isObject } from "../spec/check.ts";
 import { encode, unescapeOctal } from "../sys/bytes.ts";
 import { AT, AT_FDCWD, O, RESOLVE, S_IFDIR, S_IFMT, S_IFREG } from "../sys/constants.ts";
-import { listDirectory, tryReadlinkat, tryUnlinkat, unlink } from "../sys/directory.ts";
+import { listDirectory, tryReadlinkat, tryUnlinkat } from "../sys/directory.ts";
 import {
+  type Identity,
+  isSame,
   open,
-  type Stat,
   statx,
   tryOpen,
   tryOpenat2,
@@ -15,11 +18,10 @@ import {
   withFd,
   writeAll,
 } from "../sys/file.ts";
+import { tryOpenToAppend, tryReadIn } from "./state-file.ts";
 
-/** What tells a file from every other, whatever path leads to it. */
-export type Identity = Pick<Stat, "major" | "minor" | "inode">;
-
-export const identityOf = ({ major, minor, inode }: Stat): Identity => ({ major, minor, inode });
+/** The name of the notes in a state directory. */
+const NOTES = "made";
 
 export interface Made {
   /** the rootfs: its path may lead elsewhere by the time of removal, so it is told by its identity */
@@ -30,41 +32,82 @@ export interface Made {
   inode: number;
 }
 
-/** Adds a line to the notes for each thing that was made. @throws SysError */
-export function noteMade(stateDirectory: string, made: readonly Made[]): void {
-  const flags = O.O_WRONLY | O.O_CREAT | O.O_APPEND | O.O_NOFOLLOW;
-  withFd(open(`${stateDirectory}/made`, flags, 0o600), (fd) =>
-    writeAll(fd, encode(made.map((entry) => `${JSON.stringify(entry)}\n`).join(""))),
-  );
+/** In bytes: with more than 100,000 mounts (fs.mount-max in sysctl) no container starts. */
+const LARGEST = 16 << 20;
+
+/** Adds a line to the notes for each thing that was made. @throws RunError where they cannot be kept, SysError */
+export function noteMade(directory: number, made: readonly Made[]): void {
+  if (!tryNote(directory, made))
+    throw new RunError(
+      `what was made in the rootfs cannot be noted: ${NOTES} in the state directory is no file`,
+    );
+}
+
+function tryNote(directory: number, made: readonly Made[]): boolean {
+  const fd = tryOpenToAppend(directory, NOTES);
+  if (fd === undefined) return false;
+  withFd(fd, () => writeAll(fd, encode(made.map((entry) => `${JSON.stringify(entry)}\n`).join(""))));
+  return true;
+}
+
+/** Another container with the same rootfs. */
+export interface Heir {
+  /** its state directory, open */
+  directory: number;
+  /** the path by which it knows the rootfs */
+  root: string;
 }
 
 /**
- * Removes the notes, and what is noted where it is still as it was made. `heirTo` returns the state directory of
- * another container on the same rootfs, if any. Removing a directory would end that container's mounts on it, so that
+ * Removes the notes, and what is noted where it is still as it was made. `rootfs` is the one that the state names, where
+ * there is a state: notes of another one are not believed. `withHeir` calls a function with another container on the same
+ * rootfs, if any, and returns what that returns. Removing a directory would end that container's mounts on it, so that
  * container gets the notes and nothing else is removed. @throws SysError
  */
-export function settleMade(stateDirectory: string, heirTo: (rootfs: Identity) => string | undefined): void {
-  const path = `${stateDirectory}/made`;
-  const made = parse(tryReadFile(path) ?? "");
-  const [first] = made;
+export function settleMade(
+  directory: number,
+  rootfs: string | undefined,
+  withHeir: (rootfs: Identity, inherit: (heir: Heir) => boolean) => boolean,
+): void {
+  const notes = parse(tryReadIn(directory, NOTES, LARGEST) ?? "");
+  const first = notes.find(({ root }) => rootfs === undefined || root === rootfs);
   if (first) {
-    const heir = heirTo(first.rootIdentity);
-    if (heir !== undefined) noteMade(heir, made);
-    else removeAll(first, made);
+    const made = notes.filter(
+      ({ root, rootIdentity }) => root === first.root && isSame(first.rootIdentity, rootIdentity),
+    );
+    const inherit = (heir: Heir): boolean =>
+      tryNote(
+        heir.directory,
+        made.map((entry) => ({ ...entry, root: heir.root })),
+      );
+    if (!withHeir(first.rootIdentity, inherit)) removeAll(first, made);
   }
-  unlink(path);
+  tryUnlinkat(directory, NOTES, 0);
 }
 
-/** Reads the notes. The last line is left out where a kill cut it short. */
+/** Reads the notes, without those that minibox would not write. The last line is left out where a kill cut it short. */
 function parse(text: string): Made[] {
   const made: Made[] = [];
   for (const line of text.split("\n")) {
     try {
-      made.push(JSON.parse(line) as Made);
+      const entry: unknown = JSON.parse(line);
+      if (isMade(entry)) made.push(entry);
     } catch {}
   }
   return made;
 }
+
+function isMade(entry: unknown): entry is Made {
+  if (!isObject(entry)) return false;
+  const { root, rootIdentity, path, inode } = entry;
+  if (!isAbsolute(root) || !isAbsolute(path) || cleanPath(path) !== path || !isObject(rootIdentity))
+    return false;
+  const { major, minor, inode: top } = rootIdentity;
+  return [major, minor, top, inode].every(Number.isSafeInteger);
+}
+
+const isAbsolute = (value: unknown): value is string =>
+  typeof value === "string" && value.startsWith("/") && !value.includes("\0");
 
 const depth = ({ path }: Made): number => path.split("/").length;
 
@@ -78,10 +121,6 @@ function removeAll({ root: path, rootIdentity }: Made, made: readonly Made[]): v
       if (inUse && !inUse.has(entry.path)) remove(root, entry);
   });
 }
-
-/** True where both are the same file. */
-export const isSame = (a: Identity, b: Identity | undefined): boolean =>
-  a.inode === b?.inode && a.major === b.major && a.minor === b.minor;
 
 /**
  * In bytes, for the mount tables of all those processes together. A container may mount as often and at as long paths

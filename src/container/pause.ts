@@ -19,6 +19,7 @@ export function resumeContainer(state: State): void {
 }
 
 function cgroupOf({ id, cgroup }: State): Cgroup {
-  if (!cgroup) throw new RunError(`the container ${id} has no cgroup, and only a cgroup can be paused`);
-  return openCgroup(cgroup);
+  const own = openCgroup(cgroup);
+  if (!own) throw new RunError(`the container ${id} has no cgroup, and only a cgroup can be paused`);
+  return own;
 }

@@ -6,18 +6,18 @@ import { RunError } from "../errors.ts";
 import { send } from "../sync.ts";
 import { tryUnlinkat } from "../sys/directory.ts";
 import { ECONNREFUSED, SysError } from "../sys/errno.ts";
-import { fdPath } from "../sys/mount.ts";
-import { isRunning, isStopped } from "../sys/process.ts";
-import { tryConnect } from "../sys/socket.ts";
+import { isStopped } from "../sys/process.ts";
+import { isAlive } from "./first-process.ts";
 import { type Failure, Handshake } from "./handshake.ts";
 import { closeSocket } from "./spawn.ts";
 import { CREATING, START_SOCKET, type State, type StateDirectory } from "./state.ts";
+import { tryConnectIn } from "./state-file.ts";
 import { checkStatus } from "./status.ts";
 
 /** Sends "go" to the held process. Returns the connection over which its messages come. @throws RunError, SysError */
 export function letGo({ fd, path, state }: StateDirectory): number {
-  const connection = tryConnect(`${fdPath(fd)}/${START_SOCKET}`);
-  if (connection === -ECONNREFUSED && isRunning(state.pid, state.startTime)) {
+  const connection = tryConnectIn(fd, START_SOCKET);
+  if (connection === -ECONNREFUSED && isAlive(state)) {
     // The process listens no more, so it was started already, by a process that was killed before it removed the
     // socket.
     tryUnlinkat(fd, START_SOCKET, 0);
@@ -60,7 +60,7 @@ export function startContainer(directory: StateDirectory, warn: (message: string
 function checkAwake({ id, pid, cgroup }: State): void {
   const why = isStopped(pid)
     ? `its first process ${pid} is stopped (SIGSTOP, or a debugger)`
-    : cgroup && openCgroup(cgroup).isFrozen() && "its cgroup is frozen";
+    : openCgroup(cgroup)?.isFrozen() && "its cgroup is frozen";
   if (why) throw new RunError(`cannot start ${id}: ${why}`);
 }
 

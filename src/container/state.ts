@@ -3,41 +3,23 @@
 // the kernel releases it however the supervisor ends; other commands hold it while they act on the container.
 
 import { openCgroup } from "../cgroup/index.ts";
-import type { CgroupRecord } from "../cgroup/types.ts";
 import { RunError } from "../errors.ts";
-import { parseOwn, stringify } from "../json.ts";
-import type { Spec } from "../spec/types.ts";
-import { decode, encode } from "../sys/bytes.ts";
-import { O } from "../sys/constants.ts";
+import { stringify } from "../json.ts";
+import { encode } from "../sys/bytes.ts";
 import { renameat, tryUnlinkat } from "../sys/directory.ts";
 import { ENAMETOOLONG, ENOENT, SysError } from "../sys/errno.ts";
-import { close, openat, readAll, tryOpen, tryOpenat, withFd, writeAll } from "../sys/file.ts";
-import { lock, tryLock } from "../sys/lock.ts";
+import { close, withFd, writeAll } from "../sys/file.ts";
+import { tryLock } from "../sys/lock.ts";
 import { literal } from "../sys/printable.ts";
-import { isRunning } from "../sys/process.ts";
-import type { Options } from "./options.ts";
+import { isAlive } from "./first-process.ts";
+import { hasEntry, openNew, tryOpenDirectory, tryReadIn } from "./state-file.ts";
+import { lockDirectory } from "./state-lock.ts";
 import { openRoot } from "./state-root.ts";
+import { parseState } from "./state-shape.ts";
 import type { Status } from "./status.ts";
+import type { State } from "./types.ts";
 
-/** Everything that is recorded of a container. Whatever has to be removed later is recorded before it is made. */
-export interface State {
-  id: string;
-  /** the status when the file was written; statusOf() returns the status now */
-  status: Exclude<Status, "paused" | "stopped">;
-  /** a supervisor's container is removed when its supervisor ends; a caller's stays until the caller deletes it */
-  owner: "supervisor" | "caller";
-  /** the container's first process, in minibox's own pid namespace */
-  pid: number;
-  /** when that process started, in clock ticks after boot: a later process with the same pid has another start time */
-  startTime: number;
-  /** seconds since the epoch */
-  created: number;
-  /** the container's cgroup, removed with it; undefined where it has none of its own */
-  cgroup?: CgroupRecord | undefined;
-  bundle: string;
-  spec: Spec;
-  options: Options;
-}
+export type { State };
 
 /** A container's directory, open. */
 export interface StateDirectory {
@@ -53,45 +35,28 @@ export const CREATING = "creating";
 /** The name of the socket over which a held container is started. It is removed when the container is started. */
 export const START_SOCKET = "start";
 
-/** Opens a directory of the state root without following a symbolic link. Returns the descriptor, or -errno. */
-export const tryOpenDirectory = (path: string): number => tryOpen(path, O.O_DIRECTORY | O.O_NOFOLLOW);
-
 /** True where another process holds the lock. */
 export const isLocked = (fd: number): boolean => !tryLock(fd);
 
 /** Replaces state.json as a whole (rename(2)). @throws SysError */
 export function writeState({ fd, state }: StateDirectory): void {
   const next = `${STATE_FILE}.new`;
-  withFd(openat(fd, next, O.O_WRONLY | O.O_CREAT | O.O_TRUNC | O.O_NOFOLLOW, 0o600), (file) =>
-    writeAll(file, encode(stringify(state))),
-  );
+  withFd(openNew(fd, next), (file) => writeAll(file, encode(stringify(state))));
   renameat(fd, next, fd, STATE_FILE);
 }
 
-/** Reads state.json in an open directory; undefined where it is missing, or is no state of this version. */
-export function readState(directory: number): State | undefined {
-  // O_NONBLOCK: the state directory may hold a FIFO in its place, and opening that would block
-  const fd = tryOpenat(directory, STATE_FILE, O.O_NOFOLLOW | O.O_NONBLOCK);
-  if (fd < 0) return undefined;
-  try {
-    const state = parseOwn(withFd(fd, (file) => decode(readAll(file)))) as State | null;
-    if (!state?.spec || !state.owner || !state.status) return undefined;
-    const before = { creating: CREATING, created: START_SOCKET, running: "" }[state.status];
-    if (before !== "" && !hasFile(directory, before)) state.status = "running";
-    return state;
-  } catch {
-    return undefined;
-  }
+/** Reads state.json in the open directory of the container with this id; undefined where there is none that is valid. */
+export function readState(directory: number, id: string): State | undefined {
+  const text = tryReadIn(directory, STATE_FILE);
+  const state = text === undefined ? undefined : parseState(text, id);
+  if (!state) return undefined;
+  const before = { creating: CREATING, created: START_SOCKET, running: "" }[state.status];
+  if (before !== "" && !hasEntry(directory, before)) state.status = "running";
+  return state;
 }
 
 /** True where an open directory has a state.json, valid or not. */
-export const hasState = (directory: number): boolean => hasFile(directory, STATE_FILE);
-
-function hasFile(directory: number, name: string): boolean {
-  const fd = tryOpenat(directory, name, O.O_PATH | O.O_NOFOLLOW);
-  if (fd >= 0) close(fd);
-  return fd >= 0;
-}
+export const hasState = (directory: number): boolean => hasEntry(directory, STATE_FILE);
 
 /**
  * Opens a container's directory and reads its state, without the lock: another process may change it at any moment.
@@ -105,7 +70,7 @@ export function tryOpenState(id: string): StateDirectory | undefined {
   const fd = tryOpenDirectory(path);
   if (fd === -ENOENT || fd === -ENAMETOOLONG) return undefined;
   if (fd < 0) throw new SysError("openat", [path], -fd, `open ${path}`);
-  const state = readState(fd);
+  const state = readState(fd, id);
   if (state) return { path, fd, state };
   const isUnreadable = hasState(fd);
   close(fd);
@@ -139,8 +104,8 @@ export function openState(id: string): StateDirectory {
 export function openToAct(id: string): StateDirectory {
   const directory = openState(id);
   if (directory.state.owner === "supervisor") return directory;
-  lock(directory.fd);
-  const state = readState(directory.fd); // the process that held the lock may have changed or deleted the container
+  lockDirectory(directory.fd, directory.path);
+  const state = readState(directory.fd, id); // the process that held the lock may have changed or deleted the container
   if (!state) throw noSuchContainer(id);
   return { ...directory, state };
 }
@@ -149,9 +114,9 @@ export function openToAct(id: string): StateDirectory {
 export const isName = (id: string): boolean => id !== "" && id !== "." && id !== ".." && !id.includes("/");
 
 /** Returns the container's status now. */
-export function statusOf({ pid, startTime, status, cgroup }: State): Status {
-  if (!isRunning(pid, startTime)) return "stopped";
-  return status === "running" && cgroup && openCgroup(cgroup).isFrozen() ? "paused" : status;
+export function statusOf(state: State): Status {
+  if (!isAlive(state)) return "stopped";
+  return state.status === "running" && openCgroup(state.cgroup)?.isFrozen() ? "paused" : state.status;
 }
 
 /** Returns the runtime specification's object for a container (runtime.md, "State"). */

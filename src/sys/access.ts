@@ -14,6 +14,10 @@ export const tryFaccessat = (dirfd: number, path: string, mode: number): number 
 export const fchmodat = (dirfd: number, path: string, mode: number): number =>
   call("fchmodat", dirfd, path, mode);
 
+/** fchmodat(2): 0, or -errno. */
+export const tryFchmodat = (dirfd: number, path: string, mode: number): number =>
+  attempt("fchmodat", dirfd, path, mode);
+
 /** int fchmod(int fd, mode_t mode): 0, or -errno. */
 export const tryFchmod = (fd: number, mode: number): number => attempt("fchmod", fd, mode);
 

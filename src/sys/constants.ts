@@ -133,6 +133,7 @@ export const S_IFBLK = 0o060000;
 export const S_IFREG = 0o100000;
 export const S_IFLNK = 0o120000;
 export const S_IFSOCK = 0o140000;
+export const S_ISVTX = 0o1000;
 
 /** asm/signal.h, without SIG */
 export const SIGNALS = {

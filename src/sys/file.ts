@@ -231,6 +231,15 @@ const parseStatx = (): Stat => ({
   minor: statxWords[35]!,
 });
 
+/** What tells a file from every other, whatever path leads to it. */
+export type Identity = Pick<Stat, "major" | "minor" | "inode">;
+
+export const identityOf = ({ major, minor, inode }: Stat): Identity => ({ major, minor, inode });
+
+/** True where both are the same file. */
+export const isSame = (a: Identity, b: Identity | undefined): boolean =>
+  a.inode === b?.inode && a.major === b.major && a.minor === b.minor;
+
 const STATX_BASIC_STATS = 0x7ff;
 
 /**

@@ -142,6 +142,17 @@ export function isRunning(pid: number, start: number): boolean {
   return Number(fields[19] ?? 0) === start && fields[0] !== "Z" && fields[0] !== "X";
 }
 
+/**
+ * True for a process in another pid namespace than this one: NSpid in proc_pid_status(5) has its pid in each namespace
+ * from that of /proc down.
+ */
+export function isBelowOurPidNamespace(pid: number): boolean {
+  const status = tryReadFile(`/proc/${pid}/status`) ?? "";
+  const at = status.indexOf("\nNSpid:\t");
+  if (at < 0) return false;
+  return status.slice(at + 8, status.indexOf("\n", at + 1)).includes("\t");
+}
+
 /** True where a process was stopped by a signal (T) or a tracer (t), and does nothing until it is continued. */
 export const isStopped = (pid: number): boolean => ["T", "t"].includes(statOf(pid)[0] ?? "");
 
