@@ -88,8 +88,14 @@ const version2 = (point: string, root: string, options: string): V2Mount => ({
 export const isVersion1 = (v1: Map<string, string>): boolean =>
   v1.has("memory") || v1.has("pids") || v1.has("cpu");
 
+/** Mounts of cgroups do not change while a command runs, and it looks at them for each container that it deals with. */
+let known: Hierarchies | undefined;
+
 /** @throws SysError where /proc is not mounted */
-export const readHierarchies = (): Hierarchies => parseHierarchies(readFile("/proc/self/mountinfo"));
+export function readHierarchies(): Hierarchies {
+  known ??= parseHierarchies(readFile("/proc/self/mountinfo"));
+  return known;
+}
 
 /** The directory of the caller's own cgroup on version 2; undefined where the mount does not show it. */
 export function ownDirectory({ point, root }: V2Mount): string | undefined {

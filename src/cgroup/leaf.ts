@@ -8,17 +8,23 @@ import { rmdir } from "../sys/directory.ts";
 import { ENOENT, ESRCH, errnoText } from "../sys/errno.ts";
 import { open, tryReadFile, tryStat, withFd } from "../sys/file.ts";
 import { step } from "../sys/libc.ts";
-import { lock } from "../sys/lock.ts";
+import { tryLockFor } from "../sys/lock.ts";
 import { makeCgroup, tryWriteFile } from "./directory.ts";
 import { COMMON, LEAF } from "./place.ts";
 
 /** How often the list of processes is read again: a process that forks meanwhile leaves its child behind. */
 const ROUNDS = 100;
 
-/** Runs while no other minibox makes room in the directory, or gives it back. @throws SysError */
+/** In milliseconds. Who holds the lock moves processes, which takes a moment each. */
+const PATIENCE = 60_000;
+
+/** Runs while no other minibox makes room in the directory, or gives it back. @throws SysError, RunError */
 export const lockedCgroup = <T>(directory: string, work: () => T): T =>
   withFd(open(directory, O.O_DIRECTORY), (fd) => {
-    lock(fd);
+    if (!tryLockFor(fd, PATIENCE))
+      throw new RunError(
+        `another process holds the lock of ${directory}, for longer than ${PATIENCE / 1000} s`,
+      );
     return work();
   });
 

@@ -5,7 +5,7 @@
 import { tryFchmodat } from "../sys/access.ts";
 import { AT_FDCWD, S_ISVTX } from "../sys/constants.ts";
 import { tryStat } from "../sys/file.ts";
-import { type Hierarchies, readHierarchies } from "./hierarchies.ts";
+import { readHierarchies } from "./hierarchies.ts";
 import type { CgroupRecord, V1Record, V2Record } from "./types.ts";
 
 /** The mode of a container's cgroup. The sticky bit has no meaning there: it marks the cgroup as one that minibox took. */
@@ -82,15 +82,12 @@ function isPath(value: unknown): value is string {
 
 const isBelow = (path: string, above: string): boolean => path.startsWith(`${above}/`);
 
-/** Mounts do not change while a command runs, and it may look at the records of many containers. */
-let mounted: Hierarchies | undefined;
-
 /**
  * Returns the part of a record that is there and is a container's: directories of mounted cgroups with the mark.
  * Undefined where that is nothing.
  */
 export function believed(record: CgroupRecord): CgroupRecord | undefined {
-  mounted ??= readHierarchies();
+  const mounted = readHierarchies();
   if (record.version === 2) return record.mount === mounted.v2?.point ? believedV2(record) : undefined;
   const mounts = new Set(mounted.v1.values());
   const isOwn = (path: string): boolean =>

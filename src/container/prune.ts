@@ -3,12 +3,12 @@
 
 import { listDirectory, rmdir } from "../sys/directory.ts";
 import { withFd } from "../sys/file.ts";
-import { unlock } from "../sys/lock.ts";
+import { tryLockFor, unlock } from "../sys/lock.ts";
 import { removeCgroup, removeDirectory, removeFiles } from "./delete.ts";
 import { endProcess } from "./kill.ts";
 import { hasState, isLocked, isName, readState } from "./state.ts";
 import { tryOpenDirectory } from "./state-file.ts";
-import { lockDirectory, tryLockFor } from "./state-lock.ts";
+import { lockDirectory } from "./state-lock.ts";
 import { isForeign, MOST_ENTRIES, openRoot } from "./state-root.ts";
 
 /** How long, in milliseconds, a command waits for a killed process of another container that does not end (state D). */

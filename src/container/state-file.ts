@@ -10,8 +10,13 @@ import { fdPath } from "../sys/mount.ts";
 import { geteuid } from "../sys/process.ts";
 import { tryConnect } from "../sys/socket.ts";
 
+let ownUid: number | undefined;
+
 /** True where a file or directory belongs to this user, and nobody else may write it. */
-export const isOurs = ({ uid, mode }: Stat): boolean => uid === geteuid() && (mode & 0o022) === 0;
+export function isOurs({ uid, mode }: Stat): boolean {
+  ownUid ??= geteuid(); // minibox does not change it outside of a container
+  return uid === ownUid && (mode & 0o022) === 0;
+}
 
 /** Opens a container's directory. Returns the descriptor, or -errno: EACCES where it is not this user's alone. */
 export function tryOpenDirectory(path: string): number {

@@ -33,6 +33,38 @@ describe.skipIf(skip !== "")("a bundle", () => {
     expect(written).toMatch(/^mkdir: .*: (Operation|Not) .*supported\nSeccomp:\t2\n$/);
   });
 
+  test("without a pid namespace of its own is known again, signalled and deleted all the same", async () => {
+    const sharing = (args: string[]) =>
+      create((config) => {
+        config.process.args = args;
+        config.linux.namespaces = [{ type: "mount" }];
+        return config;
+      });
+    const trap = "trap 'exit 0' USR1; while :; do sleep 0.1; done";
+    const { name, status } = await sharing(["sh", "-c", trap]);
+    expect([status, (await minibox("state", name)).stdout]).toEqual([
+      0,
+      expect.stringContaining('"created"'),
+    ]);
+    expect((await minibox("start", name)).status).toBe(0);
+    expect((await minibox("state", name)).stdout).toContain('"running"');
+    const has = async (word: string): Promise<boolean> =>
+      (await minibox("state", name)).stdout.includes(word);
+    await until("it has heard", async () => {
+      await minibox("kill", name, "USR1");
+      return has('"stopped"');
+    });
+    expect((await minibox("delete", name)).status).toBe(0);
+    for (const started of [true, false]) {
+      const { name } = await sharing(["sleep", "1000"]);
+      if (started) expect((await minibox("start", name)).status).toBe(0);
+      const { pid } = JSON.parse((await minibox("state", name)).stdout) as { pid: number };
+      expect((await minibox("delete", "--force", name)).status).toBe(0);
+      const isGone = (): boolean => !/^State:\t[^ZX]/m.test(tryText(`/proc/${pid}/status`) ?? "");
+      await until("its process has ended", isGone);
+    }
+  });
+
   test("has the limits of 64 bits that it asks for", async () => {
     const bundle = join(scratchDirectory(), "bundle");
     mkdirSync(bundle);

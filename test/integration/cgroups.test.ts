@@ -2,7 +2,7 @@
 // The processes are the host's, and the kernel's files say what became of them.
 
 import { afterAll, afterEach, describe, expect, setDefaultTimeout, test } from "bun:test";
-import { existsSync, mkdirSync, readFileSync, rmdirSync, statSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, readFileSync, rmdirSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { openCgroup, planCgroup } from "../../src/cgroup/index.ts";
 import { statsOf } from "../../src/cgroup/stats.ts";
@@ -101,6 +101,25 @@ describe.skipIf(skip !== "")(`a cgroup on ${VERSION} [vm]`, () => {
   test("a relative linux.cgroupsPath is below what all containers have in common", () => {
     const planned = planCgroup("unused", { cgroupsPath: "some/where" })!;
     for (const directory of planned.record.directories) expect(directory).toEndWith("/minibox/some/where");
+  });
+
+  test("is believed only with its mark, which one that was there before has while a container is in it", async () => {
+    const before = make();
+    const sticky = (): number[] =>
+      before.record.directories.map((directory) => statSync(directory).mode & 0o1000);
+    const all = (bits: number): number[] => before.record.directories.map(() => bits);
+    expect(sticky()).toEqual(all(0o1000));
+    for (const directory of before.record.directories) chmodSync(directory, 0o755);
+    expect(openCgroup(before.record)).toBeUndefined();
+    const path = before.record.directories[0]!.slice(before.record.directories[0]!.indexOf(`/${TOP}`));
+    const taken = make({}, path);
+    expect(sticky()).toEqual(all(0o1000));
+    const sleep = Bun.spawn(["sleep", "600"]);
+    reopen(taken).add(sleep.pid);
+    expect(reopen(taken).remove()).toEqual([]);
+    await sleep.exited;
+    expect([sleep.signalCode, sticky()]).toEqual(["SIGKILL", all(0)]);
+    for (const directory of before.record.directories) rmdirSync(directory);
   });
 
   test("takes processes in, and knows those below it, too", async () => {
