@@ -1,13 +1,21 @@
 // Owns showing a text of unknown origin (of a rootfs, an image, a bundle, a caller) so that it can neither control a
 // terminal nor look like another text. What is not printable is shown as an escape sequence: whatever Unicode calls a
 // control, format, private, unassigned or ignorable character, a surrogate, or a separator other than the blank.
-// Among those are ESC and CSI, all marks of direction, what has no width, and line ends of every kind. A "\" in the text
-// stays as it is, so that nothing changes when a text is shown twice.
+// Among those are ESC and CSI, all marks of direction, what has no width, and line ends of every kind. Where the locale is
+// not one of UTF-8, no character but ASCII's is printable: for a terminal of ISO 8859-1 the second byte of "ś" is CSI. A
+// "\" in the text stays as it is, so that nothing changes when a text is shown twice.
 
 import { encode } from "./bytes.ts";
 
 /** A new object each time: a regular expression made at load time would cost starts that show nothing. */
-const unprintable = (): RegExp => /(?! )[\p{C}\p{Z}\p{Default_Ignorable_Code_Point}]/gu;
+const unprintable = (): RegExp =>
+  isLocaleUtf8() ? /(?! )[\p{C}\p{Z}\p{Default_Ignorable_Code_Point}]/gu : /[^ -~…]/gu; // "…" is in minibox's own words
+
+/** locale(7): the first of the variables that is set says which characters the caller's terminal shows. */
+function isLocaleUtf8(): boolean {
+  const { LC_ALL, LC_CTYPE, LANG } = process.env;
+  return /utf-?8/i.test(LC_ALL || LC_CTYPE || LANG || "");
+}
 
 /** The text on one line, all of it visible. A byte that is not UTF-8 (bytes.ts) is shown as \x9b, U+009B as \u009b. */
 export const printable = (text: string): string =>
@@ -43,13 +51,13 @@ export function quoted(word: string): string {
 }
 
 /**
- * A value as JSON text that is printable, on several lines. A parser reads the same from it as from JSON.stringify's:
- * what is not printable can only be inside of a string, where JSON has an escape sequence for it.
+ * A value as JSON text of ASCII alone, on several lines, whatever the locale. A parser reads the same from it as from
+ * JSON.stringify's: any other character can only be inside of a string, where JSON has an escape sequence for it.
  */
 export const printableJson = (value: unknown): string =>
   JSON.stringify(value, null, 2)
     .split("\n")
-    .map((line) => line.replace(unprintable(), utf16))
+    .map((line) => line.replace(/[^ -~]/gu, utf16))
     .join("\n");
 
 const utf16 = (char: string): string =>

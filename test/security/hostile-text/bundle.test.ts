@@ -93,7 +93,7 @@ describe.skipIf(reason !== "")("a bundle is refused with the name of its field, 
   });
 });
 
-describe.skipIf(reason !== "")("JSON is printable, and a program reads what there is:", () => {
+describe.skipIf(reason !== "")("JSON is ASCII, and a program reads what there is:", () => {
   const bundle = `${scratch}/b${HOSTILE}`;
   beforeAll(() => {
     const config = structuredClone(BASE);
@@ -112,7 +112,7 @@ describe.skipIf(reason !== "")("JSON is printable, and a program reads what ther
     await told(["delete", "--force", name]);
     expect(harmIn(stdout)).toEqual([]);
     expect(JSON.parse(stdout)).toMatchObject({ bundle, annotations: { [HOSTILE]: HOSTILE, é: "日本" } });
-    expect(stdout).toContain('"é": "日本"');
+    expect(stdout).toMatch(/^[\n -~]*$/);
   });
 
   test.each(["-", `${scratch}/attestation`])("an attestation", async (place) => {

@@ -117,6 +117,22 @@ describe.skipIf(reason !== "")("whatever a hostile value becomes, nothing of it 
 });
 
 describe.skipIf(reason !== "")("what surrounds minibox:", () => {
+  test.each([
+    ["C", "\\u015b2J\\u65e5"],
+    ["pl_PL.ISO-8859-2", "\\u015b2J\\u65e5"],
+    ["C.UTF-8", "ś2J日"],
+  ])("a terminal that may not be one of UTF-8, in the locale %s", async (locale, shown) => {
+    // the last byte of "ś" alone is CSI; bash warns where the host lacks a locale
+    for (const before of [`export LC_ALL=${locale}`, `unset LC_ALL LC_CTYPE; export LANG=${locale}`]) {
+      const { stderr } = await told(["state", "ś2J日"], { before });
+      expect(stderr).toEndWith(`minibox: the container "${shown}" does not exist\n`);
+      const traced = (await told(["run", "--trace", "-w", "/ś2J日", root, "ś2J日"], { before })).stderr;
+      const lines = traced.split("\n").filter((line) => /2J/.test(line));
+      expect(lines.length).toBeGreaterThan(5);
+      expect(lines.filter((line) => !line.includes(shown))).toEqual([]);
+    }
+  });
+
   test("a hostile working directory", async () => {
     const before = `cd ${forShell(`${scratch}/empty${HOSTILE}`)}`;
     const result = await told(["create", "--bundle", "b", "x"], { before });
