@@ -201,7 +201,7 @@ describe.skipIf(skipReason("cc") !== "")("a host that has run out of something i
   test.each([
     ["keyctl", 122, "join a new session keyring: EDQUOT: disk quota exceeded", "kernel.keys.root_maxkeys"],
     ["unshare", 28, "spawn /proc/self/exe child: ENOSPC: no space left on device", "user.max_pid_namespaces"],
-    ["move_mount", 28, `bind ${busybox} onto itself: ENOSPC: no space left on device`, "fs.mount-max"],
+    ["move_mount", 28, `attach ${busybox} over /: ENOSPC: no space left on device`, "fs.mount-max"],
     ["signalfd4", 24, "take the signals: EMFILE: too many open files", "ulimit -n"],
   ] as const)("%s fails with %d", async (name, errno, line, setting) => {
     const { status, stderr } = await execute(denying(name, errno, [...RUN, busybox, "true"]));
