@@ -1,8 +1,9 @@
 // Owns the advice about a path that holds no root file system: how to make one with the programs of this host.
 
-import { nearest } from "../errors.ts";
+import { affordable, Budget } from "../explain/budget.ts";
+import { namesOf, nearestThat } from "../explain/near.ts";
 import { O, S_IFDIR, S_IFMT } from "../sys/constants.ts";
-import { listDirectory, readlink } from "../sys/directory.ts";
+import { readlink } from "../sys/directory.ts";
 import { tryOpen, tryStat, withFd } from "../sys/file.ts";
 import { quoted } from "../sys/printable.ts";
 import { geteuid } from "../sys/process.ts";
@@ -20,19 +21,17 @@ export function rootfsAdvice(path: string): string {
     : `minibox takes a directory, and pulls no images: ${ways}`;
 }
 
-/** In a directory with more names, such as another user's in /tmp, a name is not worth the time that it takes to find. */
-const MOST_NAMES = 1000;
-
 /** A directory beside the path whose name is spelled almost like it. */
 function nearDirectory(path: string): string | undefined {
   const slash = path.replace(/\/+$/, "").lastIndexOf("/");
   const [above, name] = [path.slice(0, slash + 1), path.slice(slash + 1).replace(/\/+$/, "")];
   const fd = tryOpen(above || ".", O.O_DIRECTORY);
   if (fd < 0) return undefined;
-  const names = withFd(fd, () => listDirectory(fd, MOST_NAMES)).filter((other) =>
-    isDirectory(`${above}${other}`),
-  );
-  const near = nearest(name, names);
+  const budget = new Budget(() => true);
+  const near = affordable(() => {
+    const names = withFd(fd, () => namesOf(budget, fd));
+    return nearestThat(budget, name, names, (other) => isDirectory(`${above}${other}`));
+  });
   return near === undefined ? undefined : `${above}${near}`;
 }
 

@@ -1,11 +1,10 @@
 // Owns finding what a wrong name may have been meant for: programs of the rootfs and of the host.
 
-import { mostSlips, nearest } from "../errors.ts";
 import { DEFAULT_PATH } from "../spec/default.ts";
 import { O, RESOLVE } from "../sys/constants.ts";
-import { listDirectory } from "../sys/directory.ts";
 import { SysError } from "../sys/errno.ts";
 import { openInRoot, tryStat, withFd } from "../sys/file.ts";
+import { namesOf, nearestThat } from "./near.ts";
 import { type Place, quoted, shown } from "./place.ts";
 import { isDirectory, isRegular, walk } from "./walk.ts";
 
@@ -20,9 +19,6 @@ export const pathVariable = (env: readonly string[] | undefined): string | undef
 export const searchedFor = (env: readonly string[] | undefined): string[] =>
   (pathVariable(env) ?? FALLBACK_PATH).split(":").map((directory) => directory || ".");
 
-/** More names than any real directory of programs has: a hostile directory is not read to its end. */
-const MOST_NAMES = 20_000;
-
 /** Returns the names in a directory of the container; none where it cannot be read. @throws BudgetSpent */
 export function namesIn(place: Place, directory: string): string[] {
   const { end, at } = walk(place, directory);
@@ -30,7 +26,7 @@ export function namesIn(place: Place, directory: string): string[] {
   const flags = O.O_DIRECTORY | O.O_NOFOLLOW | O.O_NONBLOCK;
   try {
     return withFd(openInRoot(place.root, at, flags, RESOLVE.RESOLVE_NO_SYMLINKS), (fd) =>
-      listDirectory(fd, MOST_NAMES, (bytes) => place.budget.spend(bytes)),
+      namesOf(place.budget, fd),
     );
   } catch (error) {
     if (error instanceof SysError) return [];
@@ -51,21 +47,10 @@ export const isDirectoryIn = (place: Place, path: string): boolean => {
 
 /** Returns the name of the program in some directories that is nearest to a name; undefined where none is near. */
 export function nearestIn(place: Place, name: string, directories: readonly string[]): string | undefined {
-  const names = new Set<string>();
-  const tolerance = Math.floor(mostSlips(name)) || 1;
-  // a name whose length differs by more than the tolerance is not near
-  for (const directory of new Set(directories))
-    for (const other of namesIn(place, directory))
-      if (Math.abs(other.length - name.length) <= tolerance) names.add(other);
-  names.delete(name);
-  // the nearest name may not be a program's, and the next one may
-  for (let tries = 0; tries < 3; tries++) {
-    const near = nearest(name, place.budget.each(names));
-    if (near === undefined) return undefined;
-    if (directories.some((directory) => isProgram(place, `${directory}/${near}`))) return near;
-    names.delete(near);
-  }
-  return undefined;
+  const names = [...new Set(directories)].flatMap((directory) => namesIn(place, directory));
+  return nearestThat(place.budget, name, names, (near) =>
+    directories.some((directory) => isProgram(place, `${directory}/${near}`)),
+  );
 }
 
 const SHELLS = ["bash", "sh", "ash", "dash", "zsh", "ksh", "fish", "csh", "tcsh"];

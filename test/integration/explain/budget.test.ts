@@ -68,6 +68,19 @@ describe.skipIf(reason !== "" || !isX64)(
   },
 );
 
+describe.skipIf(reason !== "")(`among thousands of long names${reason && `: ${reason}`}`, () => {
+  const end = "z".repeat(235);
+  const crowd = join(root, "crowd");
+  if (!reason)
+    for (let i = 10_000; i < 16_000; i++) mkdirSync(join(crowd, `${i}${end}`), { recursive: true });
+
+  test("a rootfs's name is looked for in vain", async () => {
+    const { status, stderr, seconds } = await timed([...RUN, join(crowd, `x${end}x`), "true"]);
+    expect([status, stderr]).toEqual([125, expect.stringContaining("does not exist\n")]);
+    expect(seconds).toBeLessThan(QUICK);
+  });
+});
+
 const tracing = reason || skipReason("strace");
 
 /** Runs minibox, where at the first statfs(2) something happens; only an explanation makes that call. */
