@@ -62,7 +62,7 @@ describe.skipIf(reason !== "")("--userns UID:GID:SIZE", () => {
     const user = stdout.indexOf("unshare(CLONE_NEWUSER)");
     const others = stdout
       .split("\n")
-      .filter((line) => line.includes("unshare(CLONE_NEW") && !line.includes("NEWUSER"));
+      .filter((line) => /\b(unshare|clone)\(.*CLONE_NEW/.test(line) && !line.includes("NEWUSER"));
     expect(user).toBeGreaterThan(0);
     for (const line of others) expect(stdout.indexOf(line)).toBeGreaterThan(user);
     expect(others.join(" ")).toContain("CLONE_NEWPID");

@@ -124,12 +124,17 @@ export function tryText(path: string): string | undefined {
 
 /** The pids of a process's children, in the host's pid namespace; in a keeper's place (src/sys/keeper.ts) its child. */
 export const childrenOf = (pid: number): number[] =>
-  allChildrenOf(pid).flatMap((child) => (isKeeper(child) ? allChildrenOf(child) : [child]));
+  allChildrenOf(pid).flatMap((child) => (isKeeper(child, pid) ? allChildrenOf(child) : [child]));
 
 /** The pid of a supervisor's keeper, or undefined where it has none. */
-export const keeperOf = (pid: number): number | undefined => allChildrenOf(pid).find(isKeeper);
+export const keeperOf = (pid: number): number | undefined =>
+  allChildrenOf(pid).find((child) => isKeeper(child, pid));
 
-const isKeeper = (pid: number): boolean => tryText(`/proc/${pid}/comm`) === "minibox-keeper\n";
+/** A keeper has its own name, and in its first moment its parent's. */
+function isKeeper(pid: number, parent: number): boolean {
+  const name = tryText(`/proc/${pid}/comm`);
+  return name === "minibox-keeper\n" || (name !== undefined && name === tryText(`/proc/${parent}/comm`));
+}
 
 function allChildrenOf(pid: number): number[] {
   const children = tryText(`/proc/${pid}/task/${pid}/children`) ?? "";
