@@ -74,7 +74,9 @@ export class Stdio {
   private open(standard: Standard): Stream {
     const kind = kindOf(standard);
     if (kind === "null" || kind === "same") return kind;
-    const again = kind === "named" ? reopen(standard) : undefined;
+    // a device, or a terminal, that is not relayed: what is done to its inode at least fails
+    const isBare = !this.relays && typeOf(standard) === S_IFCHR;
+    const again = kind === "named" || isBare ? reopen(standard) : undefined;
     if (again !== undefined) return this.giveAgain(standard.fd, again);
     return this.relays ? this.relay(standard) : "same";
   }

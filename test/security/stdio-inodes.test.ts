@@ -176,8 +176,23 @@ describe("an ordinary user's container", () => {
 
 const skip = skipReason("tmux");
 
-describe.skipIf(skip !== "")("a terminal with --no-tty", () => {
-  test("is passed on, both ways, and stays as it is", async () => {
+describe.skipIf(skip !== "")("a terminal", () => {
+  test("of a created container stays as it is", async () => {
+    using terminal = new Tmux();
+    await terminal.shows(/^\$ $/m);
+    const mode = statSync(terminal.device).mode;
+    const script = "for f in 0 1 2; do chmod 666 /proc/$$/fd/$f; done; echo e''nd";
+    const box = typedMinibox();
+    terminal.enter(
+      `clear; ${box} create --name T ${typed(rootfs("busybox"))} sh -c '${script}' && ${box} start T; until ${box} state T | grep -q stopped; do :; done; ${box} delete T; echo sta''tus $?`,
+    );
+    const screen = await terminal.shows(/^end$/m);
+    expect(screen).toContain("Read-only file system");
+    await terminal.shows(/^status 0$/m);
+    expect(statSync(terminal.device).mode).toBe(mode);
+  });
+
+  test("with --no-tty is passed on, both ways, and stays as it is", async () => {
     using terminal = new Tmux();
     await terminal.shows(/^\$ $/m);
     const mode = statSync(terminal.device).mode;
