@@ -88,6 +88,10 @@ function groupId(group: string, text: string): number {
   return id;
 }
 
+/** NGROUPS_MAX, the kernel's limit for a process (setgroups(2)). */
+const MOST_GROUPS = 65_536;
+
+/** @throws RunError */
 function supplementary(group: string, user: string, primary: number): number[] {
   const ids = new Set<number>();
   eachRow(group, (fields) => {
@@ -98,5 +102,9 @@ function supplementary(group: string, user: string, primary: number): number[] {
     for (const member of members.split(",")) if (member.trim() === user) ids.add(gid);
     return false;
   });
+  if (ids.size > MOST_GROUPS)
+    throw wrongUser(
+      `the rootfs's /etc/group has the user "${user}" in ${ids.size} groups, ${MOST_GROUPS} is the limit`,
+    );
   return [...ids];
 }

@@ -22,9 +22,11 @@ export const tryOpenat = (dirfd: number, path: string, flags: number, mode = 0):
   attempt("openat", dirfd, path, flags | O.O_CLOEXEC, mode);
 
 /**
- * The kernel answers ".." with EAGAIN while anything on the host is renamed or mounted; the call is repeated so often.
+ * The kernel answers ".." with EAGAIN while anything on the host is renamed or mounted; the call is repeated so often,
+ * and for so many milliseconds. A hostile rootfs makes a call take long, with many links and "..".
  */
 const PATIENCE = 1000;
+const LONGEST_PATIENCE = 500;
 
 /**
  * long openat2(int dirfd, const char *path, struct open_how *how, size_t size), always O_CLOEXEC: a descriptor, or
@@ -37,9 +39,12 @@ export function tryOpenat2(dirfd: number, path: string, flags: number, resolve: 
   how[2] = mode;
   how[4] = resolve;
   const bytes = new Uint8Array(how.buffer);
+  let end: number | undefined;
   for (let tries = 1; ; tries++) {
     const result = attempt("openat2", dirfd, path, bytes, bytes.length);
     if (result !== -EAGAIN || tries === PATIENCE) return result;
+    end ??= performance.now() + LONGEST_PATIENCE;
+    if (performance.now() > end) return result;
   }
 }
 
