@@ -70,8 +70,8 @@ const ARM64: readonly number[] = [
 ];
 
 /** The machine words; mapCode() maps them. */
-export const callsCode = (): Uint8Array =>
-  process.arch === "arm64" ? new Uint8Array(new Uint32Array(ARM64).buffer) : new Uint8Array(X64);
+export const callsCode = (arch: string = process.arch): Uint8Array =>
+  arch === "arm64" ? new Uint8Array(new Uint32Array(ARM64).buffer) : new Uint8Array(X64);
 
 /** A system call, or "finish": the end of the process with the exit code that a shell gives to `status`. */
 export interface Call {
