@@ -133,7 +133,7 @@ export const keeperOf = (pid: number): number | undefined =>
 /** A keeper has its own name, and in its first moment its parent's. */
 function isKeeper(pid: number, parent: number): boolean {
   const name = tryText(`/proc/${pid}/comm`);
-  return name === "minibox-keeper\n" || (name !== undefined && name === tryText(`/proc/${parent}/comm`));
+  return name === "minibox-keeper\n" || (name === "minibox\n" && name === tryText(`/proc/${parent}/comm`));
 }
 
 function allChildrenOf(pid: number): number[] {
