@@ -12,8 +12,8 @@
 //
 // Whoever kills the keeper ends the program, too; nothing has to run for that.
 //
-// The keeper lives in this process's memory and has its descriptors (CLONE_VM, CLONE_FILES), so it costs a kernel stack, and
-// holds nothing open on its own. It makes a few prepared calls (calls.ts), with all signals blocked.
+// The keeper lives in this process's memory (CLONE_VM), so it costs a kernel stack. It gives up the descriptors once the
+// program has started. It makes a few prepared calls (calls.ts), with all signals blocked.
 //
 // No keeper is left where this process is killed before the keeper has asked for the signal: what the program is at first
 // ends by itself when its maker is gone (the end of a socket), and then the keeper ends as well.
@@ -109,6 +109,9 @@ function start({ code, table }: Mapped, parent: Parent, shown: string[], _keep: 
   throw failed("posix_spawn", [shown[0]!], failure);
 }
 
+/** close_range(0, ~0U, CLOSE_RANGE_UNSHARE): the keeper has no descriptors from then on, and this process keeps its own. */
+const UNSHARE_DESCRIPTORS: Call = { name: "close_range", args: [0, LAST_DESCRIPTOR, 2] };
+
 /** The calls of the keeper whose table is at this address. `self` is this process's pidfd where the two part. */
 function keeperCalls(table: number, program: readonly Call[], self: number): Call[] {
   const [pidfd, status] = [table + PIDFD_AT, table + STATUS_AT];
@@ -120,7 +123,8 @@ function keeperCalls(table: number, program: readonly Call[], self: number): Cal
     ...program,
     { name: "prctl", args: [PR.PR_GET_PDEATHSIG, status] }, // any value but -1
     { name: "futex", args: [status, FUTEX_WAKE, 1] },
-    ...(self < 0 ? [] : partingCalls(table)),
+    // without this the program would not see the end of its maker's socket
+    ...(self < 0 ? [UNSHARE_DESCRIPTORS] : partingCalls(table)),
     { name: "wait4", args: [PROGRAM_PID, status, 0, 0] },
     { name: "finish", args: [] },
   ];
