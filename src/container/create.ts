@@ -109,6 +109,7 @@ export function create(starting: Starting, asked: Request, making: Making): Cont
       descriptors,
       making.stdio.given,
     );
+    making.stdio.handedOver();
     own.cgroup?.hasten?.();
     return { child, handshake, request, directory, cgroup: own.cgroup, undo };
   } catch (error) {

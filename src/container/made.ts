@@ -115,7 +115,8 @@ function removeAll({ root: path, rootIdentity }: Made, made: readonly Made[]): v
   const root = tryOpen(path, O.O_PATH | O.O_DIRECTORY);
   if (root < 0) return;
   withFd(root, () => {
-    if (!isSame(rootIdentity, statx(root))) return;
+    // no container's root is the host's: such a note is forged
+    if (!isSame(rootIdentity, statx(root)) || isSame(rootIdentity, tryStat("/"))) return;
     const inUse = placesInUse(rootIdentity);
     for (const entry of made.toSorted((a, b) => depth(b) - depth(a)))
       if (inUse && !inUse.has(entry.path)) remove(root, entry);

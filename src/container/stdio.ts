@@ -20,7 +20,7 @@ import {
   S_IFSOCK,
 } from "../sys/constants.ts";
 import { pipe, tryFcntl, unreadBytes } from "../sys/descriptor.ts";
-import { type Stat, statx, trySeek, tryTell } from "../sys/file.ts";
+import { close, type Stat, statx, trySeek, tryTell } from "../sys/file.ts";
 import { step } from "../sys/libc.ts";
 import { tryOpenTree } from "../sys/mount.ts";
 import { reopenThrough } from "../sys/reopen.ts";
@@ -41,7 +41,7 @@ export interface Passage {
 export class Stdio {
   /** what each of them is, for the child */
   readonly streams: Stream[] = [];
-  /** those that are sent to the child; they stay open here, for what end() asks of them */
+  /** those that are sent to the child */
   readonly given: Descriptors = new Map();
   passages: Passage[] = [];
   private readonly outputs: { of: Standard; given: number }[] = [];
@@ -58,6 +58,11 @@ export class Stdio {
   ) {
     step("open stdin, stdout and stderr", "what the container gets must not lead to files of the host");
     for (const fd of [0, 1, 2]) this.streams.push(terminal.includes(fd) ? "terminal" : this.open(look(fd)));
+  }
+
+  /** Closes what the child has now, and nobody may have here: the end of a pipe comes when its last writer has ended. */
+  handedOver(): void {
+    for (const { given } of this.outputs) close(given);
   }
 
   /** Leaves the caller's input files at the offset up to which the container, which has ended, has read them. */
@@ -87,9 +92,11 @@ export class Stdio {
   }
 
   private giveAgain(fd: number, again: number): Stream {
+    const start = tryTell(fd);
     this.atEnd.push(() => {
       const offset = tryTell(again);
-      if (offset >= 0) trySeek(fd, offset);
+      // somebody else may have read on in the meantime
+      if (offset >= 0 && offset !== start && tryTell(fd) === start) trySeek(fd, offset);
     });
     return this.give(fd, again);
   }
@@ -100,7 +107,8 @@ export class Stdio {
     // what is written to one file through two descriptors stays in order when both are the same pipe
     const shared = isInput ? undefined : this.outputs.find(({ of }) => isOneFile(of, standard));
     if (shared) return this.give(fd, shared.given);
-    const [read, write] = pipe();
+    // one read(2) returns what one write(2) wrote, for a device to which each is a record (/dev/kmsg)
+    const [read, write] = pipe(typeOf(standard) === S_IFCHR ? O.O_DIRECT : 0);
     tryFcntl(write, F_SETPIPE_SZ, PIPE_SIZE);
     const [ours, given] = isInput ? [write, read] : [read, write];
     const isFile = isRegular(standard);
@@ -151,7 +159,8 @@ function kindOf(standard: Standard): "null" | "same" | "named" | "other" {
   return isRead && fileSystemType(fd) !== NSFS_MAGIC ? "named" : "other";
 }
 
-const STANDARD = ["stdin", "stdout", "stderr"];
+/** What a person calls 0, 1 and 2. */
+export const STANDARD = ["stdin", "stdout", "stderr"];
 const FIT = "give it a file, a pipe or /dev/null: through a directory, a container reaches the host's files";
 const unfit = (type: number): string =>
   type === S_IFDIR ? "a directory" : "only a path (O_PATH in open(2))";

@@ -7,8 +7,8 @@ import { POLLIN, POLLOUT, SI_KERNEL, SIGNALS } from "../sys/constants.ts";
 import { poll } from "../sys/poll.ts";
 import type { Exit } from "../sys/process.ts";
 import { tryReadSignal } from "../sys/signalfd.ts";
-import type { Mover } from "./passages.ts";
-import { commandOf, deliver, HARMLESS, handles, STOPPING, signalChild, suspend } from "./signals.ts";
+import type { Passing } from "./passages.ts";
+import { commandOf, deliver, endContainer, HARMLESS, handles, STOPPING, suspend } from "./signals.ts";
 import type { Relay } from "./stdio-terminal.ts";
 import type { Keys } from "./terminal-plan.ts";
 import { trimMemory } from "./trim.ts";
@@ -33,6 +33,7 @@ export class Supervisor {
   private readonly child: Child;
   private readonly handshake: Handshake;
   private relay: Relay | undefined;
+  private passings: readonly Passing[] = [];
   private started = false;
   private trimmed = false;
   /** the signal for which the supervisor killed the container; 0 for none */
@@ -47,7 +48,6 @@ export class Supervisor {
     private readonly target: Target,
     private readonly signals: number,
     private readonly connection: Connection,
-    private readonly movers: readonly Mover[],
     private readonly options: SupervisorOptions,
   ) {
     this.child = target.child;
@@ -66,16 +66,16 @@ export class Supervisor {
         [this.signals, POLLIN],
         [this.child.socket, POLLIN],
         ...(this.started && this.relay ? this.relay.interest() : NO_TERMINAL),
-        ...(this.started ? this.movers.map((mover) => mover.interest()) : []),
+        ...this.passings.map((passing) => passing.interest()),
       ];
       const found = poll(interest, this.patience());
-      const [ended, signal, message, stdin = 0, master = 0, stdout = 0, ...movable] = found;
+      const [ended, signal, message, stdin = 0, master = 0, stdout = 0, ...passed] = found;
       if (message) this.receive();
       if (this.handshake.failure) return { status: 125, started: false, timedOut: false, lost: [] };
       // only after the child's messages are read: they may say that the command runs, and the signal is for it then
       if (signal && !message) this.readSignals();
       if (this.started && this.relay) this.carry(this.relay, stdin, master, stdout);
-      for (const [i, events] of movable.entries()) if (events) this.move(this.movers[i]!);
+      for (const [i, events] of passed.entries()) if (events) this.passings[i]!.end();
       // the last messages are read before the child is reaped
       if (ended && this.child.socket < 0) return this.finish();
       if (ended && !message) this.receive();
@@ -101,18 +101,23 @@ export class Supervisor {
     this.relay = new Relay(master, plan, this.target.everyone);
   }
 
+  /** Takes charge of what passes bytes on. */
+  passOn(passings: readonly Passing[]): void {
+    this.passings = passings;
+  }
+
   /** Kills the container where it has not ended yet, and restores the caller's terminal. */
   abort(): void {
+    for (const passing of this.passings) passing.end();
     if (this.child.exit) return;
-    signalChild(this.child, SIGNALS.KILL);
+    endContainer(this.child);
     reap(this.child);
     this.relay?.end();
   }
 
   /** How many milliseconds poll may wait. */
   private patience(): number {
-    let nearest = Math.min(this.deadline - performance.now(), this.relay?.patience ?? NEVER);
-    for (const mover of this.movers) nearest = Math.min(nearest, mover.patience);
+    const nearest = Math.min(this.deadline - performance.now(), this.relay?.patience ?? NEVER);
     return this.started && !this.trimmed ? Math.min(nearest, LONG) : nearest;
   }
 
@@ -130,11 +135,6 @@ export class Supervisor {
     this.started = true;
     this.relay?.settle();
     this.target.onStarted();
-  }
-
-  private move(mover: Mover): void {
-    if (mover.mustStop && !this.endedBy) this.pause(SIGNALS.TTOU);
-    else mover.carry();
   }
 
   private carry(relay: Relay, input: number, master: number, output: number): void {
@@ -211,7 +211,7 @@ export class Supervisor {
     if (this.child.exit) this.cutShort ||= !HARMLESS.has(signal);
     else if (this.isMinibox()) {
       if (HARMLESS.has(signal)) return;
-      signalChild(this.child, SIGNALS.KILL);
+      endContainer(this.child);
       this.endedBy ||= signal;
     } else if (deliver(this.child, signal)) this.endedBy ||= signal;
   }
@@ -225,7 +225,7 @@ export class Supervisor {
   /** Sends SIGTERM after the timeout, and SIGKILL after the stop timeout. */
   private expire(): void {
     if (this.timedOut) {
-      signalChild(this.child, SIGNALS.KILL);
+      endContainer(this.child);
       this.deadline = NEVER;
       return;
     }
@@ -239,14 +239,14 @@ export class Supervisor {
     // the kernel kills every process of a pid namespace when its PID 1 ends: all of the container is gone now
     const ended = reap(this.child);
     if (this.relay) this.drain(this.relay);
-    for (const mover of this.movers) this.drain(mover);
+    for (const passing of this.passings) this.drainPassing(passing);
     if (this.connection.type === "terminal" && this.connection.givesBack) this.relay?.giveBack();
     this.relay?.end();
     return {
       status: this.statusOf(ended),
       started: this.started || this.endedBy > 0,
       timedOut: this.timedOut,
-      lost: this.movers.flatMap(({ failure }) => failure ?? []),
+      lost: this.passings.flatMap(({ failure }) => failure ?? []),
     };
   }
 
@@ -254,9 +254,9 @@ export class Supervisor {
    * Passes on what the container wrote before it ended. A signal ends that early; after a timeout it is limited in
    * time.
    */
-  private drain(outlet: Relay | Mover): void {
-    while (outlet.hasOutput()) {
-      if (outlet.mustStop && !this.endedBy)
+  private drain(relay: Relay): void {
+    while (relay.hasOutput()) {
+      if (relay.mustStop && !this.endedBy)
         suspend(
           this.child,
           () => [],
@@ -266,15 +266,27 @@ export class Supervisor {
       const patience = this.endedBy || this.timedOut ? LAST_OUTPUT : NEVER;
       const [writable, signal] = poll(
         [
-          [outlet.outputDescriptor, POLLOUT],
+          [relay.outputDescriptor, POLLOUT],
           [this.signals, POLLIN],
         ],
         Math.min(patience, Math.max(0, this.deadline - performance.now())),
       );
       if (signal) this.readSignals();
-      if (writable) outlet.giveOutput();
+      if (writable) relay.giveOutput();
       else if (!signal || this.cutShort) return;
     }
+  }
+
+  /** The same for a pipe. */
+  private drainPassing(passing: Passing): void {
+    while (passing.hasOutput) {
+      const patience = Math.min(LAST_OUTPUT, Math.max(0, this.deadline - performance.now()));
+      const [ended, signal] = poll([passing.interest(), [this.signals, POLLIN]], patience);
+      if (signal) this.readSignals();
+      const isLate = !ended && !signal && (this.endedBy > 0 || this.timedOut || passing.isEmpty());
+      if (ended || isLate || this.cutShort) passing.end();
+    }
+    passing.end();
   }
 
   private statusOf(ended: Exit): number {

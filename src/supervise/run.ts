@@ -88,13 +88,13 @@ export async function run(starting: Starting, request: Request, caller: Caller):
     },
     starting.signals,
     connection,
-    passing?.moversFor(standard.passages, fileSizeLimit(request.spec)) ?? [],
     { timeout: options.timeout, stopTimeout: options.stopTimeout, ignored },
   );
   undo.add(() => standard.end());
   undo.add(() => supervisor.abort());
   try {
     gatherSignals(ignored);
+    if (passing) supervisor.passOn(passing.passAll(standard.passages, fileSizeLimit(request.spec)));
     let outcome = supervisor.run();
     if (handshake.failure) {
       const error = await toError(handshake.failure, container, caller, supervisor);
@@ -109,10 +109,10 @@ export async function run(starting: Starting, request: Request, caller: Caller):
   }
 }
 
-/** In bytes: the container's RLIMIT_FSIZE, which the kernel does not apply to a pipe. */
-function fileSizeLimit({ process: { rlimits = [] } }: Request["spec"]): number {
-  for (const { type, soft } of rlimits) if (type === "RLIMIT_FSIZE") return Number(soft);
-  return Number.POSITIVE_INFINITY;
+/** In bytes: the container's RLIMIT_FSIZE; undefined for the caller's. */
+function fileSizeLimit({ process: { rlimits = [] } }: Request["spec"]): bigint | undefined {
+  for (const { type, soft } of rlimits) if (type === "RLIMIT_FSIZE") return BigInt(soft);
+  return undefined;
 }
 
 /**

@@ -22,8 +22,18 @@ export function deliver(child: Child, signal: number): boolean {
     signalChild(child, signal);
     return false;
   }
-  signalChild(child, SIGNALS.KILL);
+  endContainer(child);
   return true;
+}
+
+/**
+ * Kills every process of the container at once, by its keeper where it has one (sys/keeper.ts). A signal to the first
+ * process alone may not end it: the kernel kills the others only when the first has ended, and that one may wait for a lock
+ * in the kernel that another one holds (a pipe's, during splice(2)).
+ */
+export function endContainer(child: Child): void {
+  if (child.keeper !== undefined) kill(child.keeper, SIGNALS.KILL);
+  else signalChild(child, SIGNALS.KILL);
 }
 
 /** Sends a signal to the container's first process. Returns 0, or -errno. */

@@ -92,7 +92,7 @@ export function cstring(text: string): Uint8Array {
 /** Writes a 64-bit value below 2^53 as two words, the lower one first. The array takes each word modulo 2^32. */
 export function putLong(words: Uint32Array, at: number, value: number): void {
   words[at] = value;
-  words[at + 1] = value / 2 ** 32;
+  words[at + 1] = Math.floor(value / 2 ** 32);
 }
 
 /** Splits a buffer of NUL-ended words, the form of /proc/PID/cmdline and environ. */

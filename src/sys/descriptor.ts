@@ -14,10 +14,10 @@ export const tryFcntl = (fd: number, operation: number, argument = 0): number =>
 /** Sets O_NONBLOCK: reads and writes of this open file fail with EAGAIN where they would wait. @throws SysError */
 export const setNonblocking = (fd: number): number => fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O.O_NONBLOCK);
 
-/** int pipe2(int pipefd[2], O_CLOEXEC): the end to read from and the end to write to. @throws SysError */
-export function pipe(): [read: number, write: number] {
+/** int pipe2(int pipefd[2], int flags), always O_CLOEXEC: the ends to read from and to write to. @throws SysError */
+export function pipe(flags = 0): [read: number, write: number] {
   const ends = new Int32Array(2);
-  call("pipe2", new Uint8Array(ends.buffer), O.O_CLOEXEC);
+  call("pipe2", new Uint8Array(ends.buffer), O.O_CLOEXEC | flags);
   return [ends[0]!, ends[1]!];
 }
 

@@ -2,23 +2,33 @@
 // holder is killed (flock(2)).
 
 import { LOCK_EX, LOCK_NB, LOCK_UN } from "./constants.ts";
-import { attempt, call } from "./libc.ts";
+import { EAGAIN } from "./errno.ts";
+import { attempt, call, failed } from "./libc.ts";
 import { pause } from "./poll.ts";
 
-/** int flock(int fd, LOCK_EX | LOCK_NB): false where somebody else holds the lock. */
-export const tryLock = (fd: number): boolean => attempt("flock", fd, LOCK_EX | LOCK_NB) >= 0;
+/** int flock(int fd, LOCK_EX | LOCK_NB): false where somebody else holds the lock. @throws SysError */
+export function tryLock(fd: number): boolean {
+  const result = attempt("flock", fd, LOCK_EX | LOCK_NB);
+  if (result < 0 && result !== -EAGAIN) throw failed("flock", [fd, LOCK_EX | LOCK_NB], result);
+  return result >= 0;
+}
 
 /** int flock(int fd, LOCK_UN). @throws SysError */
 export const unlock = (fd: number): number => call("flock", fd, LOCK_UN);
+
+/** In milliseconds: a lock that is held for long is looked at this often. */
+const LONGEST_PAUSE = 20;
 
 /**
  * Takes the lock; false where somebody else holds it for so many milliseconds. Whoever can open the file can hold its lock
  * for ever, so nobody waits for ever.
  */
 export function tryLockFor(fd: number, patience: number): boolean {
-  for (let waited = 0; !tryLock(fd); waited++) {
-    if (waited >= patience) return false;
-    pause(1);
+  const started = performance.now();
+  for (let time = 1; !tryLock(fd); time = Math.min(2 * time, LONGEST_PAUSE)) {
+    const left = started + patience - performance.now();
+    if (left <= 0) return false;
+    pause(Math.min(time, left));
   }
   return true;
 }

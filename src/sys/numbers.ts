@@ -78,6 +78,7 @@ export const NUMBERS = {
   signalfd4: [289, 74],
   socket: [41, 198],
   socketpair: [53, 199],
+  splice: [275, 76],
   statfs: [137, 43],
   statx: [332, 291],
   symlinkat: [266, 36],

@@ -200,7 +200,6 @@ describe("without privileges", () => {
 describe.skipIf(skipReason("cc") !== "")("a host that has run out of something is told:", () => {
   test.each([
     ["keyctl", 122, "join a new session keyring: EDQUOT: disk quota exceeded", "kernel.keys.root_maxkeys"],
-    ["unshare", 28, "spawn /proc/self/exe child: ENOSPC: no space left on device", "user.max_pid_namespaces"],
     ["move_mount", 28, `attach ${busybox} over /: ENOSPC: no space left on device`, "fs.mount-max"],
     ["signalfd4", 24, "take the signals: EMFILE: too many open files", "ulimit -n"],
   ] as const)("%s fails with %d", async (name, errno, line, setting) => {
@@ -209,6 +208,24 @@ describe.skipIf(skipReason("cc") !== "")("a host that has run out of something i
     expect({ status, first }).toEqual({ status: 125, first: `minibox: ${line}` });
     expect(hint).toContain(setting);
   });
+});
+
+test("where no pid namespace more may be made, the setting is told", async () => {
+  const forbid = 'echo 0 >/proc/sys/user/max_pid_namespaces && exec "$@"';
+  const { status, stderr } = await execute([
+    "unshare",
+    "-Ur",
+    "sh",
+    "-c",
+    forbid,
+    "sh",
+    ...RUN,
+    busybox,
+    "true",
+  ]);
+  expect(status).toBe(125);
+  expect(stderr).toStartWith("minibox: spawn /proc/self/exe child: ENOSPC: no space left on device\n");
+  expect(stderr).toContain("the sysctl user.max_pid_namespaces is 0");
 });
 
 describe("where /proc is partly covered, as in many containers,", () => {

@@ -192,7 +192,7 @@ describe("the caller's umask", () => {
       { stdin: "pipe", stdout: "pipe", env: process.env },
     );
     await child.stdout.getReader().read();
-    expect((await execute(["sh", "-c", path])).stdout).toBe("755\n1700\n");
+    expect((await execute(["sh", "-c", path])).stdout).toBe("1755\n1700\n");
     child.stdin.end();
     expect(await child.exited).toBe(1);
   });

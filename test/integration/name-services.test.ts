@@ -212,8 +212,9 @@ describe.skipIf(reason !== "")("--userns auto of root", () => {
       place.path,
       ...words,
     ]);
-    expect({ stdout: stdout.trim().split(/ +/), stderr }).toEqual({
-      stdout: ["0", "810000", "65536"],
+    // a sixteenth of the range, and its last id is that of nobody
+    expect({ stdout: stdout.trim().split(/\s+/), stderr }).toEqual({
+      stdout: ["0", "810000", "4095", "65534", "814095", "1"],
       stderr: "",
     });
   });

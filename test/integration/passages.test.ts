@@ -55,6 +55,24 @@ describe.each(["", "--init ", "--userns 100000:100000:65536 "])("run %s", (flags
     expect(read("out")).toBe("a\nb\nc\n");
   });
 
+  test("input that somebody else goes on with, while the command reads none of it, stays where that one is", async () => {
+    writeFileSync(join(directory, "lines"), "1\n2\n3\n4\n");
+    writeFileSync(join(directory, "up"), "");
+    const { stdout } = await shell(
+      `{ $RUN ${flags}"$R" sh -c 'echo up; exec sleep 1000' <&0 >$D/up & until grep -q up $D/up; do sleep 0.05; done; read x; echo $x; kill $!; wait; cat; } <$D/lines`,
+    );
+    expect(stdout).toBe("1\n2\n3\n4\n");
+  });
+
+  test("input that is open for reading and writing is at the byte up to which the command has read", async () => {
+    writeFileSync(join(directory, "large"), Buffer.alloc(8_000_000));
+    const tell = "python3 -c 'import os; print(os.lseek(0, 0, 1))'";
+    const { stdout } = await shell(
+      `{ $RUN ${flags}"$R" dd bs=10 count=1 status=none >/dev/null; ${tell}; } 0<>$D/large`,
+    );
+    expect(stdout).toBe("10\n");
+  });
+
   test("input that is open for reading and writing comes to its end", async () => {
     writeFileSync(join(directory, "lines"), "1\n2\n");
     expect((await shell(`$RUN ${flags}"$R" wc -l 0<>$D/lines`)).stdout).toBe("2\n");
@@ -102,6 +120,21 @@ test.skipIf(skip !== "")(
     );
     expect(stderr).toEndWith("minibox: pass on stdout: ENOSPC: no space left on device\n");
     expect(status).toBe(0);
+  },
+);
+
+const kmsg = Bun.spawnSync(["sh", "-c", "test -w /dev/kmsg && dmesg -S >/dev/null"]).success;
+
+test.skipIf(!kmsg)(
+  `each line is a record of the kernel's log ${kmsg ? "" : skipped("needs /dev/kmsg")}`,
+  async () => {
+    const mark = `minibox-test-${process.pid}`;
+    const { status } = await shell(
+      `$RUN "$R" sh -c 'echo "<6>${mark} one"; echo "<6>${mark} two"; exit 3' >/dev/kmsg`,
+    );
+    expect(status).toBe(3);
+    const lines = Bun.spawnSync(["dmesg", "-S"]).stdout.toString().split("\n");
+    expect(lines.filter((line) => line.includes(mark)).map((line) => line.slice(-3))).toEqual(["one", "two"]);
   },
 );
 

@@ -189,7 +189,7 @@ describe.skipIf(skip !== "")("the host's terminal has its settings back after", 
     if (during) {
       const supervisor = () =>
         Number(
-          Bun.spawnSync(["pgrep", "-f", `^${minibox} --name ${name}`])
+          Bun.spawnSync(["pgrep", "-o", "-f", `^${minibox} --name ${name}`])
             .stdout.toString()
             .trim(),
         );

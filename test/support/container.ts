@@ -122,9 +122,14 @@ export function tryText(path: string): string | undefined {
   }
 }
 
-/** The pids of a process's children, in the host's pid namespace; in a keeper's place (src/sys/keeper.ts) its child. */
+/**
+ * The pids of a process's children, in the host's pid namespace; in a keeper's place (src/sys/keeper.ts) its child, and
+ * without pumps (src/sys/pump.ts).
+ */
 export const childrenOf = (pid: number): number[] =>
-  allChildrenOf(pid).flatMap((child) => (isKeeper(child, pid) ? allChildrenOf(child) : [child]));
+  allChildrenOf(pid)
+    .filter((child) => tryText(`/proc/${child}/comm`) !== "minibox-pump\n")
+    .flatMap((child) => (isKeeper(child, pid) ? allChildrenOf(child) : [child]));
 
 /** The pid of a supervisor's keeper, or undefined where it has none. */
 export const keeperOf = (pid: number): number | undefined =>

@@ -22,7 +22,6 @@ const WRITERS: Record<string, string> = {
   "cli/report.ts": "the printers",
   "container/": "files of /proc and of the state directory",
   "frames.ts": "sockets between minibox's own processes",
-  "supervise/passages.ts": "the caller's descriptors and the container's pipes: what either says, untouched",
   "supervise/stdio-terminal.ts": "the caller's descriptors: what the container's terminal says, untouched",
   "supervise/terminal-input.ts": "the container's terminal",
   "sys/": "the functions themselves, and files of /proc",

@@ -9,7 +9,7 @@ import { scratchDirectories, scratchDirectory, skipped } from "../../support/min
 const X64 = `
   .intel_syntax noprefix
   mov rbx, rdi
-  lea r12, [rbx+16]
+  lea r12, [rbx+24]
   next:
   mov rax, [r12]
   mov rdi, [r12+8]
@@ -18,14 +18,16 @@ const X64 = `
   mov r10, [r12+32]
   mov r8, [r12+40]
   xor r9d, r9d
-  add r12, 56
+  add r12, 64
   test eax, eax
   js finish
   syscall
+  mov rdx, [r12-8]
+  mov [rbx+rdx], rax
   test rax, rax
   js fail
   jz next
-  add r12, [r12-8]
+  add r12, [r12-16]
   jmp next
   fail:
   mov [rbx], rax
@@ -44,14 +46,15 @@ const X64 = `
 
 const ARM64 = `
   mov x19, x0
-  add x20, x0, #16
+  add x20, x0, #24
   next:
   ldp x8, x0, [x20], #16
   ldp x1, x2, [x20], #16
   ldp x3, x4, [x20], #16
-  ldr x21, [x20], #8
+  ldp x21, x22, [x20], #16
   tbnz w8, #31, finish
   svc #0
+  str x0, [x19, x22]
   tbnz x0, #63, fail
   cbz x0, next
   add x20, x20, x21
