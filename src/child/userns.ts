@@ -74,10 +74,9 @@ function enter(socket: number, { namespaces, owner, protectExecutable, reopen, t
   }
 }
 
-/** Does nothing where the host allows no keeper. @throws SysError */
-function spawnKeptAndEnd(socket: number, executable: string, words: readonly string[]): void {
+/** @throws SysError */
+function spawnKeptAndEnd(socket: number, executable: string, words: readonly string[]): never {
   const kept = spawnKept(executable, words, CHILD_ENVIRONMENT, "parent");
-  if (!kept) return;
   send(socket, { type: "kept", keeper: kept.keeper }, kept.pidfd);
   exit(0);
 }

@@ -74,7 +74,7 @@ const ARM64: readonly number[] = [
   0xd4000001, // svc #0
 ];
 
-/** The machine words; mapCode() maps them. */
+/** The machine words; mapCode() maps them (code.ts). */
 export const callsCode = (arch: string = process.arch): Uint8Array =>
   arch === "arm64" ? new Uint8Array(new Uint32Array(ARM64).buffer) : new Uint8Array(X64);
 

@@ -19,13 +19,14 @@
 // ends by itself when its maker is gone (the end of a socket), and then the keeper ends as well.
 
 import { type Call, callsCode, cloneWithCalls, PIDFD_AT, STATUS_AT, tableOf } from "./calls.ts";
-import { CLONE, FUTEX_WAIT, FUTEX_WAKE, MFD_CLOEXEC, POLLIN, PR, SIG_SETMASK, SIGNALS } from "./constants.ts";
+import { mapCode } from "./code.ts";
+import { CLONE, FUTEX_WAIT, FUTEX_WAKE, POLLIN, PR, SIG_SETMASK, SIGNALS } from "./constants.ts";
 import { LAST_DESCRIPTOR } from "./descriptor.ts";
 import { ESRCH } from "./errno.ts";
 import { close } from "./file.ts";
-import { attempt, failed, readInt, step, traced, untraced } from "./libc.ts";
+import { attempt, bytesAt, failed, readInt, traced, untraced } from "./libc.ts";
 import { getpid, pidfdOpen, wait } from "./process.ts";
-import { signalSet } from "./signal.ts";
+import { withSignalsBlocked } from "./signal.ts";
 import { vector } from "./spawn.ts";
 
 export interface Kept {
@@ -58,32 +59,23 @@ const NAME = "minibox-keeper";
 
 /**
  * Starts a program as the first process of a new pid namespace, and a keeper. The program inherits the signal mask and
- * descriptors. Undefined where the host allows no memory for machine code (the sysctl vm.memfd_noexec). @throws SysError
+ * descriptors. @throws SysError
  */
 export function spawnKept(
   path: string,
   argv: readonly string[],
   envp: readonly string[],
   parent: Parent,
-): Kept | undefined {
-  const mask = new Uint8Array(8);
-  untraced(() => attempt("rt_sigprocmask", SIG_SETMASK, signalSet(), mask, 8));
-  try {
+): Kept {
+  return withSignalsBlocked((mask) => {
     const [args, env] = [vector(argv), vector(envp)];
     const program: Call[] = [
       { name: "rt_sigprocmask", args: [SIG_SETMASK, mask, 0, 8] },
       { name: "execve", args: [path, args.table, env.table] },
     ];
     const mapped = untraced(() => mapKeeper(parent, program));
-    if (mapped === undefined)
-      step(
-        "go on without a keeper",
-        "the host allows it no memory: a container can outlive minibox (prctl(2))",
-      );
-    else return start(mapped, parent, [path, argv.join(" "), "envp"], [args.keep, env.keep]);
-  } finally {
-    untraced(() => attempt("rt_sigprocmask", SIG_SETMASK, mask, null, 8));
-  }
+    return start(mapped, parent, [path, argv.join(" "), "envp"], [args.keep, env.keep]);
+  });
 }
 
 /**
@@ -151,29 +143,18 @@ interface Mapped {
   keep: Uint8Array[];
 }
 
-/**
- * Maps the keeper's memory; undefined where that is not allowed. Both pages are those of a file in memory, which is how the
- * table gets into the second one: it holds its own address, which is known only after the first was mapped.
- */
-function mapKeeper(parent: Parent, program: readonly Call[]): Mapped | undefined {
-  const [PROT_READ_EXEC, PROT_READ_WRITE] = [5, 3];
-  const [MAP_SHARED, MAP_PRIVATE, MAP_FIXED] = [1, 2, 16];
-  const fd = attempt("memfd_create", "keeper", MFD_CLOEXEC);
-  if (fd < 0) return undefined;
+/** Maps the keeper's memory: its machine code, and its table, which holds its own address. @throws SysError */
+function mapKeeper(parent: Parent, program: readonly Call[]): Mapped {
   const page = new Uint8Array(PAGE);
   page.set(callsCode());
-  let code = attempt("write", fd, page, PAGE);
-  if (code === PAGE) code = attempt("mmap", 0, SIZE, PROT_READ_EXEC, MAP_PRIVATE, fd, 0);
+  const code = mapCode(page, PAGE);
+  if (code < 0) throw failed("mmap", ["machine code"], code);
   const table = code + PAGE;
   // only the keeper needs it; a process that parts from its keeper ends without closing it
   const self = parent === "parent" ? pidfdOpen(getpid()) : -1;
   const { table: bytes, keep } = tableOf(keeperCalls(table, program, self));
-  page.fill(0);
-  page.set(bytes);
-  page.set(new Uint8Array(new Int32Array([self, POLLIN]).buffer), POLLFD_AT);
-  let mapped = code < 0 ? code : attempt("write", fd, page, PAGE);
-  if (mapped === PAGE)
-    mapped = attempt("mmap", table, PAGE, PROT_READ_WRITE, MAP_SHARED | MAP_FIXED, fd, PAGE);
-  close(fd);
-  return mapped === table ? { code, table, keep } : undefined;
+  const memory = bytesAt(table, PAGE);
+  memory.set(bytes);
+  memory.set(new Uint8Array(new Int32Array([self, POLLIN]).buffer), POLLFD_AT);
+  return { code, table, keep };
 }

@@ -5,7 +5,7 @@
 // every start about 10 µs, so all other calls go through libc's syscall(2), with the kernel's numbers and structures; those
 // are the same under glibc and musl.
 
-import { dlopen, FFIType, type Pointer, ptr, read } from "bun:ffi";
+import { dlopen, FFIType, type Pointer, ptr, read, toArrayBuffer } from "bun:ffi";
 import { cstring } from "./bytes.ts";
 import { type Arg, SysError } from "./errno.ts";
 import { NUMBERS } from "./numbers.ts";
@@ -157,6 +157,10 @@ export const failed = (name: CallName, args: readonly Arg[], result: number): Sy
 
 /** The address of a byte array, for structures that hold pointers. The caller keeps the array alive meanwhile. */
 export const addressOf = (bytes: Uint8Array): number => ptr(bytes);
+
+/** The memory at an address. */
+export const bytesAt = (address: number, length: number): Uint8Array =>
+  new Uint8Array(toArrayBuffer(address as Pointer, 0, length));
 
 /** The int at an address. */
 export const readInt = (address: number): number => read.i32(address as Pointer);

@@ -47,6 +47,7 @@ export const NUMBERS = {
   mmap: [9, 222],
   mount_setattr: [442, 442],
   move_mount: [429, 429],
+  mprotect: [10, 226],
   munmap: [11, 215],
   open_tree: [428, 428],
   openat: [257, 56],

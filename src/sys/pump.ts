@@ -9,12 +9,12 @@
 // (calls.ts), and ends with this process.
 
 import { type Call, callsCode, cloneWithCalls, tableOf } from "./calls.ts";
-import { CLONE, POLLIN, PR, SIG_SETMASK, SIGNALS } from "./constants.ts";
-import { addressOf, attempt, failed, step, traced, untraced } from "./libc.ts";
+import { mapCode } from "./code.ts";
+import { CLONE, POLLIN, PR, SIGNALS } from "./constants.ts";
+import { addressOf, failed, step, traced, untraced } from "./libc.ts";
 import { RLIMITS } from "./names.ts";
 import { getpid, kill, pidfdOpen, wait } from "./process.ts";
-import { signalSet } from "./signal.ts";
-import { mapCode } from "./signal-threads.ts";
+import { withSignalsBlocked } from "./signal.ts";
 
 /** How a pump moves bytes. */
 export type Way =
@@ -66,17 +66,6 @@ export class Pump {
       this.hasEnded = true;
     }
     return -new Int32Array(this.memory[0].buffer)[0]!;
-  }
-}
-
-/** No handler of this process may run in a process that shares its memory. */
-function withSignalsBlocked<T>(work: () => T): T {
-  const mask = new Uint8Array(8);
-  untraced(() => attempt("rt_sigprocmask", SIG_SETMASK, signalSet(), mask, 8));
-  try {
-    return work();
-  } finally {
-    untraced(() => attempt("rt_sigprocmask", SIG_SETMASK, mask, null, 8));
   }
 }
 

@@ -6,9 +6,7 @@
 // one that the kernel or the engine raised goes to the handler that was there before (sigaction(2), si_code of siginfo).
 
 import { putLong } from "./bytes.ts";
-import { MFD_CLOEXEC } from "./constants.ts";
-import { EIO } from "./errno.ts";
-import { close } from "./file.ts";
+import { mapCode } from "./code.ts";
 import { attempt } from "./libc.ts";
 import { getpid } from "./process.ts";
 
@@ -135,22 +133,6 @@ function fill(page: Uint8Array, at: number, template: Code, old: number): void {
   put32(page, at + template.old, old);
   put32(page, at + template.old + 4, old / 2 ** 32);
   if (!isHandler(old)) page.set(template.ret, at + template.before);
-}
-
-/**
- * Maps machine code and returns its address, or -errno. The code is written to a file in memory (memfd_create(2)): so no
- * page is ever both writable and executable, and the kernel makes arm64's instruction cache see the code.
- */
-export function mapCode(page: Uint8Array): number {
-  const PROT_READ_EXEC = 5;
-  const MAP_PRIVATE = 2;
-  const fd = attempt("memfd_create", "signals", MFD_CLOEXEC);
-  if (fd < 0) return fd;
-  const written = attempt("write", fd, page, page.length);
-  let address = written < 0 ? written : -EIO;
-  if (written === page.length) address = attempt("mmap", 0, page.length, PROT_READ_EXEC, MAP_PRIVATE, fd, 0);
-  close(fd);
-  return address;
 }
 
 function install(signal: number, address: number, old: Action, restorer: number | undefined): void {

@@ -1,7 +1,7 @@
 // Owns what this process does with signals: its mask, and each signal's disposition (signal(7)).
 
 import { SIG_BLOCK, SIG_SETMASK, SIG_UNBLOCK } from "./constants.ts";
-import { attempt, call } from "./libc.ts";
+import { attempt, call, untraced } from "./libc.ts";
 
 /**
  * The signals that glibc has for itself (nptl(7)). Its posix_spawn leaves them ignored, unless the default is asked
@@ -41,3 +41,17 @@ export const setSignalAction = (signal: number, action: Uint8Array): number =>
 
 /** Puts a signal's disposition back to the default: that is a struct sigaction of zeros. */
 export const defaultSignal = (signal: number): number => setSignalAction(signal, new Uint8Array(32));
+
+/**
+ * Runs `work` with every signal blocked, and passes it the mask that is in force afterwards again. No handler of this process
+ * may run in a process that shares its memory.
+ */
+export function withSignalsBlocked<T>(work: (mask: Uint8Array) => T): T {
+  const mask = new Uint8Array(8);
+  untraced(() => attempt("rt_sigprocmask", SIG_SETMASK, signalSet(), mask, 8));
+  try {
+    return work(mask);
+  } finally {
+    untraced(() => attempt("rt_sigprocmask", SIG_SETMASK, mask, null, 8));
+  }
+}

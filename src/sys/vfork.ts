@@ -4,11 +4,11 @@
 // Until execve the new process runs in the memory of this one, which is suspended (calls.ts).
 
 import { type Call, callsCode, cloneWithCalls, tableOf } from "./calls.ts";
+import { mapCode } from "./code.ts";
 import { CLONE, SIG_SETMASK, SIGNALS } from "./constants.ts";
 import { SysError } from "./errno.ts";
 import { addressOf, traced } from "./libc.ts";
 import { wait } from "./process.ts";
-import { mapCode } from "./signal-threads.ts";
 import { vector } from "./spawn.ts";
 
 /** A limit for the new process. The resource is the number of an RLIMIT_* (getrlimit(2)). */

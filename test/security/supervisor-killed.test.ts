@@ -192,12 +192,14 @@ describe.skipIf(skip !== "")("a keeper", () => {
     await container.ended;
   });
 
-  test("is done without where the host allows it no memory", async () => {
+  test("is there where files in memory must not be executed", async () => {
     const sysctl = "/proc/sys/vm/memfd_noexec";
     if (tryText(sysctl) === undefined) return void skipped(`needs ${sysctl}`);
     const script = `echo 2 > ${sysctl} && exec "$@"`;
     const words = ["unshare", "--pid", "--fork", "--mount-proc", "sh", "-c", script, "sh"];
     const result = await execute([...words, ...RUN, root, "sh", "-c", "echo $$; exit 6"]);
     expect(result).toEqual({ status: 6, stdout: "1\n", stderr: "" });
+    const trace = await execute([...words, ...RUN, "--trace", root, "true"]);
+    expect(trace.stderr).toContain("CLONE_VM|CLONE_VFORK|CLONE_NEWPID|CLONE_PIDFD");
   });
 });

@@ -54,9 +54,9 @@ describe("a signal that a thread of the runtime's takes", () => {
 });
 
 test("handlers that there is no memory for are told by the call's error", async () => {
-  const limit = `attempt("prlimit64", 0, 7, new Uint8Array(new BigUint64Array([0n, 4096n]).buffer), null);`;
+  const limit = `attempt("prlimit64", 0, 9, new Uint8Array(new BigUint64Array([0n, 1n << 40n]).buffer), null);`; // RLIMIT_AS
   const { stdout, status } = await program(
     `${limit} console.log(redirectSignals([SIGNALS.USR1])); process.exit();`,
   );
-  expect([status, stdout]).toEqual([0, "-24\n"]);
+  expect([status, stdout]).toEqual([0, "-12\n"]);
 });
