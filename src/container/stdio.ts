@@ -108,7 +108,7 @@ export class Stdio {
     const shared = isInput ? undefined : this.outputs.find(({ of }) => isOneFile(of, standard));
     if (shared) return this.give(fd, shared.given);
     // one read(2) returns what one write(2) wrote, for a device to which each is a record (/dev/kmsg)
-    const [read, write] = pipe(typeOf(standard) === S_IFCHR ? O.O_DIRECT : 0);
+    const [read, write] = pipe(!isInput && typeOf(standard) === S_IFCHR ? O.O_DIRECT : 0);
     tryFcntl(write, F_SETPIPE_SZ, PIPE_SIZE);
     const [ours, given] = isInput ? [write, read] : [read, write];
     const isFile = isRegular(standard);

@@ -4,11 +4,12 @@
 import { type Passage, STANDARD } from "../container/stdio.ts";
 import { F_GETFL, O, POLLIN } from "../sys/constants.ts";
 import { tryFcntl } from "../sys/descriptor.ts";
-import { SysError } from "../sys/errno.ts";
+import { EIO, SysError } from "../sys/errno.ts";
 import { close, tryOpen } from "../sys/file.ts";
 import { fdPath } from "../sys/mount.ts";
 import { poll } from "../sys/poll.ts";
 import { Pump } from "../sys/pump.ts";
+import { isTerminal } from "../sys/terminal.ts";
 
 /** A passage and its pump. */
 export class Passing {
@@ -54,7 +55,9 @@ export class Passing {
     const errno = this.pump.end();
     const { caller, pipe, isInput } = this.passage;
     close(pipe);
-    if (errno !== 0)
+    // a background process may not read its terminal, nor anybody one that is gone (read(2))
+    const isNotThere = isInput && errno === EIO && isTerminal(caller);
+    if (errno !== 0 && !isNotThere)
       this.failure = new SysError(isInput ? "read" : "write", [caller], errno, `pass on ${STANDARD[caller]}`);
   }
 }

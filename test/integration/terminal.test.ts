@@ -152,6 +152,16 @@ describe.skipIf(skip !== "")("on a terminal", () => {
     expect(sums[0]).toBe(sums[1]!);
   });
 
+  test("--no-tty in the background reads nothing, and that is no failure", async () => {
+    using terminal = new Tmux();
+    terminal.enter(
+      `${minibox} --no-tty ${busybox} sh -c 'sleep 0.3; echo do''ne' & wait $!; echo sta''tus $?`,
+    );
+    const screen = await terminal.shows(/^status \d+$/m);
+    expect(screen).toMatch(/^done$/m);
+    expect(screen).toMatch(/^status 0$/m);
+  });
+
   test("--no-tty passes the bytes of the terminal on, and the command has no terminal", async () => {
     using terminal = new Tmux();
     terminal.enter(
