@@ -5,12 +5,14 @@ import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { randomBytes } from "node:crypto";
 import { readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { restoreModes } from "../support/attack.ts";
 import { SLOWNESS } from "../support/container.ts";
 import { leavesNothing } from "../support/leftovers.ts";
 import { execute, rootfs, scratchDirectory, skipped } from "../support/minibox.ts";
 
 setDefaultTimeout(30_000 * SLOWNESS);
 leavesNothing();
+restoreModes("/dev/zero");
 const directory = scratchDirectory();
 
 /** A line of a shell on the host, $RUN being `minibox run`, $R the rootfs and $D a directory for files. */

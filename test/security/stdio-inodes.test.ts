@@ -4,6 +4,7 @@
 import { afterAll, beforeEach, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { chmodSync, chownSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { restoreModes } from "../support/attack.ts";
 import { SLOWNESS } from "../support/container.ts";
 import { leavesNothing } from "../support/leftovers.ts";
 import { execute, MINIBOX, ROOT, rootfs, scratchDirectory, skipReason } from "../support/minibox.ts";
@@ -12,6 +13,7 @@ import { makePlace, subIdWords, UID, userWords } from "../support/user.ts";
 
 setDefaultTimeout(30_000 * SLOWNESS);
 leavesNothing();
+restoreModes("/dev/null");
 
 const directory = scratchDirectory();
 const input = join(directory, "in");

@@ -1,7 +1,17 @@
 // Owns what the tests of escapes share: root file systems that an attacker has filled, C programs compiled into them, and
 // a container without any defence. An attack must work in that container before a test shows that minibox stops it.
 
-import { cpSync, existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { afterAll } from "bun:test";
+import {
+  chmodSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { execute, type Result, rootfsToCopy, scratchDirectory, TOP } from "./minibox.ts";
 
@@ -32,6 +42,15 @@ export function exchange(one: string, other: string): () => Promise<void> {
     attacker.kill(9);
     await attacker.exited;
   };
+}
+
+/** Gives these files of the host their modes back after the tests: an attack that succeeds must not outlive them. */
+export function restoreModes(...paths: string[]): void {
+  const modeOf = (path: string): number => statSync(path).mode & 0o7777;
+  const before = paths.map((path) => [path, modeOf(path)] as const);
+  afterAll(() => {
+    for (const [path, mode] of before) if (modeOf(path) !== mode) chmodSync(path, mode);
+  });
 }
 
 /** A copy of the busybox rootfs with these programs as /NAME, for a test file to destroy. */
