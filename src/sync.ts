@@ -20,7 +20,6 @@ import { untraced } from "./sys/libc.ts";
 export const CHILD_ENVIRONMENT: string[] = [
   "BUN_JSC_jitMemoryReservationSize=16777216",
   "BUN_JSC_useConcurrentJIT=0",
-  "BUN_JSC_useWarmUpMarkedBlocks=0",
 ];
 
 /**

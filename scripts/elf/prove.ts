@@ -2,7 +2,16 @@
 // patches are for. It needs no rights and no root file system.
 
 import { spawnSync } from "node:child_process";
-import { closeSync, constants, mkdtempSync, openSync, readFileSync, rmSync, writeSync } from "node:fs";
+import {
+  closeSync,
+  constants,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeSync,
+} from "node:fs";
 import packageJson from "../../package.json" with { type: "json" };
 
 /** After this many ms a program that waits, for a debugger say, has failed. */
@@ -99,10 +108,12 @@ function proveHeld(executable: string): void {
     const writer = openWriter(fifo, child);
     const limits = readFileSync(`/proc/${child.pid}/limits`, "utf8");
     const maps = readFileSync(`/proc/${child.pid}/maps`, "utf8");
+    const threads = readdirSync(`/proc/${child.pid}/task`).length;
     writeSync(writer, "not a variable\n");
     closeSync(writer);
     const soft = /^Max open files +(\d+)/m.exec(limits)?.[1];
     if (soft !== "64") throw new Error(`the caller's limit of 64 open files is ${soft} (keep-nofile.ts)`);
+    if (threads !== 1) throw new Error(`the process has ${threads} threads (no-warm-up.ts)`);
     proveAligned(maps, executable);
   } finally {
     child.kill("SIGKILL");

@@ -7,6 +7,7 @@ import { Executable } from "../../scripts/elf/executable.ts";
 import { guard } from "../../scripts/elf/guard.ts";
 import { ignoreEnvironment } from "../../scripts/elf/ignore-environment.ts";
 import { keepNofile } from "../../scripts/elf/keep-nofile.ts";
+import { noWarmUp } from "../../scripts/elf/no-warm-up.ts";
 import { PATCHES, patch } from "../../scripts/elf/patch.ts";
 import { prove } from "../../scripts/elf/prove.ts";
 import { reserveLess } from "../../scripts/elf/reserve-less.ts";
@@ -27,6 +28,7 @@ beforeAll(async () => {
     "--minify",
     "--format=esm",
     "--splitting",
+    "--compile-jit-policy=1000000",
     "src/main.ts",
   ];
   const { status, stderr } = await execute([process.execPath, ...words, "--outfile", made]);
@@ -57,6 +59,7 @@ test.each([
     /^BUN_BE_BUN=1 in the environment changes what the executable does: .*saw .*"stdout":"\d/,
   ],
   [reserveLess, /^the allocator reserves too much .*saw {"status":(?!0,)/],
+  [noWarmUp, /^the process has [2-9] threads /],
   [guard, /^BUN_JSC_dumpOptions=2 in the environment changes what the executable does: /],
 ] as const)("%p: without it the executable does not pass", (left, said) => {
   expect(
@@ -71,7 +74,7 @@ test.each([
 
 test("an executable whose segments were not moved does not pass", () => {
   const executable = new Executable(unpatched.slice());
-  for (const change of [keepNofile, ignoreEnvironment, reserveLess]) change(executable);
+  for (const change of [keepNofile, ignoreEnvironment, reserveLess, noWarmUp]) change(executable);
   expect(fault(executable)).toMatch(/^the segments do not lie as they are mapped, modulo 2 MiB /);
 });
 
