@@ -37,6 +37,8 @@ import { openNamespacePath } from "./namespaces.ts";
 import { Refusal } from "./refusal.ts";
 import { fail, reportCalls } from "./report.ts";
 
+const SPAWN = "spawn /proc/self/exe child";
+
 /** The entry of `minibox userns SOCKET`. */
 export function enterUserNamespace(socket: number): never {
   try {
@@ -64,7 +66,7 @@ function enter(socket: number, { namespaces, owner, protectExecutable, reopen, t
     const executable = protectExecutable ? cloneExecutable() : "/proc/self/exe";
     for (const fd of reopen) reopenByPath(socket, fd);
     const pidNamespace = openPidNamespace(namespaces);
-    step("spawn /proc/self/exe child", "the same binary again, in the container's pid namespace");
+    step(SPAWN, "the same binary again, in the container's pid namespace");
     setCloexec(socket, false);
     const words = ["minibox", "child", String(socket)];
     if (owner === "supervisor" && pidNamespace === -1) spawnKeptAndEnd(socket, executable, words);
@@ -76,7 +78,7 @@ function enter(socket: number, { namespaces, owner, protectExecutable, reopen, t
 
 /** @throws SysError */
 function spawnKeptAndEnd(socket: number, executable: string, words: readonly string[]): never {
-  const kept = spawnKept(executable, words, CHILD_ENVIRONMENT, "parent");
+  const kept = spawnKept(executable, words, CHILD_ENVIRONMENT, "parent", SPAWN)();
   send(socket, { type: "kept", keeper: kept.keeper }, kept.pidfd);
   exit(0);
 }

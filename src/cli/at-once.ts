@@ -2,6 +2,7 @@
 // the container then starts up while the rest of the code is loaded.
 
 import { begin, beginUserNamespace, type Starting } from "../container/begin.ts";
+import { NEW_PID } from "../container/spawn.ts";
 import { geteuid } from "../sys/process.ts";
 import { commandAt } from "./command-at.ts";
 
@@ -18,7 +19,7 @@ export function beginAtOnce(all: readonly string[]): Starting | undefined {
   for (const word of words) for (const other of NOT_AT_ONCE) if (word.startsWith(other)) return undefined;
   try {
     // an ordinary user's containers all have a user namespace
-    return geteuid() === 0 ? begin("supervisor") : beginUserNamespace(false, "supervisor");
+    return geteuid() === 0 ? begin("supervisor", NEW_PID, true) : beginUserNamespace(false, "supervisor");
   } catch {
     return undefined;
   }

@@ -60,38 +60,50 @@ export class UserNamespaceNeeded extends Error {}
  */
 export type Owner = "supervisor" | "caller";
 
+/** Waits until a child was executed, and returns it. @throws SysError */
+export type Spawning = () => Child;
+
+const SPAWN = "spawn /proc/self/exe child";
+
 /**
  * Spawns `/proc/self/exe child` in the pid namespace that the spec's namespaces ask for: a new one, the one at a path,
  * or, where they name none of that type, this process's. The child waits for its request, and ends where the parent's
  * end of the socket closes before that. @throws UserNamespaceNeeded, RunError, SysError
  */
-export function spawnChild(owner: Owner, namespaces: readonly Namespace[]): Child {
+export function spawnChild(owner: Owner, namespaces: readonly Namespace[]): Spawning {
   const place = namespaces.findIndex(({ type }) => type === "pid");
   const path = namespaces[place]?.path;
   const own = place < 0 ? -1 : openOwnPidNamespace();
   const joined = path === undefined ? -1 : openPidNamespace(path, place);
-  const [parentEnd, childEnd] = socketpair();
+  const [socket, childEnd] = socketpair();
   setCloexec(childEnd, false);
   const executable = openExecutable();
-  const isKept = owner === "supervisor" && own >= 0 && joined < 0;
-  step(
-    "spawn /proc/self/exe child",
-    isKept
-      ? "the same binary again, below a keeper, which ends when minibox does, and the container with it"
-      : "the same binary again, in the container's pid namespace",
-  );
   const file = fdPath(executable);
   const words = ["minibox", "child", String(childEnd)];
-  const kept = isKept ? spawnKept(file, words, CHILD_ENVIRONMENT, "self") : undefined;
-  const pid = kept
-    ? pidOf(kept.pidfd)
-    : own < 0
+  const closeAll = (): void => {
+    for (const fd of [executable, own, joined, childEnd]) if (fd >= 0) close(fd);
+  };
+  if (owner === "supervisor" && own >= 0 && joined < 0) {
+    step(
+      SPAWN,
+      "the same binary again, below a keeper, which ends when minibox does, and the container with it",
+    );
+    const awaitProgram = spawnKept(file, words, CHILD_ENVIRONMENT, "self", SPAWN);
+    return () => {
+      const { keeper, pidfd } = awaitProgram();
+      closeAll();
+      return { pid: pidOf(pidfd), pidfd, socket, keeper, exit: undefined };
+    };
+  }
+  step(SPAWN, "the same binary again, in the container's pid namespace");
+  const pid =
+    own < 0
       ? trySpawn(file, words, CHILD_ENVIRONMENT)
       : spawnInPidNamespace(joined, own, file, words, CHILD_ENVIRONMENT);
-  for (const fd of [executable, own, joined, childEnd]) if (fd >= 0) close(fd);
-  if (pid < 0) throw new SysError("posix_spawn", ["/proc/self/exe"], -pid, "spawn /proc/self/exe child");
-  const pidfd = kept?.pidfd ?? pidfdOpen(pid);
-  return { pid, pidfd, socket: parentEnd, keeper: kept?.keeper, exit: undefined };
+  closeAll();
+  if (pid < 0) throw new SysError("posix_spawn", ["/proc/self/exe"], -pid, SPAWN);
+  const child: Child = { pid, pidfd: pidfdOpen(pid), socket, exit: undefined };
+  return () => child;
 }
 
 /**

@@ -22,7 +22,7 @@ import { type Call, callsCode, cloneWithCalls, PIDFD_AT, STATUS_AT, tableOf } fr
 import { mapCode } from "./code.ts";
 import { CLONE, FUTEX_WAIT, FUTEX_WAKE, POLLIN, PR, SIG_SETMASK, SIGNALS } from "./constants.ts";
 import { LAST_DESCRIPTOR } from "./descriptor.ts";
-import { ESRCH } from "./errno.ts";
+import { ESRCH, SysError } from "./errno.ts";
 import { close } from "./file.ts";
 import { attempt, bytesAt, failed, readInt, traced, untraced } from "./libc.ts";
 import { getpid, pidfdOpen, wait } from "./process.ts";
@@ -58,15 +58,18 @@ const PROGRAM_PID = 2;
 const NAME = "minibox-keeper";
 
 /**
- * Starts a program as the first process of a new pid namespace, and a keeper. The program inherits the signal mask and
- * descriptors. @throws SysError
+ * Starts a keeper, which starts a program as the first process of a new pid namespace. The program inherits the signal mask,
+ * and the descriptors as they are until the returned function was called: that waits until the program was executed, which
+ * takes the kernel some time for a large one. An error of that calls it `what`. @throws SysError, as the returned function
+ * does
  */
 export function spawnKept(
   path: string,
   argv: readonly string[],
   envp: readonly string[],
   parent: Parent,
-): Kept {
+  what: string,
+): () => Kept {
   return withSignalsBlocked((mask) => {
     const [args, env] = [vector(argv), vector(envp)];
     const program: Call[] = [
@@ -74,19 +77,21 @@ export function spawnKept(
       { name: "execve", args: [path, args.table, env.table] },
     ];
     const mapped = untraced(() => mapKeeper(parent, program));
-    return start(mapped, parent, [path, argv.join(" "), "envp"], [args.keep, env.keep]);
+    mapped.keep.push(args.keep, env.keep);
+    const flags = parent === "parent" ? KEEPER | CLONE.CLONE_PARENT : KEEPER;
+    const { code, table } = mapped;
+    const keeper = cloneWithCalls({ code, table, stack: table + PAGE }, flags | CLONE.CLONE_CHILD_CLEARTID);
+    traced("clone", [flags, null], keeper);
+    if (keeper < 0) throw failed("clone", [flags, null], keeper);
+    return () => awaitProgram(keeper, mapped, [path, argv.join(" "), "envp"], what);
   });
 }
 
 /**
- * Clones the keeper, and waits until the program was executed; `shown` are execve's arguments for the trace, and `_keep`
- * what the program's calls point at. @throws SysError
+ * Waits until the program was executed; `shown` are execve's arguments for the trace. What the prepared calls point at is
+ * kept until then. @throws SysError
  */
-function start({ code, table }: Mapped, parent: Parent, shown: string[], _keep: readonly Uint8Array[]): Kept {
-  const flags = parent === "parent" ? KEEPER | CLONE.CLONE_PARENT : KEEPER;
-  const keeper = cloneWithCalls({ code, table, stack: table + PAGE }, flags | CLONE.CLONE_CHILD_CLEARTID);
-  traced("clone", [flags, null], keeper);
-  if (keeper < 0) throw failed("clone", [flags, null], keeper);
+function awaitProgram(keeper: number, { table }: Mapped, shown: string[], what: string): Kept {
   traced("prctl", [PR.PR_SET_PDEATHSIG, SIGNALS.KILL, 0, 0, 0], 0);
   const status = table + STATUS_AT;
   // the keeper ends the wait, or the kernel where the keeper ended before
@@ -96,9 +101,9 @@ function start({ code, table }: Mapped, parent: Parent, shown: string[], _keep: 
   if (pidfd >= 0) traced("execve", shown, failure);
   if (pidfd >= 0 && failure === 0) return { keeper, pidfd };
   wait(keeper);
-  if (pidfd < 0) throw failed("clone", [PROGRAM, null], failure || -ESRCH);
+  if (pidfd < 0) throw new SysError("clone", [PROGRAM, null], -failure || ESRCH, what);
   close(pidfd);
-  throw failed("posix_spawn", [shown[0]!], failure);
+  throw new SysError("posix_spawn", [shown[0]!], -failure, what);
 }
 
 /** close_range(0, ~0U, CLOSE_RANGE_UNSHARE): the keeper has no descriptors from then on, and this process keeps its own. */
