@@ -10,28 +10,39 @@ import { cstring } from "./bytes.ts";
 import { type Arg, SysError } from "./errno.ts";
 import { NUMBERS } from "./numbers.ts";
 
-const long = FFIType.i64;
+/**
+ * A machine word. Bun makes one of a number, of null and of an argument left out (0), of a byte array (its address), and of a
+ * string (the address of its bytes and a NUL, there until the call returns).
+ */
+const word = FFIType.cstring;
 const int = FFIType.i32;
 
 const SYMBOLS = {
-  unshare: { args: [long], returns: int },
-  setns: { args: [long, long], returns: int },
-  mount: { args: [long, long, long, long, long], returns: int },
-  umount2: { args: [long, long], returns: int },
-  chroot: { args: [long], returns: int },
-  sethostname: { args: [long, long], returns: int },
-  execve: { args: [long, long, long], returns: int },
-  posix_spawn: { args: [long, long, long, long, long, long], returns: int },
-  clone: { args: [long, long, long, long, long, long, long], returns: int },
-  syscall: { args: [long, long, long, long, long, long, long], returns: FFIType.i64_fast },
+  unshare: { args: [word], returns: int },
+  setns: { args: [word, word], returns: int },
+  mount: { args: [word, word, word, word, word], returns: int },
+  umount2: { args: [word, word], returns: int },
+  chroot: { args: [word], returns: int },
+  sethostname: { args: [word, word], returns: int },
+  execve: { args: [word, word, word], returns: int },
+  posix_spawn: { args: [word, word, word, word, word, word], returns: int },
+  clone: { args: [word, word, word, word, word, word, word], returns: int },
+  syscall: { args: [word, word, word, word, word, word, word], returns: FFIType.i64_fast },
   __errno_location: { args: [], returns: FFIType.ptr },
 } as const;
 
-const libc = bind();
+/** An argument, or undefined where it is left out. */
+type Word = Arg | undefined;
+type Native = (a?: Word, b?: Word, c?: Word, d?: Word, e?: Word, f?: Word, g?: Word) => number;
 
-function bind() {
+const libc = bind() as Record<Bound | "clone", Native> & {
+  syscall: (...words: Word[]) => number | bigint;
+  __errno_location: () => Pointer;
+};
+
+function bind(): unknown {
   try {
-    return dlopen("libc.so.6", SYMBOLS).symbols;
+    return dlopen("libc.so.6", SYMBOLS).symbols as unknown;
   } catch {
     // without memory for code there is no call; the executable says so in place of a crash report (scripts/elf/guard.ts)
     process.abort();
@@ -39,11 +50,11 @@ function bind() {
 }
 
 // Each thread has an errno of its own, at an address that never changes. Reading it there makes no call that could set it.
-const errnoAddress = libc.__errno_location() as Pointer;
+const errnoAddress = libc.__errno_location();
 
 const COLUMN = process.arch === "arm64" ? 1 : 0;
 
-type Bound = Exclude<keyof typeof libc, "clone" | "syscall" | "__errno_location">;
+type Bound = Exclude<keyof typeof SYMBOLS, "clone" | "syscall" | "__errno_location">;
 export type CallName = Bound | keyof typeof NUMBERS;
 
 /** Is told of each call after its return; `result` is -errno where the call failed. */
@@ -64,57 +75,39 @@ export function untraced<T>(work: () => T): T {
   }
 }
 
-type Native = (a: number, b: number, c: number, d: number, e: number, f: number) => number;
-
-// The strings of one call lie in here, one after the other, which saves an allocation and a look-up of the address for each.
-const arena = new Uint8Array(16384);
-const arenaAddress: number = ptr(arena);
-let arenaUsed = 0;
-const encoder = new TextEncoder();
-
-/** The strings that were too long for the arena. They are kept alive until the next call. */
-let overflow: Uint8Array[] = [];
-
-/** Turns an argument into a machine word: a string into the address of its bytes and a NUL. */
-function native(arg: Exclude<Arg, number>): number {
-  if (arg === null) return 0;
-  if (typeof arg !== "string") return arg.length === 0 ? 0 : ptr(arg);
-  // a lone surrogate stands for a byte that is not UTF-8 (bytes.ts)
-  if (arg.isWellFormed()) {
-    const start = arenaUsed;
-    const { read: taken, written } = encoder.encodeInto(arg, start === 0 ? arena : arena.subarray(start));
-    const end = start + written;
-    if (taken === arg.length && end < arena.length) {
-      arena[end] = 0;
-      arenaUsed = end + 1;
-      return arenaAddress + start;
-    }
-  }
-  const bytes = cstring(arg);
-  overflow.push(bytes);
-  return ptr(bytes);
-}
-
-const word = (arg: Arg | undefined): number =>
-  typeof arg === "number" ? arg : arg === undefined ? 0 : native(arg);
+/** Bun has U+FFFD for a lone surrogate, which here stands for a byte that is not UTF-8 (bytes.ts). */
+const exact = (text: string): Word => (text.isWellFormed() ? text : cstring(text));
 
 /** One call: its result, or -errno as the kernel itself has it. */
-function invoke(name: CallName, [a, b, c, d, e, f]: readonly Arg[]): number {
-  arenaUsed = 0;
-  if (overflow.length > 0) overflow = [];
-  const numbers: readonly number[] | undefined = (NUMBERS as Record<string, readonly number[]>)[name];
+function invoke(name: CallName, a: Word, b: Word, c: Word, d: Word, e: Word, f: Word): number {
+  // spelled out: without a compiler a loop over the arguments takes as long as the call
+  if (typeof a === "string") a = exact(a);
+  if (typeof b === "string") b = exact(b);
+  if (typeof c === "string") c = exact(c);
+  if (typeof d === "string") d = exact(d);
+  if (typeof e === "string") e = exact(e);
+  if (typeof f === "string") f = exact(f);
+  const numbers = (NUMBERS as Partial<Record<CallName, readonly number[]>>)[name];
   const result = numbers
-    ? Number(libc.syscall(numbers[COLUMN]!, word(a), word(b), word(c), word(d), word(e), word(f)))
-    : (libc[name as Bound] as unknown as Native)(word(a), word(b), word(c), word(d), word(e), word(f));
+    ? libc.syscall(numbers[COLUMN], a, b, c, d, e, f)
+    : libc[name as Bound](a, b, c, d, e, f);
   // posix_spawn(3) returns the error number itself.
-  if (name === "posix_spawn") return -result;
-  return result === -1 ? -read.i32(errnoAddress) : result;
+  if (name === "posix_spawn") return -Number(result);
+  if (result === -1) return -read.i32(errnoAddress);
+  // beyond 2^53 it is a bigint
+  return typeof result === "number" ? result : Number(result);
+}
+
+/** The arguments that were given to a call. */
+function given(...words: Word[]): Arg[] {
+  const end = words.indexOf(undefined);
+  return (end < 0 ? words : words.slice(0, end)) as Arg[];
 }
 
 /** Makes a call: its result, or -errno. For calls whose failure is an answer. */
-export function attempt(name: CallName, ...args: Arg[]): number {
-  const result = invoke(name, args);
-  traced(name, args, result);
+export function attempt(name: CallName, a?: Arg, b?: Arg, c?: Arg, d?: Arg, e?: Arg, f?: Arg): number {
+  const result = invoke(name, a, b, c, d, e, f);
+  if (tracer) traced(name, given(a, b, c, d, e, f), result);
   return result;
 }
 
@@ -144,10 +137,9 @@ export function onStep(listener: ((text: string, why: string) => void) | undefin
 }
 
 /** Makes a call. @throws SysError with the current step where it fails */
-export function call(name: CallName, ...args: Arg[]): number {
-  const result = invoke(name, args);
-  traced(name, args, result);
-  if (result < 0) throw failed(name, args, result);
+export function call(name: CallName, a?: Arg, b?: Arg, c?: Arg, d?: Arg, e?: Arg, f?: Arg): number {
+  const result = attempt(name, a, b, c, d, e, f);
+  if (result < 0) throw failed(name, given(a, b, c, d, e, f), result);
   return result;
 }
 
@@ -188,7 +180,7 @@ export interface SpawnWords {
 const reportSpawn = ({ shown: [path, words] }: SpawnWords, result: number): void =>
   report("posix_spawn", ["&pid", path, null, null, words, "envp"], result);
 
-const { unshare, posix_spawn: posixSpawn, setns } = libc as unknown as Record<string, Native>;
+const { unshare, posix_spawn: posixSpawn, setns } = libc;
 
 /** The pid namespace to start a process in: a new one, or where `joined` is a descriptor, that one. */
 interface PidNamespace {
@@ -200,7 +192,7 @@ interface PidNamespace {
 
 /** Makes the next processes of ours start in another pid namespace. Returns 0, or -errno. */
 function turnTo({ flag, joined }: PidNamespace): number {
-  const result = joined < 0 ? unshare!(flag, 0, 0, 0, 0, 0) : setns!(joined, flag, 0, 0, 0, 0);
+  const result = joined < 0 ? unshare(flag, 0, 0, 0, 0, 0) : setns(joined, flag, 0, 0, 0, 0);
   return result < 0 ? -read.i32(errnoAddress) : 0;
 }
 
@@ -222,8 +214,8 @@ export function spawnInNamespace(namespace: PidNamespace, own: number, words: Sp
   const { flag } = namespace;
   const { pid, path, argv, envp } = words;
   const turned = turnTo(namespace);
-  const spawned = turned === 0 ? -posixSpawn!(pid, path, 0, 0, argv, envp) : 0;
-  if (turned === 0) setns!(own, flag, 0, 0, 0, 0);
+  const spawned = turned === 0 ? -posixSpawn(pid, path, 0, 0, argv, envp) : 0;
+  if (turned === 0) setns(own, flag, 0, 0, 0, 0);
   tellTurn(namespace, turned);
   if (tracer) reportSpawn(words, spawned);
   if (tracer) report("setns", [own, flag], 0);
@@ -246,7 +238,7 @@ export function spawnInNamespaceAndEnd(
   const { address, length } = message;
   const turned = turnTo(namespace);
   if (turned < 0) tellTurn(namespace, turned);
-  const failed = posixSpawn!(words.pid, words.path, 0, 0, words.argv, words.envp);
+  const failed = posixSpawn(words.pid, words.path, 0, 0, words.argv, words.envp);
   if (tracer) tellTurn(namespace, turned);
   if (tracer) reportSpawn(words, -failed);
   if (failed === 0) libc.syscall(write, socket, address, length, 0, 0, 0);
