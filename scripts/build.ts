@@ -39,7 +39,10 @@ function runsHere(executable: Executable): boolean {
 
 /** @throws Error where the executable cannot be built, patched, or proved */
 function build(made: string): void {
-  const words = ["build", source, ...FLAGS, ...(target ? [`--target=${target}`] : []), "--outfile", made];
+  // numbers and machine code of another architecture are left out
+  const arch = target.includes("arm64") ? "arm64" : target.includes("x64") ? "x64" : process.arch;
+  const machine = [`--define=process.arch="${arch}"`, ...(target ? [`--target=${target}`] : [])];
+  const words = ["build", source, ...FLAGS, ...machine, "--outfile", made];
   const bundled = spawnSync(process.execPath, words, { encoding: "utf8" });
   if (bundled.status !== 0) throw new Error(`bun build: ${bundled.stderr || bundled.error}`);
   const executable = patch(readFileSync(made));

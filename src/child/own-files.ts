@@ -20,8 +20,6 @@ import {
 } from "../sys/mount.ts";
 import { openDestination } from "./mount-points.ts";
 
-const { MOUNT_ATTR_NOSUID, MOUNT_ATTR_NODEV, MOUNT_ATTR_NOEXEC, MOUNT_ATTR_RDONLY } = MOUNT_ATTR;
-
 /**
  * Makes the tmpfs with an empty "file" and an empty "directory", calls `use` with its descriptor, and then mounts the
  * container's own files over the rootfs's. The tmpfs is detached at the end; the binds of what is in it stay, and are
@@ -33,7 +31,11 @@ export function withTmpfs(root: number, request: ChildRequest, use: (tmpfs: numb
   const { mountLabel } = spec.linux;
   const options: [string, string][] = [["size", "64m"]];
   if (mountLabel) options.push(["context", mountLabel]);
-  const tmpfs = mountDetached("tmpfs", options, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
+  const tmpfs = mountDetached(
+    "tmpfs",
+    options,
+    MOUNT_ATTR.MOUNT_ATTR_NOSUID | MOUNT_ATTR.MOUNT_ATTR_NODEV | MOUNT_ATTR.MOUNT_ATTR_NOEXEC,
+  );
   mkdirat(tmpfs, "directory", 0o555);
   close(openat(tmpfs, "file", O.O_CREAT | O.O_EXCL, 0o444));
   const places: number[] = [];
@@ -42,7 +44,7 @@ export function withTmpfs(root: number, request: ChildRequest, use: (tmpfs: numb
     if (place >= 0) writeOwnFile(tmpfs, nameOf(file), file.text);
     places.push(place);
   }
-  setMountAttributes(tmpfs, { set: MOUNT_ATTR_RDONLY });
+  setMountAttributes(tmpfs, { set: MOUNT_ATTR.MOUNT_ATTR_RDONLY });
   // Before Linux 6.15 open_tree(2) copies only a mount that is attached. The state directory belongs to the host, so
   // that the tmpfs is gone with the old root. Any user may attach it over "/", but there it has to be detached again.
   const goes = tryMoveMount(tmpfs, AT_FDCWD, stateDirectory) === 0;
@@ -70,7 +72,7 @@ function mountOwnFile(tmpfs: number, file: OwnFile, place: number, readonly: boo
   );
   withFd(place, () =>
     withFd(openTree(tmpfs, nameOf(file), 0), (tree) => {
-      if (!readonly) setMountAttributes(tree, { clear: MOUNT_ATTR_RDONLY });
+      if (!readonly) setMountAttributes(tree, { clear: MOUNT_ATTR.MOUNT_ATTR_RDONLY });
       moveMount(tree, place);
     }),
   );

@@ -53,8 +53,6 @@ export const openTree = (dirfd: number, path: string, flags: number): number =>
 export const tryOpenTree = (dirfd: number, path: string, flags: number): number =>
   attempt("open_tree", dirfd, path, CLONED | flags);
 
-const { MOVE_MOUNT_F_EMPTY_PATH, MOVE_MOUNT_T_EMPTY_PATH } = MOVE_MOUNT;
-
 /**
  * int move_mount(int from_dirfd, "", int to_dirfd, const char *to_path, unsigned flags): attaches a detached mount at a
  * name below an open directory, or on `target` itself where the name is "". @throws SysError
@@ -67,7 +65,9 @@ export const tryMoveMount = (tree: number, target: number, name: string): number
   attempt("move_mount", tree, "", target, name, moveFlags(name));
 
 const moveFlags = (name: string): number =>
-  name === "" ? MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH : MOVE_MOUNT_F_EMPTY_PATH;
+  name === ""
+    ? MOVE_MOUNT.MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT.MOVE_MOUNT_T_EMPTY_PATH
+    : MOVE_MOUNT.MOVE_MOUNT_F_EMPTY_PATH;
 
 export interface MountAttributes {
   /** MOUNT_ATTR_* to set and to clear */
@@ -97,8 +97,6 @@ export function setMountAttributes(fd: number, attributes: MountAttributes): voi
   call("mount_setattr", fd, "", flags, attr, attr.length);
 }
 
-const { FSCONFIG_SET_FLAG, FSCONFIG_SET_STRING, FSCONFIG_CMD_CREATE } = FSCONFIG;
-
 /** fsopen(2), fsconfig(2), fsmount(2): a new file system on a mount that is not attached yet. @throws SysError */
 export function mountDetached(
   type: string,
@@ -107,8 +105,15 @@ export function mountDetached(
 ): number {
   return withFd(call("fsopen", type, FSOPEN_CLOEXEC), (context) => {
     for (const [name, value] of options)
-      call("fsconfig", context, value === null ? FSCONFIG_SET_FLAG : FSCONFIG_SET_STRING, name, value, 0);
-    call("fsconfig", context, FSCONFIG_CMD_CREATE, null, null, 0);
+      call(
+        "fsconfig",
+        context,
+        value === null ? FSCONFIG.FSCONFIG_SET_FLAG : FSCONFIG.FSCONFIG_SET_STRING,
+        name,
+        value,
+        0,
+      );
+    call("fsconfig", context, FSCONFIG.FSCONFIG_CMD_CREATE, null, null, 0);
     return call("fsmount", context, FSMOUNT_CLOEXEC, attributes);
   });
 }

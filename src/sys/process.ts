@@ -1,9 +1,10 @@
 // Owns processes: their signals, their ends, their ids and limits, and what /proc says of them.
 
-import { PR, SIGNALS, WNOHANG } from "./constants.ts";
+import { PR, WNOHANG } from "./constants.ts";
 import { EINTR } from "./errno.ts";
 import { tryReadFile } from "./file.ts";
 import { attempt, call } from "./libc.ts";
+import { namesOf } from "./names-of.ts" with { type: "macro" };
 
 /** int kill(pid_t pid, int sig): 0, or -errno. */
 export const kill = (pid: number, signal: number): number => attempt("kill", pid, signal);
@@ -168,5 +169,5 @@ export function descendants(pid: number): number[] {
 export function signalNumber(name: string): number | undefined {
   const upper = name.toUpperCase().replace(/^SIG/, "");
   if (/^\d+$/.test(upper)) return Number(upper) >= 1 && Number(upper) <= 64 ? Number(upper) : undefined;
-  return (SIGNALS as Record<string, number>)[upper];
+  return namesOf("SIGNALS")[upper];
 }

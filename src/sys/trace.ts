@@ -1,24 +1,14 @@
 // Owns decoding a call for a reader: flags by their C names, strings quoted, errno spelled out, as strace(1) does.
 
 import {
-  AT,
   AT_FDCWD,
-  CLONE,
   CLOSE_RANGE_CLOEXEC,
   F_GETFL,
   F_SETFD,
   F_SETFL,
-  FSCONFIG,
   FSMOUNT_CLOEXEC,
   FSOPEN_CLOEXEC,
-  IOCTL,
-  MOUNT_ATTR,
-  MOVE_MOUNT,
-  MS,
   O,
-  OPEN_TREE,
-  PR,
-  RESOLVE,
   S_IFBLK,
   S_IFCHR,
   S_IFIFO,
@@ -26,11 +16,10 @@ import {
   SIG_BLOCK,
   SIG_SETMASK,
   SIG_UNBLOCK,
-  SIGNALS,
-  UMOUNT,
 } from "./constants.ts";
 import { type Arg, errnoText } from "./errno.ts";
 import { RLIMITS } from "./names.ts";
+import { namesOf } from "./names-of.ts" with { type: "macro" };
 import { literal } from "./printable.ts";
 
 type Decode = (arg: Arg) => string;
@@ -53,10 +42,18 @@ function bits(names: Record<string, number>, zero = "0"): Decode {
 
 const octal: Decode = (arg) => (arg === 0 ? "0" : `0${Number(arg).toString(8)}`);
 
+/** Three of them differ between machines. */
+const OPEN = {
+  ...namesOf("O"),
+  O_DIRECT: O.O_DIRECT,
+  O_DIRECTORY: O.O_DIRECTORY,
+  O_NOFOLLOW: O.O_NOFOLLOW,
+};
+
 /** O_RDONLY is 0 and has no bit: it is meant where none of O_WRONLY, O_RDWR and O_PATH is set. */
 function openFlags(arg: Arg): string {
   const reads = (Number(arg) & (O.O_WRONLY | O.O_RDWR | O.O_PATH)) === 0;
-  const shown = bits(O, "")(arg);
+  const shown = bits(OPEN, "")(arg);
   return reads ? `O_RDONLY${shown && `|${shown}`}` : shown;
 }
 
@@ -87,45 +84,49 @@ const fileMode: Decode = (arg) => {
 };
 const device: Decode = (arg) =>
   `makedev(${(Number(arg) >> 8) & 0xfff}, ${(Number(arg) & 0xff) | ((Number(arg) >>> 12) & ~0xff)})`;
-const signal = oneOf(SIGNALS, "SIG");
+const signal = oneOf(namesOf("SIGNALS"), "SIG");
 const how = oneOf({ SIG_BLOCK, SIG_UNBLOCK, SIG_SETMASK });
 const unsigned: Decode = (arg) => (arg === 0xffffffff ? "~0U" : String(arg));
 const resource: Decode = (arg) => RLIMITS[Number(arg)] ?? String(arg);
-const TREE = { ...OPEN_TREE, ...AT };
+const TREE = { ...namesOf("OPEN_TREE"), ...namesOf("AT") };
 const limit: Decode = (arg) => (Number(arg) >= 2 ** 63 ? "RLIM64_INFINITY" : String(arg));
 const rlimit = struct(["rlim_cur", limit], ["rlim_max", limit]);
 
 /** How arguments are decoded, by call and place. An argument that is not here is printed as it is. */
 const DECODERS: Record<string, Record<number, Decode>> = {
-  clone: { 0: bits({ ...CLONE, SIGCHLD: 17 }) },
-  unshare: { 0: bits(CLONE) },
-  setns: { 1: bits(CLONE) },
-  mount: { 3: bits(MS) },
-  umount2: { 1: bits(UMOUNT) },
+  clone: { 0: bits({ ...namesOf("CLONE"), SIGCHLD: 17 }) },
+  unshare: { 0: bits(namesOf("CLONE")) },
+  setns: { 1: bits(namesOf("CLONE")) },
+  mount: { 3: bits(namesOf("MS")) },
+  umount2: { 1: bits(namesOf("UMOUNT")) },
   openat: { 0: atDirectory, 2: openFlags, 3: octal },
   openat2: {
     0: atDirectory,
-    2: struct(["flags", openFlags], ["mode", octal], ["resolve", bits(RESOLVE)]),
+    2: struct(["flags", openFlags], ["mode", octal], ["resolve", bits(namesOf("RESOLVE"))]),
   },
   mkdirat: { 0: atDirectory, 2: octal },
   mknodat: { 2: fileMode, 3: device },
   fchmodat: { 2: octal },
   readlinkat: { 0: atDirectory },
-  unlinkat: { 0: atDirectory, 2: bits(AT) },
+  unlinkat: { 0: atDirectory, 2: bits(namesOf("AT")) },
   umask: { 0: octal },
-  statx: { 0: atDirectory, 2: bits(AT) },
+  statx: { 0: atDirectory, 2: bits(namesOf("AT")) },
   open_tree: { 0: atDirectory, 2: bits(TREE) },
-  move_mount: { 0: atDirectory, 2: atDirectory, 4: bits(MOVE_MOUNT) },
+  move_mount: { 0: atDirectory, 2: atDirectory, 4: bits(namesOf("MOVE_MOUNT")) },
   mount_setattr: {
-    2: bits(AT),
-    3: struct(["attr_set", bits(MOUNT_ATTR)], ["attr_clr", bits(MOUNT_ATTR)], ["propagation", bits(MS)]),
+    2: bits(namesOf("AT")),
+    3: struct(
+      ["attr_set", bits(namesOf("MOUNT_ATTR"))],
+      ["attr_clr", bits(namesOf("MOUNT_ATTR"))],
+      ["propagation", bits(namesOf("MS"))],
+    ),
   },
   faccessat: { 0: atDirectory },
   fsopen: { 1: bits({ FSOPEN_CLOEXEC }) },
-  fsconfig: { 1: oneOf(FSCONFIG) },
-  fsmount: { 1: bits({ FSMOUNT_CLOEXEC }), 2: bits(MOUNT_ATTR) },
-  ioctl: { 1: oneOf(IOCTL) },
-  prctl: { 0: oneOf(PR) },
+  fsconfig: { 1: oneOf(namesOf("FSCONFIG")) },
+  fsmount: { 1: bits({ FSMOUNT_CLOEXEC }), 2: bits(namesOf("MOUNT_ATTR")) },
+  ioctl: { 1: oneOf(namesOf("IOCTL")) },
+  prctl: { 0: oneOf(namesOf("PR")) },
   fcntl: { 1: oneOf({ F_SETFD, F_GETFL, F_SETFL }) },
   close_range: { 1: unsigned, 2: bits({ CLOSE_RANGE_CLOEXEC }) },
   rt_sigaction: { 0: signal },

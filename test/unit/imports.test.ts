@@ -24,7 +24,8 @@ const files = readdirSync(SRC, { recursive: true, encoding: "utf8" }).filter((na
 const modules = new Map<string, Module>();
 const sources = new Map<string, string>();
 for (const file of files) {
-  const source = await Bun.file(join(SRC, file)).text();
+  // what runs while minibox is built is imported like anything else here
+  const source = (await Bun.file(join(SRC, file)).text()).replaceAll(' with { type: "macro" }', "");
   sources.set(file, source);
   const local = (path: string): string => relative(SRC, resolve(SRC, dirname(file), path));
   const module: Module = {
