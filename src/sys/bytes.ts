@@ -108,7 +108,8 @@ export function splitNul(bytes: Uint8Array): string[] {
 }
 
 /** mountinfo writes space, tab, newline and backslash as octal. */
-export const unescapeOctal = (text: string): string =>
-  !text.includes("\\")
+export function unescapeOctal(text: string): string {
+  return !text.includes("\\")
     ? text
     : text.replace(/\\([0-7]{3})/g, (_, digits: string) => String.fromCharCode(Number.parseInt(digits, 8)));
+}

@@ -22,13 +22,14 @@ export function capabilityMask(names: readonly string[] | undefined): Capability
   return mask;
 }
 
-export const hasCapability = ({ low, high }: CapabilityMask, number: number): boolean =>
-  ((number < 32 ? low >>> number : high >>> (number - 32)) & 1) === 1;
+export function hasCapability({ low, high }: CapabilityMask, number: number): boolean {
+  return ((number < 32 ? low >>> number : high >>> (number - 32)) & 1) === 1;
+}
 
-const header = (): Uint8Array => {
+function header(): Uint8Array {
   const LINUX_CAPABILITY_VERSION_3 = 0x20080522;
   return new Uint8Array(new Uint32Array([LINUX_CAPABILITY_VERSION_3, 0]).buffer);
-};
+}
 
 /** int capget(header, data): the permitted set of this thread. @throws SysError */
 export function permittedCapabilities(): CapabilityMask {
@@ -66,8 +67,9 @@ export function dropFromBoundingSet(number: number): boolean {
 }
 
 /** int prctl(PR_CAPBSET_READ, int capability): false where this kernel has no such capability. */
-export const kernelKnowsCapability = (number: number): boolean =>
-  attempt("prctl", PR.PR_CAPBSET_READ, number, 0, 0, 0) >= 0;
+export function kernelKnowsCapability(number: number): boolean {
+  return attempt("prctl", PR.PR_CAPBSET_READ, number, 0, 0, 0) >= 0;
+}
 
 /** int prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, int capability): it outlives execve(2). @throws SysError */
 export function raiseAmbient(number: number): void {
@@ -78,5 +80,6 @@ export function raiseAmbient(number: number): void {
 /**
  * int prctl(PR_SET_KEEPCAPS, int on): whether the permitted set stays when the user id is no longer 0. @throws SysError
  */
-export const keepCapabilities = (on: boolean): number =>
-  call("prctl", PR.PR_SET_KEEPCAPS, on ? 1 : 0, 0, 0, 0);
+export function keepCapabilities(on: boolean): number {
+  return call("prctl", PR.PR_SET_KEEPCAPS, on ? 1 : 0, 0, 0, 0);
+}

@@ -4,15 +4,19 @@ import { F_GETFL, F_SETFL, IOCTL, O } from "./constants.ts";
 import { attempt, call } from "./libc.ts";
 
 /** int fcntl(int fd, int op, int arg). @throws SysError */
-export const fcntl = (fd: number, operation: number, argument = 0): number =>
-  call("fcntl", fd, operation, argument);
+export function fcntl(fd: number, operation: number, argument = 0): number {
+  return call("fcntl", fd, operation, argument);
+}
 
 /** fcntl(2): its result, or -errno. */
-export const tryFcntl = (fd: number, operation: number, argument = 0): number =>
-  attempt("fcntl", fd, operation, argument);
+export function tryFcntl(fd: number, operation: number, argument = 0): number {
+  return attempt("fcntl", fd, operation, argument);
+}
 
 /** Sets O_NONBLOCK: reads and writes of this open file fail with EAGAIN where they would wait. @throws SysError */
-export const setNonblocking = (fd: number): number => fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O.O_NONBLOCK);
+export function setNonblocking(fd: number): number {
+  return fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O.O_NONBLOCK);
+}
 
 /** int pipe2(int pipefd[2], int flags), always O_CLOEXEC: the ends to read from and to write to. @throws SysError */
 export function pipe(flags = 0): [read: number, write: number] {
@@ -29,17 +33,21 @@ export function unreadBytes(fd: number): number {
 }
 
 /** int dup3(int oldfd, int newfd, int flags). @throws SysError */
-export const dup3 = (from: number, to: number, flags: number): number => call("dup3", from, to, flags);
+export function dup3(from: number, to: number, flags: number): number {
+  return call("dup3", from, to, flags);
+}
 
 /** The last descriptor that there can be, for closeRange. */
 export const LAST_DESCRIPTOR = 0xffffffff;
 
 /** int close_range(unsigned first, unsigned last, int flags): both ends included. @throws SysError */
-export const closeRange = (first: number, last: number, flags: number): number =>
-  call("close_range", first, last, flags);
+export function closeRange(first: number, last: number, flags: number): number {
+  return call("close_range", first, last, flags);
+}
 
 /**
  * ssize_t sendfile(int out, int in, off_t *offset, size_t count), from the offset that `from` is at. @throws SysError
  */
-export const sendfile = (to: number, from: number, count: number): number =>
-  call("sendfile", to, from, null, count);
+export function sendfile(to: number, from: number, count: number): number {
+  return call("sendfile", to, from, null, count);
+}

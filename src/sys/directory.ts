@@ -5,28 +5,34 @@ import { AT, AT_FDCWD } from "./constants.ts";
 import { attempt, call } from "./libc.ts";
 
 /** int mkdirat(int dirfd, const char *path, mode_t mode). @throws SysError */
-export const mkdirat = (dirfd: number, path: string, mode: number): number =>
-  call("mkdirat", dirfd, path, mode);
+export function mkdirat(dirfd: number, path: string, mode: number): number {
+  return call("mkdirat", dirfd, path, mode);
+}
 
 /** mkdirat(2): 0, or -errno. */
-export const tryMkdirat = (dirfd: number, path: string, mode: number): number =>
-  attempt("mkdirat", dirfd, path, mode);
+export function tryMkdirat(dirfd: number, path: string, mode: number): number {
+  return attempt("mkdirat", dirfd, path, mode);
+}
 
 /** int mknodat(int dirfd, const char *path, mode_t mode, dev_t dev): 0, or -errno. */
-export const tryMknodat = (dirfd: number, path: string, mode: number, device: number): number =>
-  attempt("mknodat", dirfd, path, mode, device);
+export function tryMknodat(dirfd: number, path: string, mode: number, device: number): number {
+  return attempt("mknodat", dirfd, path, mode, device);
+}
 
 /** int symlinkat(const char *target, int dirfd, const char *path): 0, or -errno. */
-export const trySymlinkat = (target: string, dirfd: number, path: string): number =>
-  attempt("symlinkat", target, dirfd, path);
+export function trySymlinkat(target: string, dirfd: number, path: string): number {
+  return attempt("symlinkat", target, dirfd, path);
+}
 
 /** int unlinkat(int dirfd, const char *path, int flags): 0, or -errno. AT_REMOVEDIR makes it rmdir(2). */
-export const tryUnlinkat = (dirfd: number, path: string, flags: number): number =>
-  attempt("unlinkat", dirfd, path, flags);
+export function tryUnlinkat(dirfd: number, path: string, flags: number): number {
+  return attempt("unlinkat", dirfd, path, flags);
+}
 
 /** int renameat(int olddirfd, const char *oldpath, int newdirfd, const char *newpath). @throws SysError */
-export const renameat = (from: number, oldPath: string, to: number, newPath: string): number =>
-  call("renameat2", from, oldPath, to, newPath, 0);
+export function renameat(from: number, oldPath: string, to: number, newPath: string): number {
+  return call("renameat2", from, oldPath, to, newPath, 0);
+}
 
 /**
  * ssize_t getdents64(int fd, void *buf, size_t size): the names in a directory, without . and .., a buffer at a time. What
@@ -60,10 +66,14 @@ export function listDirectory(
 }
 
 /** True where a directory has no entry but . and .. @throws SysError */
-export const isEmptyDirectory = (fd: number): boolean => eachName(fd).next().done === true;
+export function isEmptyDirectory(fd: number): boolean {
+  return eachName(fd).next().done === true;
+}
 
 /** ssize_t readlink(const char *path, …): the text of a symlink. @throws SysError */
-export const readlink = (path: string): string => readlinkat(AT_FDCWD, path);
+export function readlink(path: string): string {
+  return readlinkat(AT_FDCWD, path);
+}
 
 /**
  * ssize_t readlinkat(int dirfd, const char *path, char *buf, size_t size): the text of a symlink. With "" that is the one
@@ -82,21 +92,33 @@ export function tryReadlinkat(dirfd: number, path: string): string | number {
 }
 
 /** The path that an open descriptor has now. @throws SysError */
-export const pathOf = (fd: number): string => readlink(`/proc/self/fd/${fd}`);
+export function pathOf(fd: number): string {
+  return readlink(`/proc/self/fd/${fd}`);
+}
 
 /** int unlink(const char *path): 0, or -errno. */
-export const unlink = (path: string): number => attempt("unlinkat", AT_FDCWD, path, 0);
+export function unlink(path: string): number {
+  return attempt("unlinkat", AT_FDCWD, path, 0);
+}
 /** int rmdir(const char *path): 0, or -errno. */
-export const rmdir = (path: string): number => attempt("unlinkat", AT_FDCWD, path, AT.AT_REMOVEDIR);
+export function rmdir(path: string): number {
+  return attempt("unlinkat", AT_FDCWD, path, AT.AT_REMOVEDIR);
+}
 
 /** int chdir(const char *path). @throws SysError */
-export const chdir = (path: string): number => call("chdir", path);
+export function chdir(path: string): number {
+  return call("chdir", path);
+}
 
 /** chdir(2): 0, or -errno. */
-export const tryChdir = (path: string): number => attempt("chdir", path);
+export function tryChdir(path: string): number {
+  return attempt("chdir", path);
+}
 
 /** int fchdir(int fd). @throws SysError */
-export const fchdir = (fd: number): number => call("fchdir", fd);
+export function fchdir(fd: number): number {
+  return call("fchdir", fd);
+}
 
 const PATH_MAX = 4096;
 

@@ -1,7 +1,7 @@
 // Owns errno: its names, its words, and the error that a failed system call becomes (errno(3)).
 
 /** Numbers, names and words of errno on Linux (asm-generic/errno-base.h, errno.h); the same on x86-64 and arm64. */
-const TABLE: Record<number, [name: string, words: string]> = {
+const makeTable = (): Record<number, [name: string, words: string]> => ({
   1: ["EPERM", "operation not permitted"],
   2: ["ENOENT", "no such file or directory"],
   3: ["ESRCH", "no such process"],
@@ -55,7 +55,15 @@ const TABLE: Record<number, [name: string, words: string]> = {
   116: ["ESTALE", "stale file handle"],
   122: ["EDQUOT", "disk quota exceeded"],
   126: ["ENOKEY", "required key not available"],
-};
+});
+
+let table: ReturnType<typeof makeTable> | undefined;
+
+/** A start that meets no error makes no table. */
+function entry(errno: number): [name: string, words: string] | undefined {
+  table ??= makeTable();
+  return table[errno];
+}
 
 export const EPERM = 1;
 export const ENOENT = 2;
@@ -93,13 +101,15 @@ export const ECONNRESET = 104;
 export const ECONNREFUSED = 111;
 
 /** The symbolic name of an errno; `errno 999` for one that the table does not have. */
-export const errnoName = (errno: number): string => TABLE[errno]?.[0] ?? `errno ${errno}`;
+export function errnoName(errno: number): string {
+  return entry(errno)?.[0] ?? `errno ${errno}`;
+}
 
 /** What a person reads: `EPERM: operation not permitted`. */
-export const errnoText = (errno: number): string => {
-  const known = TABLE[errno];
+export function errnoText(errno: number): string {
+  const known = entry(errno);
   return known ? `${known[0]}: ${known[1]}` : `errno ${errno}`;
-};
+}
 
 /** An argument of a call. libc gets the address of a string's bytes with a NUL, and of a byte array's. */
 export type Arg = number | string | null | Uint8Array;
@@ -121,5 +131,6 @@ export class SysError extends Error {
 }
 
 /** True for a SysError with one of these errnos, for the places where a failure is an answer. */
-export const isErrno = (error: unknown, ...errnos: number[]): error is SysError =>
-  error instanceof SysError && errnos.includes(error.errno);
+export function isErrno(error: unknown, ...errnos: number[]): error is SysError {
+  return error instanceof SysError && errnos.includes(error.errno);
+}

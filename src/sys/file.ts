@@ -7,19 +7,24 @@ import { EAGAIN, EFBIG, isErrno, SysError } from "./errno.ts";
 import { attempt, call } from "./libc.ts";
 
 /** int open(const char *path, int flags, mode_t mode), always O_CLOEXEC. @throws SysError */
-export const open = (path: string, flags: number, mode = 0): number => openat(AT_FDCWD, path, flags, mode);
+export function open(path: string, flags: number, mode = 0): number {
+  return openat(AT_FDCWD, path, flags, mode);
+}
 
 /** open(2), always O_CLOEXEC: a descriptor, or -errno. */
-export const tryOpen = (path: string, flags: number, mode = 0): number =>
-  tryOpenat(AT_FDCWD, path, flags, mode);
+export function tryOpen(path: string, flags: number, mode = 0): number {
+  return tryOpenat(AT_FDCWD, path, flags, mode);
+}
 
 /** int openat(int dirfd, const char *path, int flags, mode_t mode), always O_CLOEXEC. @throws SysError */
-export const openat = (dirfd: number, path: string, flags: number, mode = 0): number =>
-  call("openat", dirfd, path, flags | O.O_CLOEXEC, mode);
+export function openat(dirfd: number, path: string, flags: number, mode = 0): number {
+  return call("openat", dirfd, path, flags | O.O_CLOEXEC, mode);
+}
 
 /** openat(2), always O_CLOEXEC: a descriptor, or -errno. */
-export const tryOpenat = (dirfd: number, path: string, flags: number, mode = 0): number =>
-  attempt("openat", dirfd, path, flags | O.O_CLOEXEC, mode);
+export function tryOpenat(dirfd: number, path: string, flags: number, mode = 0): number {
+  return attempt("openat", dirfd, path, flags | O.O_CLOEXEC, mode);
+}
 
 /**
  * The kernel answers ".." with EAGAIN while anything on the host is renamed or mounted; the call is repeated so often,
@@ -28,20 +33,21 @@ export const tryOpenat = (dirfd: number, path: string, flags: number, mode = 0):
 const PATIENCE = 1000;
 const LONGEST_PATIENCE = 500;
 
+// struct open_how { __u64 flags, mode, resolve; }, all of them below 2^32
+const how = new Uint32Array(6);
+const howBytes = new Uint8Array(how.buffer);
+
 /**
  * long openat2(int dirfd, const char *path, struct open_how *how, size_t size), always O_CLOEXEC: a descriptor, or
  * -errno. `resolve` (RESOLVE_*) says where the path may lead.
  */
 export function tryOpenat2(dirfd: number, path: string, flags: number, resolve: number, mode = 0): number {
-  // struct open_how { __u64 flags, mode, resolve; }, all of them below 2^32
-  const how = new Uint32Array(6);
   how[0] = flags | O.O_CLOEXEC;
   how[2] = mode;
   how[4] = resolve;
-  const bytes = new Uint8Array(how.buffer);
   let end: number | undefined;
   for (let tries = 1; ; tries++) {
-    const result = attempt("openat2", dirfd, path, bytes, bytes.length);
+    const result = attempt("openat2", dirfd, path, howBytes, howBytes.length);
     if (result !== -EAGAIN || tries === PATIENCE) return result;
     end ??= performance.now() + LONGEST_PATIENCE;
     if (performance.now() > end) return result;
@@ -64,9 +70,9 @@ export function openInRoot(rootfd: number, path: string, flags: number, resolve 
 }
 
 /** int close(int fd). Its errors are dropped: the descriptor is closed whatever it says. */
-export const close = (fd: number): void => {
+export function close(fd: number): void {
   attempt("close", fd);
-};
+}
 
 /** Runs `use` with a descriptor, and closes the descriptor also where that throws. */
 export function withFd<T>(fd: number, use: (fd: number) => T): T {
@@ -78,30 +84,41 @@ export function withFd<T>(fd: number, use: (fd: number) => T): T {
 }
 
 /** ssize_t read(int fd, void *buf, size_t count): fills the start of the buffer; 0 at the end. @throws SysError */
-export const read = (fd: number, buffer: Uint8Array): number => call("read", fd, buffer, buffer.length);
+export function read(fd: number, buffer: Uint8Array): number {
+  return call("read", fd, buffer, buffer.length);
+}
 
 /** read(2): the number of bytes, or -errno. */
-export const tryRead = (fd: number, buffer: Uint8Array): number => attempt("read", fd, buffer, buffer.length);
+export function tryRead(fd: number, buffer: Uint8Array): number {
+  return attempt("read", fd, buffer, buffer.length);
+}
 
 /** off_t lseek(int fd, off_t offset, SEEK_SET): the offset, or -errno. */
-export const trySeek = (fd: number, offset: number): number => attempt("lseek", fd, offset, 0);
+export function trySeek(fd: number, offset: number): number {
+  return attempt("lseek", fd, offset, 0);
+}
 
 const SEEK_CUR = 1;
 
 /** The offset of an open file (lseek(2)), or -errno: -ESPIPE for what has none. */
-export const tryTell = (fd: number): number => attempt("lseek", fd, 0, SEEK_CUR);
+export function tryTell(fd: number): number {
+  return attempt("lseek", fd, 0, SEEK_CUR);
+}
 
 /** The length of data in bytes, of text in UTF-8. */
-const lengthOf = (data: Uint8Array | string): number =>
-  typeof data === "string" ? encode(data).length : data.length;
+function lengthOf(data: Uint8Array | string): number {
+  return typeof data === "string" ? encode(data).length : data.length;
+}
 
 /** ssize_t write(int fd, const void *buf, size_t count): the number of bytes written. @throws SysError */
-export const write = (fd: number, data: Uint8Array | string): number =>
-  call("write", fd, data, lengthOf(data));
+export function write(fd: number, data: Uint8Array | string): number {
+  return call("write", fd, data, lengthOf(data));
+}
 
 /** write(2): the number of bytes written, or -errno. */
-export const tryWrite = (fd: number, data: Uint8Array | string): number =>
-  attempt("write", fd, data, lengthOf(data));
+export function tryWrite(fd: number, data: Uint8Array | string): number {
+  return attempt("write", fd, data, lengthOf(data));
+}
 
 /** In bytes. A file that is larger, or never ends, is refused where minibox reads it whole. */
 const LARGEST_FILE = 64 << 20;
@@ -142,15 +159,19 @@ export function readAll(fd: number, shown = "a file", limit = LARGEST_FILE): Uin
   return bytes;
 }
 
-const tooLarge = (shown: string, limit: number): SysError =>
-  new SysError("read", [shown], EFBIG, `read ${shown}, at most ${limit >> 20} MiB`);
+function tooLarge(shown: string, limit: number): SysError {
+  return new SysError("read", [shown], EFBIG, `read ${shown}, at most ${limit >> 20} MiB`);
+}
 
 /** The text of a file that the container cannot write, by its path. @throws SysError */
-export const readFile = (path: string, limit?: number): string => decode(readFileBytes(path, limit));
+export function readFile(path: string, limit?: number): string {
+  return decode(readFileBytes(path, limit));
+}
 
 /** The bytes of a file that the container cannot write, by its path. @throws SysError */
-export const readFileBytes = (path: string, limit?: number): Uint8Array =>
-  withFd(open(path, 0), (fd) => readAll(fd, path, limit));
+export function readFileBytes(path: string, limit?: number): Uint8Array {
+  return withFd(open(path, 0), (fd) => readAll(fd, path, limit));
+}
 
 /** A file's text, or undefined where it cannot be read. @throws SysError where it is too large */
 export function tryReadFile(path: string, limit?: number): string | undefined {
@@ -221,29 +242,36 @@ const statxWords = new Uint32Array(statxHalves.buffer);
 const statxBytes = new Uint8Array(statxHalves.buffer);
 
 /** A 64-bit field. The fields that are read here stay below 2^53. */
-const long = (index: number): number => statxWords[index]! + statxWords[index + 1]! * 2 ** 32;
+function long(index: number): number {
+  return statxWords[index]! + statxWords[index + 1]! * 2 ** 32;
+}
 
-const parseStatx = (): Stat => ({
-  mode: statxHalves[14]!,
-  uid: statxWords[5]!,
-  gid: statxWords[6]!,
-  size: long(10),
-  inode: long(8),
-  mtime: long(28),
-  rdevMajor: statxWords[32]!,
-  rdevMinor: statxWords[33]!,
-  major: statxWords[34]!,
-  minor: statxWords[35]!,
-});
+function parseStatx(): Stat {
+  return {
+    mode: statxHalves[14]!,
+    uid: statxWords[5]!,
+    gid: statxWords[6]!,
+    size: long(10),
+    inode: long(8),
+    mtime: long(28),
+    rdevMajor: statxWords[32]!,
+    rdevMinor: statxWords[33]!,
+    major: statxWords[34]!,
+    minor: statxWords[35]!,
+  };
+}
 
 /** What tells a file from every other, whatever path leads to it. */
 export type Identity = Pick<Stat, "major" | "minor" | "inode">;
 
-export const identityOf = ({ major, minor, inode }: Stat): Identity => ({ major, minor, inode });
+export function identityOf({ major, minor, inode }: Stat): Identity {
+  return { major, minor, inode };
+}
 
 /** True where both are the same file. */
-export const isSame = (a: Identity, b: Identity | undefined): boolean =>
-  a.inode === b?.inode && a.major === b.major && a.minor === b.minor;
+export function isSame(a: Identity, b: Identity | undefined): boolean {
+  return a.inode === b?.inode && a.major === b.major && a.minor === b.minor;
+}
 
 const STATX_BASIC_STATS = 0x7ff;
 
@@ -268,5 +296,6 @@ export function tryStat(path: string, follow = true, sync = true): Stat | undefi
 }
 
 /** Sets or clears close-on-exec, the only flag that a descriptor itself has (F_SETFD in fcntl(2)). @throws SysError */
-export const setCloexec = (fd: number, on: boolean): number =>
-  call("fcntl", fd, F_SETFD, on ? FD_CLOEXEC : 0);
+export function setCloexec(fd: number, on: boolean): number {
+  return call("fcntl", fd, F_SETFD, on ? FD_CLOEXEC : 0);
+}

@@ -76,7 +76,9 @@ export function untraced<T>(work: () => T): T {
 }
 
 /** Bun has U+FFFD for a lone surrogate, which here stands for a byte that is not UTF-8 (bytes.ts). */
-const exact = (text: string): Word => (text.isWellFormed() ? text : cstring(text));
+function exact(text: string): Word {
+  return text.isWellFormed() ? text : cstring(text);
+}
 
 /** One call: its result, or -errno as the kernel itself has it. */
 function invoke(name: CallName, a: Word, b: Word, c: Word, d: Word, e: Word, f: Word): number {
@@ -144,18 +146,24 @@ export function call(name: CallName, a?: Arg, b?: Arg, c?: Arg, d?: Arg, e?: Arg
 }
 
 /** The error for a call that returned -errno in the current step. */
-export const failed = (name: CallName, args: readonly Arg[], result: number): SysError =>
-  new SysError(name, args, -result, currentStep);
+export function failed(name: CallName, args: readonly Arg[], result: number): SysError {
+  return new SysError(name, args, -result, currentStep);
+}
 
 /** The address of a byte array, for structures that hold pointers. The caller keeps the array alive meanwhile. */
-export const addressOf = (bytes: Uint8Array): number => ptr(bytes);
+export function addressOf(bytes: Uint8Array): number {
+  return ptr(bytes);
+}
 
 /** The memory at an address. */
-export const bytesAt = (address: number, length: number): Uint8Array =>
-  new Uint8Array(toArrayBuffer(address as Pointer, 0, length));
+export function bytesAt(address: number, length: number): Uint8Array {
+  return new Uint8Array(toArrayBuffer(address as Pointer, 0, length));
+}
 
 /** The int at an address. */
-export const readInt = (address: number): number => read.i32(address as Pointer);
+export function readInt(address: number): number {
+  return read.i32(address as Pointer);
+}
 
 /**
  * int clone(int (*fn)(void *), void *stack, int flags, void *arg, NULL, NULL, pid_t *ctid): a process that runs the machine
@@ -177,8 +185,9 @@ export interface SpawnWords {
 }
 
 /** Puts a posix_spawn into the trace with its words, for the addresses mean nothing to a reader. */
-const reportSpawn = ({ shown: [path, words] }: SpawnWords, result: number): void =>
+function reportSpawn({ shown: [path, words] }: SpawnWords, result: number): void {
   report("posix_spawn", ["&pid", path, null, null, words, "envp"], result);
+}
 
 const { unshare, posix_spawn: posixSpawn, setns } = libc;
 

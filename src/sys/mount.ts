@@ -8,37 +8,49 @@ import { attempt, call } from "./libc.ts";
  * int mount(const char *source, const char *target, const char *fstype, unsigned long flags, const void *data).
  * @throws SysError
  */
-export const mount = (
+export function mount(
   source: string | null,
   target: string,
   fstype: string | null,
   flags: number,
   data: string | null,
-): number => call("mount", source, target, fstype, flags, data);
+): number {
+  return call("mount", source, target, fstype, flags, data);
+}
 
 /** mount(2): 0, or -errno. */
-export const tryMount = (
+export function tryMount(
   source: string | null,
   target: string,
   fstype: string | null,
   flags: number,
   data: string | null,
-): number => attempt("mount", source, target, fstype, flags, data);
+): number {
+  return attempt("mount", source, target, fstype, flags, data);
+}
 
 /**
  * int umount2(const char *target, MNT_DETACH): the mount leaves the tree now, and ends with its last user.
  * @throws SysError
  */
-export const detach = (target: string): number => call("umount2", target, UMOUNT.MNT_DETACH);
+export function detach(target: string): number {
+  return call("umount2", target, UMOUNT.MNT_DETACH);
+}
 
 /** int pivot_root(const char *new_root, const char *put_old). @throws SysError */
-export const pivotRoot = (newRoot: string, putOld: string): number => call("pivot_root", newRoot, putOld);
+export function pivotRoot(newRoot: string, putOld: string): number {
+  return call("pivot_root", newRoot, putOld);
+}
 
 /** int chroot(const char *path). @throws SysError */
-export const chroot = (path: string): number => call("chroot", path);
+export function chroot(path: string): number {
+  return call("chroot", path);
+}
 
 /** A path for an open descriptor, for calls that take no descriptor. The kernel follows it to exactly this inode. */
-export const fdPath = (fd: number): string => `/proc/self/fd/${fd}`;
+export function fdPath(fd: number): string {
+  return `/proc/self/fd/${fd}`;
+}
 
 const CLONED = OPEN_TREE.OPEN_TREE_CLONE | OPEN_TREE.OPEN_TREE_CLOEXEC;
 
@@ -46,28 +58,33 @@ const CLONED = OPEN_TREE.OPEN_TREE_CLONE | OPEN_TREE.OPEN_TREE_CLOEXEC;
  * int open_tree(int dirfd, const char *path, unsigned flags), always OPEN_TREE_CLONE|OPEN_TREE_CLOEXEC: a detached copy of
  * the mount at a path. @throws SysError
  */
-export const openTree = (dirfd: number, path: string, flags: number): number =>
-  call("open_tree", dirfd, path, CLONED | flags);
+export function openTree(dirfd: number, path: string, flags: number): number {
+  return call("open_tree", dirfd, path, CLONED | flags);
+}
 
 /** open_tree(2): a descriptor, or -errno. */
-export const tryOpenTree = (dirfd: number, path: string, flags: number): number =>
-  attempt("open_tree", dirfd, path, CLONED | flags);
+export function tryOpenTree(dirfd: number, path: string, flags: number): number {
+  return attempt("open_tree", dirfd, path, CLONED | flags);
+}
 
 /**
  * int move_mount(int from_dirfd, "", int to_dirfd, const char *to_path, unsigned flags): attaches a detached mount at a
  * name below an open directory, or on `target` itself where the name is "". @throws SysError
  */
-export const moveMount = (tree: number, target: number, name = ""): number =>
-  call("move_mount", tree, "", target, name, moveFlags(name));
+export function moveMount(tree: number, target: number, name = ""): number {
+  return call("move_mount", tree, "", target, name, moveFlags(name));
+}
 
 /** move_mount(2): 0, or -errno. */
-export const tryMoveMount = (tree: number, target: number, name: string): number =>
-  attempt("move_mount", tree, "", target, name, moveFlags(name));
+export function tryMoveMount(tree: number, target: number, name: string): number {
+  return attempt("move_mount", tree, "", target, name, moveFlags(name));
+}
 
-const moveFlags = (name: string): number =>
-  name === ""
+function moveFlags(name: string): number {
+  return name === ""
     ? MOVE_MOUNT.MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT.MOVE_MOUNT_T_EMPTY_PATH
     : MOVE_MOUNT.MOVE_MOUNT_F_EMPTY_PATH;
+}
 
 export interface MountAttributes {
   /** MOUNT_ATTR_* to set and to clear */

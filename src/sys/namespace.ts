@@ -7,13 +7,19 @@ import { attempt, call } from "./libc.ts";
 import { socket } from "./socket.ts";
 
 /** int unshare(int flags). @throws SysError */
-export const unshare = (flags: number): number => call("unshare", flags);
+export function unshare(flags: number): number {
+  return call("unshare", flags);
+}
 
 /** int setns(int fd, int nstype). @throws SysError */
-export const setns = (fd: number, type: number): number => call("setns", fd, type);
+export function setns(fd: number, type: number): number {
+  return call("setns", fd, type);
+}
 
 /** setns(2): 0, or -errno. */
-export const trySetns = (fd: number, type: number): number => attempt("setns", fd, type);
+export function trySetns(fd: number, type: number): number {
+  return attempt("setns", fd, type);
+}
 
 /**
  * Opens a namespace by its path; undefined where that is something else, or a namespace of another kind
@@ -37,8 +43,9 @@ export function setdomainname(name: string): void {
 }
 
 /** True where every id is the host's own: in any other user namespace root has no rights over the host's devices. */
-export const isInitialUserNamespace = (): boolean =>
-  tryReadFile("/proc/self/uid_map")?.trim().split(/\s+/).join(" ") === "0 0 4294967295";
+export function isInitialUserNamespace(): boolean {
+  return tryReadFile("/proc/self/uid_map")?.trim().split(/\s+/).join(" ") === "0 0 4294967295";
+}
 
 /**
  * int ioctl(int fd, SIOCSIFFLAGS, struct ifreq *): brings the loopback interface up (netdevice(7)). @throws SysError

@@ -7,7 +7,9 @@ import { attempt, call } from "./libc.ts";
 import { namesOf } from "./names-of.ts" with { type: "macro" };
 
 /** int kill(pid_t pid, int sig): 0, or -errno. */
-export const kill = (pid: number, signal: number): number => attempt("kill", pid, signal);
+export function kill(pid: number, signal: number): number {
+  return attempt("kill", pid, signal);
+}
 
 /** How a process ended: `status` is what a shell says, 128+N for signal N; `signal` is 0 for a process that exited. */
 export interface Exit {
@@ -36,15 +38,27 @@ export function exit(status: number): never {
   throw new Error("unreachable");
 }
 
-export const getpid = (): number => attempt("getpid");
+export function getpid(): number {
+  return attempt("getpid");
+}
 /** pid_t getpgid(0): the process group of this process. */
-export const getpgrp = (): number => attempt("getpgid", 0);
-export const getppid = (): number => attempt("getppid");
-export const geteuid = (): number => attempt("geteuid");
-export const getegid = (): number => attempt("getegid");
+export function getpgrp(): number {
+  return attempt("getpgid", 0);
+}
+export function getppid(): number {
+  return attempt("getppid");
+}
+export function geteuid(): number {
+  return attempt("geteuid");
+}
+export function getegid(): number {
+  return attempt("getegid");
+}
 
 /** int pidfd_open(pid_t pid, 0), close-on-exec. @throws SysError */
-export const pidfdOpen = (pid: number): number => call("pidfd_open", pid, 0);
+export function pidfdOpen(pid: number): number {
+  return call("pidfd_open", pid, 0);
+}
 
 /** More than the kernel gives (PID_MAX_LIMIT). */
 const NO_PROCESS = 2 ** 31 - 1;
@@ -56,41 +70,57 @@ export function pidOf(pidfd: number): number {
 }
 
 /** pidfd_open(2): a descriptor, or -errno. */
-export const tryPidfdOpen = (pid: number): number => attempt("pidfd_open", pid, 0);
+export function tryPidfdOpen(pid: number): number {
+  return attempt("pidfd_open", pid, 0);
+}
 
 /**
  * int pidfd_send_signal(int pidfd, int sig, NULL, 0): 0, or -errno. Another process that has the pid by now does not
  * get it.
  */
-export const tryPidfdSendSignal = (pidfd: number, signal: number): number =>
-  attempt("pidfd_send_signal", pidfd, signal, null, 0);
+export function tryPidfdSendSignal(pidfd: number, signal: number): number {
+  return attempt("pidfd_send_signal", pidfd, signal, null, 0);
+}
 
 /** pid_t setsid(void): this process leads a new session, which has no terminal yet. @throws SysError */
-export const setsid = (): number => call("setsid");
+export function setsid(): number {
+  return call("setsid");
+}
 
 /** int personality(unsigned long persona): the one before, or -errno. 0 is that of a plain Linux program. */
-export const tryPersonality = (persona: number): number => attempt("personality", persona);
+export function tryPersonality(persona: number): number {
+  return attempt("personality", persona);
+}
 
 const KEYCTL_JOIN_SESSION_KEYRING = 1;
 
 /** long keyctl(KEYCTL_JOIN_SESSION_KEYRING, NULL), a new keyring without a name: its serial number, or -errno. */
-export const tryJoinSessionKeyring = (): number => attempt("keyctl", KEYCTL_JOIN_SESSION_KEYRING, null);
+export function tryJoinSessionKeyring(): number {
+  return attempt("keyctl", KEYCTL_JOIN_SESSION_KEYRING, null);
+}
 
 /** int prctl(PR_SET_NAME, const char *name): what ps(1) and /proc/PID/comm show. @throws SysError */
-export const setName = (name: string): number => call("prctl", PR.PR_SET_NAME, name);
+export function setName(name: string): number {
+  return call("prctl", PR.PR_SET_NAME, name);
+}
 
 /** int prctl(PR_SET_DUMPABLE, 1): /proc/PID belongs to the process's own user again. @throws SysError */
-export const setDumpable = (): number => call("prctl", PR.PR_SET_DUMPABLE, 1, 0, 0, 0);
+export function setDumpable(): number {
+  return call("prctl", PR.PR_SET_DUMPABLE, 1, 0, 0, 0);
+}
 
 /**
  * int prctl(PR_SET_PDEATHSIG, int sig): this process gets the signal when the thread that started it ends. A parent that
  * has ended before the call sends none, so the caller must look for it afterwards. @throws SysError
  */
-export const setParentDeathSignal = (signal: number): number =>
-  call("prctl", PR.PR_SET_PDEATHSIG, signal, 0, 0, 0);
+export function setParentDeathSignal(signal: number): number {
+  return call("prctl", PR.PR_SET_PDEATHSIG, signal, 0, 0, 0);
+}
 
 /** int prctl(PR_SET_CHILD_SUBREAPER, 1): orphans below this process become its children. @throws SysError */
-export const becomeSubreaper = (): number => call("prctl", PR.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
+export function becomeSubreaper(): number {
+  return call("prctl", PR.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
+}
 
 /** int prlimit(pid_t pid, int resource, NULL, struct rlimit *old), 0 for this process; undefined where it fails. */
 export function getRlimit(pid: number, resource: number): { soft: bigint; hard: bigint } | undefined {
@@ -119,7 +149,9 @@ export function setIdentity(uid: number, gid: number, groups: readonly number[] 
 }
 
 /** The text of /proc/PID/status; undefined where there is no such process. */
-export const procStatus = (pid: number): string | undefined => tryReadFile(`/proc/${pid}/status`);
+export function procStatus(pid: number): string | undefined {
+  return tryReadFile(`/proc/${pid}/status`);
+}
 
 /**
  * When a process started, in clock ticks after boot; 0 where there is no such process. No two processes share pid and
@@ -155,7 +187,9 @@ export function isBelowOurPidNamespace(pid: number): boolean {
 }
 
 /** True where a process was stopped by a signal (T) or a tracer (t), and does nothing until it is continued. */
-export const isStopped = (pid: number): boolean => ["T", "t"].includes(statOf(pid)[0] ?? "");
+export function isStopped(pid: number): boolean {
+  return ["T", "t"].includes(statOf(pid)[0] ?? "");
+}
 
 /** The pids of a process's children, of their children, and so on (proc_tid_children(5)). */
 export function descendants(pid: number): number[] {

@@ -24,4 +24,6 @@ export function installFilter(program: Uint8Array, flags: number): number {
  * int prctl(PR_SET_NO_NEW_PRIVS, 1): from here on execve(2) heeds no set-uid bit and no file capability.
  * @throws SysError
  */
-export const setNoNewPrivileges = (): number => call("prctl", PR.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+export function setNoNewPrivileges(): number {
+  return call("prctl", PR.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+}

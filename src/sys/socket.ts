@@ -6,8 +6,9 @@ import { ENAMETOOLONG, SysError } from "./errno.ts";
 import { addressOf, attempt, call } from "./libc.ts";
 
 /** int socket(int domain, int type, int protocol). @throws SysError */
-export const socket = (domain: number, type: number, protocol = 0): number =>
-  call("socket", domain, type, protocol);
+export function socket(domain: number, type: number, protocol = 0): number {
+  return call("socket", domain, type, protocol);
+}
 
 /** int socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, int fds[2]): two connected sockets. @throws SysError */
 export function socketpair(): [number, number] {
@@ -49,10 +50,14 @@ export function tryConnect(path: string): number {
 }
 
 /** int accept4(int fd, NULL, NULL, SOCK_CLOEXEC): waits for a connection, and returns its socket. @throws SysError */
-export const accept = (fd: number): number => call("accept4", fd, null, null, SOCK_CLOEXEC);
+export function accept(fd: number): number {
+  return call("accept4", fd, null, null, SOCK_CLOEXEC);
+}
 
 /** accept4(2): the connection's socket, or -errno. */
-export const tryAccept = (fd: number): number => attempt("accept4", fd, null, null, SOCK_CLOEXEC);
+export function tryAccept(fd: number): number {
+  return attempt("accept4", fd, null, null, SOCK_CLOEXEC);
+}
 
 /**
  * struct msghdr with one iovec and room for one descriptor, in 32-bit halves. It is the same on x86-64 and arm64. Each

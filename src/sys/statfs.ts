@@ -28,7 +28,9 @@ export function fileSystemType(fd: number): number {
 }
 
 /** True for a pipe that has no name anywhere (pipe(2)); a FIFO has one. @throws SysError */
-export const isPipe = (fd: number): boolean => fileSystemType(fd) === PIPEFS_MAGIC;
+export function isPipe(fd: number): boolean {
+  return fileSystemType(fd) === PIPEFS_MAGIC;
+}
 
 /** int statfs(const char *path, struct statfs *buf): the ST_* flags of a descriptor's mount; 0 where it fails. */
 export function mountFlags(fd: number): number {
@@ -46,8 +48,11 @@ export function mountId(fd: number): string | undefined {
 const LARGEST_TABLE = 1 << 28;
 
 /** The lines of /proc/self/mountinfo, one for each mount that we see (proc_pid_mountinfo(5)). @throws SysError */
-export const mountInfo = (): string[] => readFile("/proc/self/mountinfo", LARGEST_TABLE).split("\n");
+export function mountInfo(): string[] {
+  return readFile("/proc/self/mountinfo", LARGEST_TABLE).split("\n");
+}
 
 /** True for a file with capabilities of its own (setcap(8)). */
-export const hasFileCapabilities = (fd: number): boolean =>
-  tryGetxattr(fdPath(fd), "security.capability", new Uint8Array(0)) > 0;
+export function hasFileCapabilities(fd: number): boolean {
+  return tryGetxattr(fdPath(fd), "security.capability", new Uint8Array(0)) > 0;
+}

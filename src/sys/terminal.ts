@@ -17,13 +17,16 @@ export function getTermios(fd: number): Termios | undefined {
   return attempt("ioctl", fd, IOCTL.TCGETS, termios) < 0 ? undefined : termios;
 }
 
-export const isTerminal = (fd: number): boolean => getTermios(fd) !== undefined;
+export function isTerminal(fd: number): boolean {
+  return getTermios(fd) !== undefined;
+}
 
 /**
  * int ioctl(int fd, TCSETSW, const struct termios *): applies settings once pending output is written; 0, or -errno.
  */
-export const setTermios = (fd: number, termios: Termios): number =>
-  attempt("ioctl", fd, IOCTL.TCSETSW, termios);
+export function setTermios(fd: number, termios: Termios): number {
+  return attempt("ioctl", fd, IOCTL.TCSETSW, termios);
+}
 
 /**
  * A copy of the settings in raw mode, as cfmakeraw(3) makes it. With `output` the output is processed as before
@@ -53,24 +56,32 @@ const ECHO = 8;
 const TOSTOP = 0o400;
 
 /** True where input comes line by line. */
-export const isCanonical = (termios: Termios): boolean => (termios[C_LFLAG]! & ICANON) !== 0;
+export function isCanonical(termios: Termios): boolean {
+  return (termios[C_LFLAG]! & ICANON) !== 0;
+}
 
 /** True where output is processed: a new line goes to its beginning. */
-export const processesOutput = (termios: Termios): boolean => (termios[C_OFLAG]! & OPOST) !== 0;
+export function processesOutput(termios: Termios): boolean {
+  return (termios[C_OFLAG]! & OPOST) !== 0;
+}
 
 /** True where a process in the background stops when it writes (stty tostop). */
-export const stopsBackground = (termios: Termios): boolean =>
-  (new DataView(termios.buffer).getUint32(C_LFLAG, true) & TOSTOP) !== 0;
+export function stopsBackground(termios: Termios): boolean {
+  return (new DataView(termios.buffer).getUint32(C_LFLAG, true) & TOSTOP) !== 0;
+}
 
 /**
  * True where input comes line by line and is echoed, as in a new terminal. A program that reads keys or a password
  * changes it.
  */
-export const isAtRest = (termios: Termios): boolean =>
-  (termios[C_LFLAG]! & (ICANON | ECHO)) === (ICANON | ECHO);
+export function isAtRest(termios: Termios): boolean {
+  return (termios[C_LFLAG]! & (ICANON | ECHO)) === (ICANON | ECHO);
+}
 
 /** True where keys send signals. */
-export const sendsSignals = (termios: Termios): boolean => (termios[C_LFLAG]! & ISIG) !== 0;
+export function sendsSignals(termios: Termios): boolean {
+  return (termios[C_LFLAG]! & ISIG) !== 0;
+}
 
 /**
  * Puts bytes into a terminal as if they were typed, without echo and without signals (TIOCSTI, ioctl_tty(2)). Root may do
@@ -126,8 +137,9 @@ export function setWindowSize(fd: number, { height, width }: WindowSize): void {
 }
 
 /** int ioctl(int master, TIOCSIG, int sig): signals the foreground process group of a pty; 0, or -errno. */
-export const trySignalForeground = (master: number, signal: number): number =>
-  attempt("ioctl", master, IOCTL.TIOCSIG, signal);
+export function trySignalForeground(master: number, signal: number): number {
+  return attempt("ioctl", master, IOCTL.TIOCSIG, signal);
+}
 
 /** Opens a new pseudo-terminal in a devpts, whose open directory is given. @throws SysError */
 export function openPty(devpts: number): { master: number; slave: number; number: number } {
@@ -141,11 +153,14 @@ export function openPty(devpts: number): { master: number; slave: number; number
 }
 
 /** int ioctl(int master, TIOCGPTPEER, int flags): opens the slave of a pty. @throws SysError */
-export const openPeer = (master: number): number =>
-  call("ioctl", master, IOCTL.TIOCGPTPEER, O.O_RDWR | O.O_NOCTTY | O.O_CLOEXEC);
+export function openPeer(master: number): number {
+  return call("ioctl", master, IOCTL.TIOCGPTPEER, O.O_RDWR | O.O_NOCTTY | O.O_CLOEXEC);
+}
 
 /** int ioctl(int fd, TIOCSCTTY, 0): a terminal becomes the controlling one of this session leader. @throws SysError */
-export const setControllingTerminal = (fd: number): number => call("ioctl", fd, IOCTL.TIOCSCTTY, 0);
+export function setControllingTerminal(fd: number): number {
+  return call("ioctl", fd, IOCTL.TIOCSCTTY, 0);
+}
 
 /** Rows and columns of a terminal. */
 export interface WindowSize {
