@@ -2,7 +2,7 @@
 // a call; so this file alone binds libc, traces, and turns errno into an error. No other file may import dlopen.
 //
 // The calls that define a container, and those that are no system calls, are bound by their names. Each bound name costs
-// every start about 10 µs, so all other calls go through libc's syscall(2), with the kernel's numbers and structures; those
+// every start about 5 µs, so all other calls go through libc's syscall(2), with the kernel's numbers and structures; those
 // are the same under glibc and musl.
 
 import { dlopen, FFIType, type Pointer, ptr, read, toArrayBuffer } from "bun:ffi";
