@@ -179,4 +179,19 @@ describe("the kernel is called", () => {
     const places = files.filter((file) => written.test(sources.get(file)!));
     expect(places.sort()).toEqual(["sys/constants.ts", "sys/errno.ts"]);
   });
+
+  test("with groups of constants that are only read by member, so that a start builds no table of them", async () => {
+    const constants: Record<string, unknown> = await import("../../src/sys/constants.ts");
+    const groups = Object.keys(constants).filter((name) => typeof constants[name] === "object");
+    expect(groups).toContain("CLONE");
+    const places: string[] = [];
+    for (const [file, { code }] of modules) {
+      const [, imported = ""] = /import \{([^}]*)\} from "[./a-z]*\/constants\.ts"/.exec(code) ?? [];
+      const rest = code.replace(/^import [^;]*;/gm, "");
+      for (const name of imported.split(",").map((word) => word.trim()))
+        if (groups.includes(name) && new RegExp(`(?<![\\w."'])${name}(?![\\w."'])`).test(rest))
+          places.push(`${file}: ${name}`);
+    }
+    expect(places).toEqual([]);
+  });
 });
