@@ -7,9 +7,18 @@ import type { Mount } from "../types.ts";
 import { parseCount, parseSize } from "./values.ts";
 
 /** How mounts spread between a bind and the host's mount that it shows (mount_namespaces(7)). */
-const PROPAGATION = ["private", "slave", "shared", "unbindable"].flatMap((name) => [name, `r${name}`]);
+const PROPAGATION: readonly string[] = [
+  "private",
+  "rprivate",
+  "slave",
+  "rslave",
+  "shared",
+  "rshared",
+  "unbindable",
+  "runbindable",
+];
 
-const VOLUME_OPTIONS = new Set([
+const VOLUME_OPTIONS: readonly string[] = [
   "ro",
   "rw",
   "nosuid",
@@ -21,8 +30,9 @@ const VOLUME_OPTIONS = new Set([
   "bind",
   "rbind",
   "nosymfollow",
-  ...PROPAGATION,
-]);
+];
+const isVolumeOption = (option: string): boolean =>
+  VOLUME_OPTIONS.includes(option) || PROPAGATION.includes(option);
 
 function absolute(flag: string, path: string, cwd: string): string {
   if (path.startsWith("/")) return path;
@@ -49,13 +59,13 @@ export function parseVolume(text: string, cwd: string): Mount {
   const list = options ? options.split(",") : [];
   // z and Z ask for SELinux labels and stand in many scripts. Without SELinux they mean nothing.
   for (const option of list)
-    if (!VOLUME_OPTIONS.has(option) && option !== "z" && option !== "Z")
+    if (!isVolumeOption(option) && option !== "z" && option !== "Z")
       throw new UsageError(`--volume: unknown option "${option}" in "${text}"`);
   if (list.filter((option) => PROPAGATION.includes(option)).length > 1)
     throw new UsageError(
       `--volume: "${text}" says twice how it propagates: one of ${PROPAGATION.join(", ")}`,
     );
-  const kept = list.filter((option) => VOLUME_OPTIONS.has(option) && option !== "bind" && option !== "rbind");
+  const kept = list.filter((option) => isVolumeOption(option) && option !== "bind" && option !== "rbind");
   const recursion = list.includes("bind") ? "bind" : "rbind";
   return {
     destination: destination("--volume", target),
@@ -128,11 +138,11 @@ export function parseMount(text: string, cwd: string): Mount {
   for (const field of fields(text)) {
     const equals = field.indexOf("=");
     const key = equals < 0 ? field : field.slice(0, equals);
-    values.set(ALIASES.get(key) ?? key, equals < 0 ? "true" : field.slice(equals + 1));
+    values.set(fullKey(key), equals < 0 ? "true" : field.slice(equals + 1));
   }
   const type = values.get("type") ?? "bind";
-  const allowed = KEYS.get(type);
-  if (!allowed) throw new UsageError(`--mount: type "${type}" is not one of ${[...KEYS.keys()].join(", ")}`);
+  const allowed = type === "bind" ? BIND_KEYS : type === "tmpfs" ? TMPFS_KEYS : undefined;
+  if (!allowed) throw new UsageError(`--mount: type "${type}" is not one of bind, tmpfs`);
   for (const key of values.keys())
     if (!allowed.includes(key))
       throw new UsageError(`--mount: unknown key "${key}" for type=${type} in "${text}"`);
@@ -170,16 +180,14 @@ function tmpfsOptions(values: Map<string, string>, readonly: string[]): string[]
   ];
 }
 
-const ALIASES: ReadonlyMap<string, string> = new Map([
-  ["src", "source"],
-  ["dst", "target"],
-  ["destination", "target"],
-  ["ro", "readonly"],
-]);
-const KEYS: ReadonlyMap<string, readonly string[]> = new Map([
-  ["bind", ["type", "source", "target", "readonly", "bind-propagation", "bind-nonrecursive"]],
-  ["tmpfs", ["type", "target", "readonly", "tmpfs-size", "tmpfs-mode"]],
-]);
+const BIND_KEYS = ["type", "source", "target", "readonly", "bind-propagation", "bind-nonrecursive"];
+const TMPFS_KEYS = ["type", "target", "readonly", "tmpfs-size", "tmpfs-mode"];
+
+function fullKey(key: string): string {
+  if (key === "src") return "source";
+  if (key === "dst" || key === "destination") return "target";
+  return key === "ro" ? "readonly" : key;
+}
 
 function isTrue(value: string | undefined, text: string): boolean {
   if (value === undefined || value === "false" || value === "0") return false;
