@@ -5,11 +5,14 @@
 const MOST_FIELDS = 7;
 
 /**
- * Calls `visit` with the fields of each row until it returns true. Blank lines, comments, and white space around a row
- * (also the CR of a Windows file) are skipped, as by glibc and docker.
+ * Calls `visit` with the fields of each row that has the text `having` anywhere in it, until it returns true. Blank
+ * lines, comments, and white space around a row (also the CR of a Windows file) are skipped, as by glibc and docker.
  */
-export function eachRow(table: string, visit: (fields: string[]) => boolean): void {
+export function eachRow(table: string, having: string, visit: (fields: string[]) => boolean): void {
   for (let at = 0; at < table.length; ) {
+    const found = table.indexOf(having, at);
+    if (found < 0) return;
+    at = table.lastIndexOf("\n", found - 1) + 1;
     const newline = table.indexOf("\n", at);
     const end = newline < 0 ? table.length : newline;
     const line = end > at ? table.slice(at, end).trim() : "";

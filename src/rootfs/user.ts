@@ -28,7 +28,7 @@ export function lookUp(passwd: string, group: string, text: string): ResolvedUse
   const groupText = colon < 0 ? "" : text.slice(colon + 1);
   const number = givenId("user", userText || "0");
   let row: string[] | undefined;
-  eachRow(passwd, (fields) => {
+  eachRow(passwd, number === undefined ? userText : String(number), (fields) => {
     if (number === undefined ? fields[0] !== userText : numericId(fields[2]) !== number) return false;
     row = fields;
     return true;
@@ -76,7 +76,7 @@ function groupId(group: string, text: string): number {
   if (number !== undefined) return number;
   let id: number | undefined;
   let found: string[] | undefined;
-  eachRow(group, (fields) => {
+  eachRow(group, text, (fields) => {
     if (fields[0] !== text) return false;
     found = fields;
     id = numericId(fields[2]);
@@ -94,7 +94,7 @@ const MOST_GROUPS = 65_536;
 /** @throws RunError */
 function supplementary(group: string, user: string, primary: number): number[] {
   const ids = new Set<number>();
-  eachRow(group, (fields) => {
+  eachRow(group, user, (fields) => {
     const members = fields[3];
     if (!members?.includes(user)) return false;
     const gid = numericId(fields[2]);

@@ -11,7 +11,7 @@ import type { HostIds, Range } from "./types.ts";
 export function rangesOf(table: string, owners: readonly string[]): Range[] {
   for (const owner of owners) {
     const ranges: Range[] = [];
-    eachRow(table, ([name, start, size, ...more]) => {
+    eachRow(table, owner, ([name, start, size, ...more]) => {
       if (name === owner && more.length === 0 && isId(start) && isId(size) && Number(size) > 0)
         ranges.push({ start: Number(start), size: Number(size) });
       return false;
@@ -65,7 +65,7 @@ export const userName = (uid: number, path: string | undefined): string | undefi
 /** The name that a passwd table has for this id. Pure. */
 export function nameIn(passwd: string, uid: number): string | undefined {
   let found: string | undefined;
-  eachRow(passwd, ([name, , id]) => {
+  eachRow(passwd, String(uid), ([name, , id]) => {
     if (name && isId(id) && Number(id) === uid) found = name;
     return found !== undefined;
   });

@@ -24,6 +24,7 @@ alice:x:1008:1008:second:/second:
 1001x:x:1009:1009:::
 :x:1010:1010::/nameless:
 nogid:x:1011:::/nogid:
+padded:x:0001012:1::/padded:
 `;
 const GROUP = `root:x:0:
 wheel:x:10:alice,daemon
@@ -103,10 +104,25 @@ describe("a user", () => {
     expect(find("1010")).toEqual({ uid: 1010, gid: 1010, additionalGids: [], home: "/nameless" });
   });
 
-  test.each(["nobody-here", "shorter", "bad", "huge", "4294967295", "-1", "1.5", "1e3", " 0", "0x0", "+5"])(
-    "%p is refused",
-    (text) => expect(() => find(text)).toThrow(RunError),
-  );
+  test("of an id with zeros before it is found by the id", () => {
+    expect(find("1012").home).toBe("/padded");
+  });
+
+  test.each([
+    "nobody-here",
+    "\nroot",
+    "root\ndaemon",
+    "shorter",
+    "bad",
+    "huge",
+    "4294967295",
+    "-1",
+    "1.5",
+    "1e3",
+    " 0",
+    "0x0",
+    "+5",
+  ])("%p is refused", (text) => expect(() => find(text)).toThrow(RunError));
 
   test("is told apart: unknown, or known with an id that is none", () => {
     expect(() => find("bob")).toThrow('no user "bob" in the rootfs\'s /etc/passwd');
