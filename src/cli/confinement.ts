@@ -8,8 +8,7 @@ import { readNamedFile } from "./named-files.ts";
 
 /** The compiler is loaded for the runs that may need it, before the child is started. */
 export function loadCompiler(given: Given): Promise<Compiler> | undefined {
-  let seccomp: string | undefined;
-  for (const option of given.many("security-opt")) if (option.startsWith("seccomp")) seccomp = option;
+  const seccomp = seccompOption(given);
   const needed = seccomp === undefined ? given.many("cap-add").length > 0 : seccomp !== "seccomp=unconfined";
   return needed ? import("../seccomp/load-profile.ts") : undefined;
 }
@@ -28,9 +27,16 @@ export function seccompFor(
 
 /** What an error of compiling says of the profile. */
 export function profileName(given: Given): string {
-  const option = given.many("security-opt").findLast((text) => /^seccomp[=:]/.test(text));
-  const profile = option?.slice("seccomp=".length);
+  const profile = seccompOption(given)?.slice("seccomp=".length);
   return profile === undefined || profile === "builtin" ? "the default seccomp profile" : nameOfFile(profile);
+}
+
+/** The last of these options counts. */
+function seccompOption(given: Given): string | undefined {
+  let last: string | undefined;
+  for (const option of given.many("security-opt"))
+    if (option.startsWith("seccomp=") || option.startsWith("seccomp:")) last = option;
+  return last;
 }
 
 const nameOfFile = (path: string): string => `--security-opt seccomp=${path}`;

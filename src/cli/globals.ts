@@ -34,7 +34,8 @@ export function applyGlobals(globals: Globals): void {
 
 /** The state directory of a container is told to processes that start elsewhere, and so is absolute. */
 function absoluteRoot(path: string): string {
-  const trimmed = path.replace(/\/+$/, "");
+  let trimmed = path;
+  while (trimmed.endsWith("/")) trimmed = trimmed.slice(0, -1);
   if (trimmed === "") throw new UsageError(`--root: "${path}" must be a directory below /`);
   if (trimmed.startsWith("/")) return trimmed;
   const cwd = workingDirectory();

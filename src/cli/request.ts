@@ -110,7 +110,9 @@ const randomName = (): string => Math.random().toString(16).slice(2, 14).padEnd(
 
 function hostOf(root: number, terminal: TerminalPlan | undefined, compiler: Compiler | undefined): Host {
   return {
-    cwd: workingDirectory(),
+    get cwd() {
+      return workingDirectory();
+    },
     env: environmentVariable,
     readFile: (path) => readNamedFile(`--env-file: ${path}`, path),
     user: (text) => resolveUser(root, text),

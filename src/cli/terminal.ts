@@ -14,7 +14,8 @@ import { isTerminal, reopenTerminal } from "../sys/terminal.ts";
 export function terminalFor(given: Given): TerminalPlan | undefined {
   if (given.is("tty") && given.is("no-tty")) throw new UsageError("--tty and --no-tty contradict each other");
   if (given.is("no-tty")) return undefined;
-  const ours = [0, 1, 2].filter(isTerminal);
+  const ours: number[] = [];
+  for (const fd of [0, 1, 2]) if (isTerminal(fd)) ours.push(fd);
   if (given.is("tty")) return asked(ours);
   return ours.length === 0 ? undefined : byItself(ours);
 }

@@ -40,14 +40,20 @@ export function hostsText(own: string, host: string, hostname: string): string {
     for (const line of host.split("\n")) if (!there.has(line)) text += `${line}\n`;
   }
   if (!isNamed(text, "localhost")) text = LOOPBACK + text;
-  // In this file white space separates names, and # begins a comment.
-  if (/[\s#]/.test(hostname) || isNamed(text, hostname)) return text;
+  if (!canBeNamed(hostname) || isNamed(text, hostname)) return text;
   const dot = hostname.indexOf(".");
   const short = dot > 0 ? ` ${hostname.slice(0, dot)}` : "";
   return `${text}127.0.1.1\t${hostname}${short}\n`;
 }
 
 const ended = (text: string): string => (text === "" || text.endsWith("\n") ? text : `${text}\n`);
+
+/** False for what would be more than one name: white space separates names, and # begins a comment. */
+function canBeNamed(hostname: string): boolean {
+  for (const separator of [" ", "\t", "\n", "\v", "\f", "\r", "#"])
+    if (hostname.includes(separator)) return false;
+  return true;
+}
 
 /** True where a row gives an address this name. */
 function isNamed(text: string, name: string): boolean {
@@ -56,7 +62,7 @@ function isNamed(text: string, name: string): boolean {
     at = text.indexOf("\n", at); // each row is looked at once, whatever is in it
     if (at < 0) at = text.length;
     const [row] = text.slice(start, at).split("#", 1);
-    if (row!.trim().split(/\s+/).includes(name, 1)) return true;
+    if (row!.trim().replaceAll("\t", " ").split(" ").includes(name, 1)) return true;
   }
   return false;
 }

@@ -10,12 +10,12 @@ import { parseMount, parseTmpfs, parseVolume } from "./from-flags/mounts.ts";
 import { parseUlimit, resourcesFromFlags } from "./from-flags/resources.ts";
 import { securityFromFlags } from "./from-flags/security.ts";
 import { parseCgroupParent, parseChoice } from "./from-flags/values.ts";
-import type { Linux, Mount, Process, Spec } from "./types.ts";
+import type { Linux, Mount, Process, Rlimit, Spec } from "./types.ts";
 
 /** Makes the OCI object of `run` for the container `id`. @throws UsageError, and what the functions of `host` throw */
 export function specFromFlags(id: string, rootfs: string, args: string[], given: Given, host: Host): Spec {
   const base = defaultSpec(rootfs, args);
-  const hostname = parseHostname(given.one("hostname") ?? "container");
+  const hostname = parseHostname(given.one("hostname"));
   const hostNetwork = parseChoice("--network", given.one("network") ?? "none", ["none", "host"]) === "host";
   const { process, linux, seccomp } = securityFromFlags(given);
   const bounding = process.capabilities?.bounding ?? DEFAULT_CAPABILITIES;
@@ -46,7 +46,8 @@ function cgroupFromFlags(id: string, given: Given): Pick<Linux, "cgroupsPath"> {
 
 function processFromFlags(given: Given, host: Host, hostname: string): Partial<Process> {
   const { terminal, consoleSize } = host;
-  const rlimits = given.many("ulimit").map(parseUlimit);
+  const rlimits: Rlimit[] = [];
+  for (const text of given.many("ulimit")) rlimits.push(parseUlimit(text));
   const cwd = parseWorkdir(given.one("workdir") ?? "/");
   const { uid, gid, additionalGids, home } = host.user(given.one("user"));
   const oomScoreAdj = host.oomScoreAdj();
@@ -71,20 +72,20 @@ function mountsFromFlags(
   host: Host,
   hostNetwork: boolean,
 ): readonly Mount[] {
-  const mounts = [
-    ...given.many("volume").map((text) => parseVolume(text, host.cwd)),
-    ...given.many("mount").map((text) => parseMount(text, host.cwd)),
-    ...given.many("tmpfs").map(parseTmpfs),
-  ];
+  const mounts: Mount[] = [];
+  for (const text of given.many("volume")) mounts.push(parseVolume(text, host.cwd));
+  for (const text of given.many("mount")) mounts.push(parseMount(text, host.cwd));
+  for (const text of given.many("tmpfs")) mounts.push(parseTmpfs(text));
   const source = hostNetwork ? host.resolvConf() : undefined;
+  if (mounts.length === 0 && source === undefined) return defaults;
   const options = ["rbind", "ro", "nosuid", "nodev", "noexec"];
   const resolvConf: Mount[] =
     source === undefined ? [] : [{ destination: "/etc/resolv.conf", type: "bind", source, options }];
-  if (mounts.length + resolvConf.length === 0) return defaults;
   return orderMounts([...defaults, ...resolvConf], mounts);
 }
 
-function parseHostname(name: string): string {
+function parseHostname(name: string | undefined): string {
+  if (name === undefined) return "container";
   // HOST_NAME_MAX is counted in bytes (uname(2))
   if (name === "" || new TextEncoder().encode(name).length > 64)
     throw new UsageError(`--hostname: "${name}" must be 1 to 64 bytes long`);

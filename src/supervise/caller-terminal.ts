@@ -106,11 +106,10 @@ function hasSession(fd: number): boolean {
   const { rdevMajor: major, rdevMinor: minor } = statx(fd);
   // encoded like the kernel's new_encode_dev()
   const number = (minor & 0xff) | (major << 8) | ((minor & ~0xff) << 12);
-  return withFd(open("/proc", 0), (proc) => {
-    for (const name of eachName(proc)) {
+  return withFd(open("/proc", 0), (proc) =>
+    eachName(proc, (name) => {
       const stat = /^\d+$/.test(name) ? (tryReadFile(`/proc/${name}/stat`) ?? "") : "";
-      if (Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[4]) === number) return true;
-    }
-    return false;
-  });
+      return Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[4]) === number;
+    }),
+  );
 }

@@ -35,21 +35,25 @@ export function renameat(from: number, oldPath: string, to: number, newPath: str
 }
 
 /**
- * ssize_t getdents64(int fd, void *buf, size_t size): the names in a directory, without . and .., a buffer at a time. What
- * the caller does not ask for is not read: a directory that others fill may have any size. `onRead` is told of each call's
- * bytes. @throws SysError
+ * ssize_t getdents64(int fd, void *buf, size_t size): calls `visit` with each name in a directory, without . and .., until
+ * it returns true; returns whether it did. What lies behind that name is not read: a directory that others fill may have
+ * any size. `onRead` is told of each call's bytes. @throws SysError
  */
-export function* eachName(fd: number, onRead?: (bytes: number) => void): Generator<string, undefined> {
+export function eachName(
+  fd: number,
+  visit: (name: string) => boolean,
+  onRead?: (bytes: number) => void,
+): boolean {
   const buffer = new Uint8Array(32768);
   for (;;) {
     const n = call("getdents64", fd, buffer, buffer.length);
-    if (n === 0) return undefined;
+    if (n === 0) return false;
     onRead?.(n);
     // struct linux_dirent64 { u64 ino; s64 off; u16 reclen; u8 type; char name[]; }
     for (let at = 0; at < n; at += buffer[at + 16]! | (buffer[at + 17]! << 8)) {
       const end = buffer.indexOf(0, at + 19);
       const name = decode(buffer.subarray(at + 19, end));
-      if (name !== "." && name !== "..") yield name;
+      if (name !== "." && name !== ".." && visit(name)) return true;
     }
   }
 }
@@ -61,13 +65,13 @@ export function listDirectory(
   onRead?: (bytes: number) => void,
 ): string[] {
   const names: string[] = [];
-  for (const name of eachName(fd, onRead)) if (names.push(name) >= most) break;
+  eachName(fd, (name) => names.push(name) >= most, onRead);
   return names;
 }
 
 /** True where a directory has no entry but . and .. @throws SysError */
 export function isEmptyDirectory(fd: number): boolean {
-  return eachName(fd).next().done === true;
+  return !eachName(fd, () => true);
 }
 
 /** ssize_t readlink(const char *path, …): the text of a symlink. @throws SysError */

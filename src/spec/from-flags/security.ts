@@ -122,7 +122,9 @@ export interface Security {
 export function securityFromFlags(given: Pick<Given, "many">): Security {
   const add = given.many("cap-add");
   const drop = given.many("cap-drop");
-  const options = securityOptions(given.many("security-opt"));
+  const texts = given.many("security-opt");
+  if (add.length + drop.length + texts.length === 0) return { process: {}, linux: {}, seccomp: undefined };
+  const options = securityOptions(texts);
   const labels = selinuxLabels(options.label);
   return {
     process: {
