@@ -36,7 +36,7 @@ export interface Request {
   id: string;
   /** absolute; relative paths in the spec start here */
   bundle: string;
-  /** the open directory that becomes the root (O_PATH); create() closes it */
+  /** the open directory that becomes the root; create() closes it */
   rootfs: number;
   spec: ChildRequest["spec"];
   options: Options;

@@ -9,12 +9,11 @@ import { tryFaccessat } from "../sys/access.ts";
 import { AT_FDCWD, O, RESOLVE, S_IFMT, S_IFREG, W_OK } from "../sys/constants.ts";
 import { isEmptyDirectory, pathOf, tryGetcwd } from "../sys/directory.ts";
 import { EMFILE, ENOENT, ENOTDIR, errnoText, SysError } from "../sys/errno.ts";
-import { open, statx, tryOpenat, tryOpenat2, tryStat, withFd } from "../sys/file.ts";
-import { fdPath } from "../sys/mount.ts";
+import { statx, tryOpenat, tryOpenat2, tryStat, withFd } from "../sys/file.ts";
 
 /** A directory that can be a container's root. */
 export interface Rootfs {
-  /** O_PATH */
+  /** open for reading */
   fd: number;
   /** absolute, for messages and records: it may lead elsewhere by now */
   path: string;
@@ -26,11 +25,10 @@ export interface Rootfs {
  */
 export function openRootfs(path: string, from = AT_FDCWD, shown = path): Rootfs {
   if (path === "") throw new RunError("the rootfs is an empty string: give the path of a directory");
-  const fd = tryOpenat(from, path, O.O_PATH | O.O_DIRECTORY);
+  const fd = tryOpenat(from, path, O.O_DIRECTORY);
   if (fd < 0) throw missing(shown, -fd);
   try {
-    const isEmpty = withFd(open(fdPath(fd), O.O_DIRECTORY), isEmptyDirectory);
-    if (isEmpty) throw new NoRootfsError(`the rootfs ${shown} is empty`, shown);
+    if (isEmptyDirectory(fd)) throw new NoRootfsError(`the rootfs ${shown} is empty`, shown);
     const absolute = pathOf(fd);
     if (absolute === "/")
       throw new RunError(
