@@ -28,8 +28,10 @@ export async function main(starting: Starting | undefined): Promise<never> {
     const all = callerWords();
     const at = commandAt(all);
     const globals = parseFlags(all.slice(0, at), GLOBAL_FLAGS).given;
-    line.log = openLog(globals);
-    applyGlobals(globals);
+    if (at > 0) {
+      line.log = openLog(globals);
+      applyGlobals(globals);
+    }
     line.command = all[at];
     line.words = all.slice(at + 1);
     exit(await dispatch(line, globals, starting));

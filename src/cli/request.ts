@@ -37,6 +37,7 @@ export interface Wanted {
 /** What the words of `minibox COMMAND` ask for. @throws UsageError */
 export function wantedFrom(command: string, { given: values, rest }: Parsed): Wanted {
   const given: Given = {
+    none: values.size === 0,
     one: (flag) => values.get(flag)?.[0],
     many: (flag) => values.get(flag) ?? [],
     is: (flag) => values.get(flag)?.[0] === "true",

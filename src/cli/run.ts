@@ -40,8 +40,9 @@ export async function runCommand(words: readonly string[], early: Starting | und
     throw error;
   }
   const outcome = await run(starting, asked.request, { ...caller, terminal: asked.terminal });
-  await tell(outcome, asked.request, given, caller.warn);
-  return outcome.status || statusOfLoss(outcome.lost);
+  const { oomKills, timedOut, lost } = outcome;
+  if (oomKills || timedOut || lost.length > 0) await tell(outcome, asked.request, given, caller.warn);
+  return outcome.status || statusOfLoss(lost);
 }
 
 /**

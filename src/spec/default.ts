@@ -4,6 +4,8 @@ import type { Capabilities, Mount, Namespace, Spec } from "./types.ts";
 
 export const DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
+export const HOSTNAME = "container";
+
 /** Mounts that programs expect to find, in mounting order. */
 export const DEFAULT_MOUNTS: readonly Mount[] = [
   { destination: "/proc", type: "proc", source: "proc", options: ["nosuid", "nodev", "noexec"] },
@@ -99,7 +101,7 @@ export const capabilitySets = (names: readonly string[]): Capabilities => ({
 export const defaultSpec = (rootfs: string, args: readonly string[]): Spec => ({
   ociVersion: "1.2.0",
   root: { path: rootfs, readonly: false },
-  hostname: "container",
+  hostname: HOSTNAME,
   process: {
     cwd: "/",
     args,

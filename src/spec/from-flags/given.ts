@@ -4,6 +4,8 @@ import type { Seccomp } from "../types.ts";
 
 /** The flags that describe the container, as given. */
 export interface Given {
+  /** no flag at all */
+  none: boolean;
   one(flag: string): string | undefined;
   many(flag: string): readonly string[];
   is(flag: string): boolean;

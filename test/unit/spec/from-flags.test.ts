@@ -34,6 +34,7 @@ const HOST: Host = {
 function given(words: string[]): Given {
   const { given } = parseFlags(words, RUN_FLAGS);
   return {
+    none: given.size === 0,
     one: (flag) => given.get(flag)?.[0],
     many: (flag) => given.get(flag) ?? [],
     is: (flag) => given.get(flag)?.[0] === "true",
@@ -48,6 +49,10 @@ function spec(words: string[] = [], host: Partial<Host> = {}): Spec {
 }
 
 const PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+test("without flags it is the same as with one that changes nothing", () => {
+  expect(spec()).toEqual(spec(["--quiet"]));
+});
 
 test("without flags it is the default container", () => {
   const made = spec();

@@ -8,6 +8,7 @@ const given = (flags: Record<string, string[]>): Given => ({
   one: (flag) => flags[flag]?.[0],
   many: (flag) => flags[flag] ?? [],
   is: () => false,
+  none: false,
 });
 const parse = (flags: Record<string, string[]>) => parseUserNamespace(given(flags));
 
