@@ -52,6 +52,6 @@ test("a qualified name comes first, its first part after it", () => {
 });
 
 test("a name that would be another row, or none, has no row", () => {
-  for (const name of ["a b", "a\n10.0.0.1 gate", "a#b", "\t"])
+  for (const name of ["a b", "a\n10.0.0.1 gate", "a#b", "\t", "a\vb", "a\fb", "a\rb"])
     expect(hostsText("", "", name)).not.toContain("127.0.1.1");
 });
