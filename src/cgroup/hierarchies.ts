@@ -64,17 +64,19 @@ export function parseHierarchies(mountinfo: string): Hierarchies {
       if (v2 === undefined || v2.foreign) v2 = version2(mountPoint, unescapeOctal(root), superOptions);
       continue;
     }
-    const options = superOptions.split(",");
+    let options = "";
     let shown = false;
-    for (const option of options) {
+    for (const option of superOptions.split(",")) {
+      if (!isMountsOwn(option)) options += options === "" ? option : `,${option}`;
       if (v1.has(option)) continue;
       v1.set(option, mountPoint);
       shown ||= isShown(option);
     }
-    if (shown) view.set(name, options.filter((option) => !isMountsOwn(option)).join(","));
+    if (shown) view.set(name, options);
   }
   const version = isVersion1(v1) ? 1 : v2 !== undefined ? 2 : 1;
-  const hierarchies = version === 1 ? [...view] : [];
+  const hierarchies: View["hierarchies"] = [];
+  if (version === 1) for (const shown of view) hierarchies.push(shown);
   return { v1, v2, view: v1.size > 0 || v2 !== undefined ? { version, hierarchies } : undefined };
 }
 

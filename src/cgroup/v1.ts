@@ -20,15 +20,18 @@ import type { NewCgroup, OomKills, V1Record } from "./types.ts";
 export function planV1({ v1 }: Hierarchies, id: string, { resources = {}, cgroupsPath }: Linux): V1Record {
   const { path } = pathBelow(id, cgroupsPath);
   const controllers: Record<string, string> = {};
+  const directories: string[] = [];
   const add = (controller: string): void => {
     const mount = v1.get(controller);
-    if (mount !== undefined) controllers[controller] = `${mount}${path}`;
+    if (mount === undefined) return;
+    const directory = `${mount}${path}`;
+    controllers[controller] = directory;
+    if (!directories.includes(directory)) directories.push(directory);
   };
   for (const controller of ALWAYS) add(controller);
   for (const { controller, optional } of settingsV1(resources)) if (!optional) add(controller);
-  const required = new Set(Object.values(controllers)).size;
+  const required = directories.length;
   for (const controller of OWN_CONTROLLERS) add(controller);
-  const directories = [...new Set(Object.values(controllers))];
   const record: V1Record = { version: 1, directories, controllers, required };
   return cgroupsPath === undefined ? record : { ...record, kept: [] };
 }

@@ -4,13 +4,13 @@ import { RunError } from "../errors.ts";
 import { AT_FDCWD } from "../sys/constants.ts";
 import { tryMkdirat } from "../sys/directory.ts";
 import { EEXIST, SysError } from "../sys/errno.ts";
-import { close, withFd } from "../sys/file.ts";
+import { withFd } from "../sys/file.ts";
 import { step } from "../sys/libc.ts";
 import type { UserNamespaceWork } from "../userns/types.ts";
 import { takeIds, writeIds } from "./ids.ts";
 import { removeAllDead, removeDead } from "./prune.ts";
-import { CREATING, type State, type StateDirectory, writeState } from "./state.ts";
-import { openNew, tryOpenDirectory } from "./state-file.ts";
+import { type State, type StateDirectory, writeState } from "./state.ts";
+import { tryOpenDirectory } from "./state-file.ts";
 import { lockDirectory } from "./state-lock.ts";
 import { openRoot, STATE_DIRECTORY_MODE } from "./state-root.ts";
 
@@ -36,7 +36,6 @@ export function claim(state: State, userns: UserNamespaceWork | undefined, rootf
     if (fd < 0) throw new SysError("openat", [path], -fd, `open ${path}`);
     lockDirectory(fd, path); // waits: a process that checks whether the container is dead holds this lock for a moment
     const directory = { path, fd, state };
-    close(openNew(fd, CREATING));
     if (ids) writeIds(fd, ids);
     writeState(directory);
     return directory;

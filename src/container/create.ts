@@ -121,7 +121,7 @@ export function create(starting: Starting, asked: Request, making: Making): Cont
 /** Records the container's state, then makes its cgroup, so that a cgroup never exists without a record of it. */
 function reserve(
   child: Child,
-  { id, bundle, rootfs, spec, options, userns }: Request,
+  { id, bundle, rootfs, spec, userns }: Request,
   warn: (message: string) => void,
   undo: Undo,
 ): { directory: StateDirectory; own: OwnCgroup } {
@@ -138,26 +138,33 @@ function reserve(
     created: Math.floor(Date.now() / 1000),
     cgroup: isOurs ? cgroup.record : undefined,
     bundle,
-    spec,
-    options,
+    spec: withoutProfile(spec),
   };
   const directory = claim(state, userns, rootfs);
+  let made: NewCgroup | undefined;
   undo.add(() => {
     tryPidfdSendSignal(child.pidfd, SIGNALS.KILL); // its pidfd shows it for certain, which a record does not
-    deleteContainer(directory, warn);
+    deleteContainer(directory, warn, made);
   });
   const own = makeOwnCgroup(cgroup, spec.linux);
+  made = own.cgroup;
   if (own.cgroup && own.cgroup.record !== directory.state.cgroup) {
     directory.state.cgroup = own.cgroup.record; // some directories existed before, and must not be removed
     writeState(directory);
   }
-  prune();
+  prune(id);
   return { directory, own };
+}
+
+/** What is recorded of a spec: nobody asks for the profile of system calls once the container has the compiled filter. */
+function withoutProfile(spec: Spec): Spec {
+  const { seccomp: _, ...linux } = spec.linux;
+  return { ...spec, linux };
 }
 
 /** Records the first process in a user namespace, which has taken the place of the one that made the namespace. */
 function recordEntered(directory: StateDirectory, { pid }: Child, spec: Spec): void {
-  Object.assign(directory.state, { pid, startTime: startTime(pid), spec });
+  Object.assign(directory.state, { pid, startTime: startTime(pid), spec: withoutProfile(spec) });
   writeState(directory);
 }
 

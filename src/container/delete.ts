@@ -1,6 +1,7 @@
 // Owns removing a container: everything that its state records, whichever process made it.
 
 import { openCgroup } from "../cgroup/index.ts";
+import type { Cgroup } from "../cgroup/types.ts";
 import { O } from "../sys/constants.ts";
 import { listDirectory, rmdir, tryUnlinkat } from "../sys/directory.ts";
 import { close, type Identity, isSame, open, tryStat, withFd } from "../sys/file.ts";
@@ -8,37 +9,40 @@ import { isAlive } from "./first-process.ts";
 import { IDS_FILE } from "./ids.ts";
 import { endProcess } from "./kill.ts";
 import { type Heir, settleMade } from "./made.ts";
-import {
-  CREATING,
-  isLocked,
-  readState,
-  START_SOCKET,
-  STATE_FILE,
-  type State,
-  type StateDirectory,
-} from "./state.ts";
+import { isLocked, readState, START_SOCKET, STATE_FILE, type State, type StateDirectory } from "./state.ts";
 import { tryOpenDirectory } from "./state-file.ts";
 import { lockDirectory } from "./state-lock.ts";
 import { MOST_ENTRIES, openRoot } from "./state-root.ts";
 
 /**
  * Kills a container's processes and removes its cgroup, what was made in its rootfs, and its state directory. Closes
- * the directory's descriptor at the end, which releases the lock. @throws SysError
+ * the descriptors, the directory's at the end, which releases the lock. `cgroup` is the container's, for who made it and
+ * need not ask how far the record of it is believed. @throws SysError
  */
-export function deleteContainer(directory: StateDirectory, warn: (message: string) => void): void {
+export function deleteContainer(
+  directory: StateDirectory,
+  warn: (message: string) => void,
+  cgroup: Cgroup | undefined = openCgroup(directory.state.cgroup),
+): void {
   endProcess(directory.state);
-  for (const path of removeCgroup(directory.state)) warn(`the cgroup ${path} could not be removed`);
-  removeFiles(directory);
+  for (const path of cgroup?.remove() ?? []) warn(`the cgroup ${path} could not be removed`);
+  if (directory.file !== undefined) close(directory.file);
+  tryUnlinkat(directory.fd, STATE_FILE, 0); // nearly every container has no other file
   if (rmdir(directory.path) < 0) {
-    const root = openRoot();
-    withFd(root.fd, () => {
-      // The lock orders this against claim(): a new container on the same rootfs has recorded its state already and
-      // inherits the notes, or has to wait, and makes its mount points itself.
-      lockDirectory(root.fd, root.path);
-      removeDirectory(directory, directory.state.spec.root.path);
-    });
+    removeFiles(directory);
+    if (rmdir(directory.path) < 0) removeWithNotes(directory);
   }
   close(directory.fd);
+}
+
+function removeWithNotes(directory: StateDirectory): void {
+  const root = openRoot();
+  withFd(root.fd, () => {
+    // The lock orders this against claim(): a new container on the same rootfs has recorded its state already and
+    // inherits the notes, or has to wait, and makes its mount points itself.
+    lockDirectory(root.fd, root.path);
+    removeDirectory(directory, directory.state.spec.root.path);
+  });
 }
 
 /**
@@ -63,8 +67,7 @@ export const removeCgroup = ({ cgroup }: State, patience?: number): string[] =>
 
 /** Removes the files that the state consists of. */
 export function removeFiles({ fd }: Pick<StateDirectory, "fd">): void {
-  for (const name of [CREATING, START_SOCKET, `${STATE_FILE}.new`, STATE_FILE, IDS_FILE])
-    tryUnlinkat(fd, name, 0);
+  for (const name of [START_SOCKET, `${STATE_FILE}.new`, STATE_FILE, IDS_FILE]) tryUnlinkat(fd, name, 0);
 }
 
 /**

@@ -30,7 +30,7 @@ function heldIds(root: string): HostIds {
     for (const name of listDirectory(fd, MOST_ENTRIES)) {
       const directory = tryOpenDirectory(`${root}/${name}`);
       if (directory < 0) continue;
-      const text = withFd(directory, () => tryReadIn(directory, IDS_FILE, LARGEST));
+      const text = withFd(directory, () => tryReadIn(directory, IDS_FILE, LARGEST)?.text);
       if (text === undefined || isForeign(`${root}/${name}`)) continue;
       for (const [, kind, start, size] of text.matchAll(/^([ug]id) (\d+) (\d+)$/gm))
         held[kind as keyof HostIds].push({ start: Number(start), size: Number(size) });

@@ -69,7 +69,7 @@ export function settleMade(
   rootfs: string | undefined,
   withHeir: (rootfs: Identity, inherit: (heir: Heir) => boolean) => boolean,
 ): void {
-  const notes = parse(tryReadIn(directory, NOTES, LARGEST) ?? "");
+  const notes = parse(tryReadIn(directory, NOTES, LARGEST)?.text ?? "");
   const first = notes.find(({ root }) => rootfs === undefined || root === rootfs);
   if (first) {
     const made = notes.filter(

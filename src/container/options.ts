@@ -1,5 +1,5 @@
-// Owns what can be asked of a container and has no field in the OCI object. The options are sent to the child, and
-// stored in the state, together with that object.
+// Owns what can be asked of a container and has no field in the OCI object. The options are sent to the child
+// together with that object.
 
 export interface Options {
   /** minibox stays PID 1 and runs the command as its child */

@@ -4,7 +4,6 @@ import { needsCgroup } from "../cgroup/index.ts";
 import type { NewCgroup } from "../cgroup/types.ts";
 import { RunError } from "../errors.ts";
 import type { Linux } from "../spec/types.ts";
-import { umask } from "../sys/access.ts";
 import { SysError } from "../sys/errno.ts";
 
 export interface OwnCgroup {
@@ -22,7 +21,6 @@ export function makeOwnCgroup(cgroup: NewCgroup | undefined, linux: Linux): OwnC
   const none = { cgroup: undefined, limitsDevices: false };
   if (!cgroup) return none;
   const { resources = {} } = linux;
-  const before = umask(0o022); // so that every user in the container may read the cgroup's files
   try {
     cgroup.create();
     const limitsDevices = cgroup.limitDevices(resources.devices);
@@ -31,7 +29,5 @@ export function makeOwnCgroup(cgroup: NewCgroup | undefined, linux: Linux): OwnC
   } catch (error) {
     if (needsCgroup(linux) || !(error instanceof SysError || error instanceof RunError)) throw error;
     return none;
-  } finally {
-    umask(before);
   }
 }

@@ -17,13 +17,14 @@ const PATIENCE = 100;
 /** How long, in milliseconds, a run looks after others. What it leaves is removed by the next run. */
 const LOOK_AFTER = 10_000;
 
-/** Removes the containers of dead supervisors, as far as that is possible. */
-export function prune(): void {
+/** Removes the containers of dead supervisors, as far as that is possible; `own` is the caller's, which is none of them. */
+export function prune(own: string): void {
   try {
     const root = openRoot();
     withFd(root.fd, (fd) => {
       const started = performance.now();
-      for (const id of perhapsDead(root.path, fd)) {
+      for (const id of listDirectory(fd, MOST_ENTRIES)) {
+        if (id === own || !mayBeDead(root.path, id)) continue;
         const left = LOOK_AFTER - (performance.now() - started);
         if (left < 0 || !tryLockFor(fd, left)) return;
         removeDead(root.path, id);
@@ -37,18 +38,16 @@ export function prune(): void {
 
 /** Does the same for a caller that holds the lock of the state root, open as `fd`. @throws SysError */
 export function removeAllDead(root: string, fd: number): void {
-  for (const id of perhapsDead(root, fd)) removeDead(root, id);
+  for (const id of listDirectory(fd, MOST_ENTRIES)) if (mayBeDead(root, id)) removeDead(root, id);
 }
 
-const perhapsDead = (root: string, fd: number): string[] =>
-  listDirectory(fd, MOST_ENTRIES).filter(
-    (id) => !isForeign(`${root}/${id}`) && mayBeDead(`${root}/${id}`, id),
-  );
-
 /**
- * False where a supervisor holds the lock, or a caller owns the container. True also for one that is not locked yet.
+ * False for what is no container's, and where a supervisor holds the lock, or a caller owns the container. True also for one
+ * that is not locked yet.
  */
-function mayBeDead(path: string, id: string): boolean {
+function mayBeDead(root: string, id: string): boolean {
+  const path = `${root}/${id}`;
+  if (isForeign(path)) return false;
   const directory = tryOpenDirectory(path);
   return directory >= 0 && withFd(directory, (fd) => !isLocked(fd) && readState(fd, id)?.owner !== "caller");
 }

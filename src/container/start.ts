@@ -4,13 +4,14 @@
 import { openCgroup } from "../cgroup/index.ts";
 import { RunError } from "../errors.ts";
 import { send } from "../sync.ts";
+import { tryFchmod } from "../sys/access.ts";
 import { tryUnlinkat } from "../sys/directory.ts";
 import { ECONNREFUSED, SysError } from "../sys/errno.ts";
 import { isStopped } from "../sys/process.ts";
 import { isAlive } from "./first-process.ts";
 import { type Failure, Handshake } from "./handshake.ts";
 import { closeSocket } from "./spawn.ts";
-import { CREATING, START_SOCKET, type State, type StateDirectory } from "./state.ts";
+import { START_SOCKET, STARTED_MODE, type State, type StateDirectory } from "./state.ts";
 import { tryConnectIn } from "./state-file.ts";
 import { checkStatus } from "./status.ts";
 
@@ -65,6 +66,6 @@ function checkAwake({ id, pid, cgroup }: State): void {
 }
 
 /** Records that a supervisor's container runs its command. */
-export function recordStarted({ fd }: StateDirectory): void {
-  tryUnlinkat(fd, CREATING, 0);
+export function recordStarted({ file }: StateDirectory): void {
+  if (file !== undefined) tryFchmod(file, STARTED_MODE);
 }

@@ -29,15 +29,21 @@ export function tryOpenDirectory(path: string): number {
 /** In bytes. A larger file is none that minibox wrote: the kernel takes fewer words for a command. */
 const LARGEST = 64 << 20;
 
-/** The text of a regular file in a container's directory; undefined where there is none that is this user's alone. */
-export function tryReadIn(directory: number, name: string, limit = LARGEST): string | undefined {
+/** What a file holds, and its mode. */
+export interface Contents {
+  text: string;
+  mode: number;
+}
+
+/** Reads a regular file in a container's directory; undefined where there is none that is this user's alone. */
+export function tryReadIn(directory: number, name: string, limit = LARGEST): Contents | undefined {
   const fd = tryOpenat(directory, name, O.O_NOFOLLOW | O.O_NONBLOCK);
   if (fd < 0) return undefined;
   return withFd(fd, () => {
     const stat = statx(fd);
     if (!isRegular(stat) || !isOurs(stat) || stat.size > limit) return undefined;
     try {
-      return decode(readAll(fd, name, limit));
+      return { text: decode(readAll(fd, name, limit)), mode: stat.mode };
     } catch {
       return undefined;
     }

@@ -4,7 +4,6 @@
 import { readRecord } from "../cgroup/record.ts";
 import { parseOwn } from "../json.ts";
 import { isObject } from "../spec/check.ts";
-import type { Options } from "./options.ts";
 import type { State } from "./types.ts";
 
 /** PID_MAX_LIMIT of linux/threads.h, below which all pids are. A container's first process is never minibox's PID 1. */
@@ -19,15 +18,15 @@ export function parseState(text: string, id: string): State | undefined {
     return undefined; // no JSON, or nested so deeply that the parser gives up
   }
   if (!isObject(value) || value.id !== id) return undefined;
-  const { status, owner, pid, startTime, created, bundle, spec, options } = value;
+  const { status, owner, pid, startTime, created, bundle, spec } = value;
   if (status !== "creating" && status !== "created" && status !== "running") return undefined;
   if (owner !== "supervisor" && owner !== "caller") return undefined;
   if (!isWhole(pid) || pid < PIDS.least || pid >= PIDS.below) return undefined;
   if (!isWhole(startTime) || !isWhole(created) || !isAbsolute(bundle)) return undefined;
-  if (!isSpec(spec) || !isOptions(options)) return undefined;
+  if (!isSpec(spec)) return undefined;
   const cgroup = value.cgroup === undefined ? undefined : readRecord(value.cgroup);
   if (value.cgroup !== undefined && cgroup === undefined) return undefined;
-  return { id, status, owner, pid, startTime, created, cgroup, bundle, spec, options };
+  return { id, status, owner, pid, startTime, created, cgroup, bundle, spec };
 }
 
 const isWhole = (value: unknown): value is number => Number.isSafeInteger(value) && Number(value) >= 0;
@@ -43,13 +42,3 @@ function isSpec(spec: unknown): spec is State["spec"] {
   if (!isObject(root) || !isAbsolute(root.path) || !isObject(process) || !isObject(linux)) return false;
   return isObject(annotations) && Object.values(annotations).every(isText);
 }
-
-function isOptions(options: unknown): options is Options {
-  if (!isObject(options)) return false;
-  const { init, noPivot, overlay, trace, requiredCapabilities, timeout = 0, stopTimeout } = options;
-  if (![init, noPivot, overlay, trace].every((value) => typeof value === "boolean")) return false;
-  if (!isDuration(timeout) || !isDuration(stopTimeout)) return false;
-  return Array.isArray(requiredCapabilities) && requiredCapabilities.every(isText);
-}
-
-const isDuration = (value: unknown): boolean => typeof value === "number" && value >= 0;

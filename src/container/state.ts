@@ -6,9 +6,10 @@ import { openCgroup } from "../cgroup/index.ts";
 import { RunError } from "../errors.ts";
 import { stringify } from "../json.ts";
 import { encode } from "../sys/bytes.ts";
-import { renameat, tryUnlinkat } from "../sys/directory.ts";
+import { S_IXUSR } from "../sys/constants.ts";
+import { renameat } from "../sys/directory.ts";
 import { ENAMETOOLONG, ENOENT, SysError } from "../sys/errno.ts";
-import { close, withFd, writeAll } from "../sys/file.ts";
+import { close, writeAll } from "../sys/file.ts";
 import { tryLock } from "../sys/lock.ts";
 import { literal } from "../sys/printable.ts";
 import { isAlive } from "./first-process.ts";
@@ -27,11 +28,16 @@ export interface StateDirectory {
   /** a descriptor of the directory, which carries the lock */
   fd: number;
   state: State;
+  /** a descriptor of state.json, for who has written it */
+  file?: number;
 }
 
 export const STATE_FILE = "state.json";
-/** The name of an empty file. It is removed when a supervisor's container has started: that costs less than a new state. */
-export const CREATING = "creating";
+/**
+ * The mode of a supervisor's state.json once its command has started: the execute bit says so, which costs less than a new
+ * state.
+ */
+export const STARTED_MODE = 0o600 | S_IXUSR;
 /** The name of the socket over which a held container is started. It is removed when the container is started. */
 export const START_SOCKET = "start";
 
@@ -39,19 +45,26 @@ export const START_SOCKET = "start";
 export const isLocked = (fd: number): boolean => !tryLock(fd);
 
 /** Replaces state.json as a whole (rename(2)). @throws SysError */
-export function writeState({ fd, state }: StateDirectory): void {
+export function writeState(directory: StateDirectory): void {
+  const { fd, state } = directory;
   const next = `${STATE_FILE}.new`;
-  withFd(openNew(fd, next), (file) => writeAll(file, encode(stringify(state))));
+  const file = openNew(fd, next);
+  writeAll(file, encode(stringify(state)));
   renameat(fd, next, fd, STATE_FILE);
+  if (directory.file !== undefined) close(directory.file);
+  directory.file = file;
 }
 
 /** Reads state.json in the open directory of the container with this id; undefined where there is none that is valid. */
 export function readState(directory: number, id: string): State | undefined {
-  const text = tryReadIn(directory, STATE_FILE);
-  const state = text === undefined ? undefined : parseState(text, id);
+  const found = tryReadIn(directory, STATE_FILE);
+  const state = found && parseState(found.text, id);
   if (!state) return undefined;
-  const before = { creating: CREATING, created: START_SOCKET, running: "" }[state.status];
-  if (before !== "" && !hasEntry(directory, before)) state.status = "running";
+  const hasStarted =
+    state.status === "creating"
+      ? (found.mode & S_IXUSR) !== 0
+      : state.status === "created" && !hasEntry(directory, START_SOCKET);
+  if (hasStarted) state.status = "running";
   return state;
 }
 
@@ -137,5 +150,4 @@ export function leaveToCaller(directory: StateDirectory): void {
   directory.state.status = "created";
   directory.state.owner = "caller";
   writeState(directory);
-  tryUnlinkat(directory.fd, CREATING, 0);
 }

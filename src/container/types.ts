@@ -2,7 +2,6 @@
 
 import type { CgroupRecord } from "../cgroup/types.ts";
 import type { Spec } from "../spec/types.ts";
-import type { Options } from "./options.ts";
 import type { Status } from "./status.ts";
 
 /** Everything that is recorded of a container. Whatever has to be removed later is recorded before it is made. */
@@ -21,6 +20,6 @@ export interface State {
   /** the container's cgroup, removed with it; undefined where it has none of its own */
   cgroup?: CgroupRecord | undefined;
   bundle: string;
+  /** without linux.seccomp */
   spec: Spec;
-  options: Options;
 }

@@ -152,6 +152,7 @@ export const S_IFREG = 0o100000;
 export const S_IFLNK = 0o120000;
 export const S_IFSOCK = 0o140000;
 export const S_ISVTX = 0o1000;
+export const S_IXUSR = 0o100;
 
 /** asm/signal.h, without SIG */
 export enum SIGNALS {

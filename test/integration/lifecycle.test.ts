@@ -238,6 +238,8 @@ describe.skipIf(skip !== "")("a running container", () => {
     const supervised = start(["--name", name, busybox, "sh", "-c", "echo up; exec sleep 1000"]);
     await supervised.says("up");
     await until("it is recorded as running", async () => (await statusOf(name)) === "running");
+    chmodSync(join(ROOT, name, "state.json"), 0o600); // as before its command has started
+    expect(await statusOf(name)).toBe("creating");
     expect((await minibox("delete", name)).stderr).toMatch(/^minibox: cannot delete /);
     expect(await minibox("delete", "--force", name)).toEqual(ok);
     expect(existsSync(join(ROOT, name))).toBe(false);

@@ -25,14 +25,6 @@ const STATE = {
   cgroup: V1,
   bundle: "/",
   spec: { ociVersion: "1.2.0", root: { path: "/r" }, process: { args: ["true"] }, linux: {} },
-  options: {
-    init: false,
-    noPivot: false,
-    overlay: false,
-    requiredCapabilities: [],
-    stopTimeout: 10_000,
-    trace: false,
-  },
 };
 
 const parsed = (change: object): unknown => parseState(JSON.stringify({ ...STATE, ...change }), "a");
@@ -41,7 +33,6 @@ describe("a state", () => {
   test("that minibox wrote is read as it was written", () => {
     expect(parsed({})).toEqual(STATE);
     expect(parsed({ cgroup: undefined })).toEqual({ ...STATE, cgroup: undefined });
-    expect(parsed({ options: { ...STATE.options, timeout: 5 } })).toMatchObject({ options: { timeout: 5 } });
   });
 
   test("keeps nothing but what is known", () => {
@@ -65,7 +56,6 @@ describe("a state", () => {
         { ...STATE.spec, annotations: { a: 1 } },
       ],
     ],
-    ["options", [null, {}, { ...STATE.options, init: 1 }, { ...STATE.options, timeout: "1" }]],
   ] as [string, unknown[]][])("with another %s than minibox writes is none", (field, values) => {
     for (const value of values) expect([value, parsed({ [field]: value })]).toEqual([value, undefined]);
   });
