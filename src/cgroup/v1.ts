@@ -36,9 +36,9 @@ export function planV1({ v1 }: Hierarchies, id: string, { resources = {}, cgroup
   return cgroupsPath === undefined ? record : { ...record, kept: [] };
 }
 
-function without(record: V1Record, refused: ReadonlySet<string>): V1Record {
-  const controllers = Object.entries(record.controllers).filter(([, path]) => !refused.has(path));
-  const directories = record.directories.filter((path) => !refused.has(path));
+function without(record: V1Record, refused: readonly string[]): V1Record {
+  const controllers = Object.entries(record.controllers).filter(([, path]) => !refused.includes(path));
+  const directories = record.directories.filter((path) => !refused.includes(path));
   return { ...record, directories, controllers: Object.fromEntries(controllers) };
 }
 
@@ -64,20 +64,22 @@ export class V1Cgroup implements NewCgroup {
     step("create the cgroup");
     const { directories, controllers, kept, required } = this.record;
     const taken: string[] = [];
-    const refused = new Set<string>();
-    for (const [i, directory] of directories.entries()) {
+    const refused: string[] = [];
+    let made = 0;
+    for (const directory of directories) {
       try {
         if (!takeCgroup(directory)) taken.push(directory);
         if (directory === controllers.cpuset) fillCpuset(directory);
       } catch (error) {
-        if (i < required || !(error instanceof SysError)) throw error;
+        if (made < required || !(error instanceof SysError)) throw error;
         // no limit needs this controller: the container stays in its caller's group there
         rmdir(directory);
-        refused.add(directory);
+        refused.push(directory);
       }
+      made++;
     }
     if (kept && taken.length > 0) this.record = { ...this.record, kept: taken };
-    if (refused.size > 0) this.record = without(this.record, refused);
+    if (refused.length > 0) this.record = without(this.record, refused);
   }
 
   apply(resources: Resources): void {
