@@ -5,6 +5,7 @@ import type { DeviceRule } from "../spec/types.ts";
 import { O } from "../sys/constants.ts";
 import { close, tryOpen, tryWrite } from "../sys/file.ts";
 import { step } from "../sys/libc.ts";
+import { tryWriteFile } from "./directory.ts";
 
 /** A device that is allowed by a list that denies the others, or denied by a list that allows them. -1 is every number. */
 export interface DeviceException {
@@ -17,7 +18,7 @@ export interface DeviceException {
 
 export interface DeviceList {
   allowAll: boolean;
-  exceptions: DeviceException[];
+  exceptions: readonly DeviceException[];
 }
 
 const ALL = -1;
@@ -53,7 +54,7 @@ export function deviceList(rules: readonly DeviceRule[] | undefined): DeviceList
   const list: DeviceList = { allowAll: false, exceptions: [] };
   for (const rule of rules ?? []) applyRule(list, rule);
   // nearly every container has no rules, or only one that denies all: the result is known
-  if (!list.allowAll && list.exceptions.length === 0) return { allowAll: false, exceptions: [...ALWAYS] };
+  if (!list.allowAll && list.exceptions.length === 0) return { allowAll: false, exceptions: ALWAYS };
   for (const exception of ALWAYS) change(list, exception, !list.allowAll);
   return list;
 }
@@ -91,20 +92,18 @@ const number = (value: number): string => (value === ALL ? "*" : String(value));
 /** Writes the list into a cgroup's devices.allow and devices.deny. False where the kernel does not let us. */
 export function limitDevicesV1(directory: string, list: DeviceList): boolean {
   step("limit the devices", "no other device of the host's can be opened, whatever nodes are made");
-  const whole = list.allowAll ? "allow" : "deny";
-  if (!writeLines(`${directory}/devices.${whole}`, ["a"])) return false;
-  const lines: string[] = [];
-  for (const { type, major, minor, access } of list.exceptions)
-    lines.push(`${type} ${number(major)}:${number(minor)} ${access}`);
-  return writeLines(`${directory}/devices.${list.allowAll ? "deny" : "allow"}`, lines) || !list.allowAll;
+  const [whole, others] = list.allowAll ? ["allow", "deny"] : ["deny", "allow"];
+  if (tryWriteFile(`${directory}/devices.${whole}`, "a") < 0) return false;
+  return tryExcept(`${directory}/devices.${others}`, list.exceptions) || !list.allowAll;
 }
 
-/** One write(2) for each line. What the cgroup above does not allow cannot be allowed here, and stays denied. */
-function writeLines(path: string, lines: readonly string[]): boolean {
+/** One write(2) for each. What the cgroup above does not allow cannot be allowed here, and stays denied. */
+function tryExcept(path: string, exceptions: readonly DeviceException[]): boolean {
   const fd = tryOpen(path, O.O_WRONLY);
   if (fd < 0) return false;
   let done = true;
-  for (const line of lines) done = tryWrite(fd, line) === line.length && done;
+  for (const { type, major, minor, access } of exceptions)
+    if (tryWrite(fd, `${type} ${number(major)}:${number(minor)} ${access}`) < 0) done = false;
   close(fd);
   return done;
 }

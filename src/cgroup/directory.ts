@@ -4,7 +4,7 @@ import { RunError } from "../errors.ts";
 import { AT_FDCWD, O, S_IFDIR, S_IFMT } from "../sys/constants.ts";
 import { listDirectory, tryMkdirat } from "../sys/directory.ts";
 import { EEXIST, ENOENT, isErrno, SysError } from "../sys/errno.ts";
-import { tryOpen, tryReadFile, tryStat, tryWrite, withFd } from "../sys/file.ts";
+import { close, tryOpen, tryReadFile, tryStat, tryWrite, withFd } from "../sys/file.ts";
 import { MARKED_MODE, mark } from "./record.ts";
 
 /** How often a missing directory above is made again: another minibox that ends may remove it meanwhile. */
@@ -79,5 +79,7 @@ function namesIn(fd: number): string[] {
 export function tryWriteFile(path: string, text: string): number {
   const fd = tryOpen(path, O.O_WRONLY);
   if (fd < 0) return fd;
-  return withFd(fd, () => Math.min(0, tryWrite(fd, text)));
+  const written = tryWrite(fd, text);
+  close(fd);
+  return Math.min(0, written);
 }

@@ -67,14 +67,19 @@ export function removeCgroups(
   killAll: KillAll,
   patience = PATIENCE,
 ): string[] {
-  const isInUse = (directory: string): boolean =>
-    kept.includes(directory) ? processesBelow(directory).length > 0 : rmdir(directory) === -EBUSY;
-  let left = directories.filter(isInUse);
+  const inUse = (some: readonly string[]): string[] => {
+    const found: string[] = [];
+    for (const directory of some)
+      if (kept.includes(directory) ? processesBelow(directory).length > 0 : rmdir(directory) === -EBUSY)
+        found.push(directory);
+    return found;
+  };
+  let left = inUse(directories);
   for (let waited = 0; left.length > 0 && waited < patience; waited += INTERVAL) {
     killAll(waited);
     pause(INTERVAL);
     for (const directory of left) removeBelow(directory);
-    left = left.filter(isInUse);
+    left = inUse(left);
   }
   for (const directory of kept) if (!left.includes(directory)) unmark(directory);
   return left;

@@ -8,7 +8,7 @@ import type { Spec } from "../spec/types.ts";
 import { type ChildRequest, type Descriptors, type Host, send } from "../sync.ts";
 import { SIGNALS } from "../sys/constants.ts";
 import { ECONNRESET, EPIPE, isErrno } from "../sys/errno.ts";
-import { close, identityOf, statx } from "../sys/file.ts";
+import { close, identityOf, statx, tryStat } from "../sys/file.ts";
 import { fdPath } from "../sys/mount.ts";
 import { isInitialUserNamespace } from "../sys/namespace.ts";
 import { startTime, tryPidfdSendSignal } from "../sys/process.ts";
@@ -111,6 +111,7 @@ export function create(starting: Starting, asked: Request, making: Making): Cont
     );
     making.stdio.handedOver();
     own.cgroup?.hasten?.();
+    prune(asked.id); // the child has enough to do meanwhile
     return { child, handshake, request, directory, cgroup: own.cgroup, undo };
   } catch (error) {
     undo.rollBack();
@@ -128,7 +129,7 @@ function reserve(
   const cgroup = (userns?.planCgroup ?? planCgroup)(id, spec.linux);
   // A container of this name under another state root has the same cgroup. It must not be recorded here: removing this
   // container would kill that one's processes.
-  const isOurs = cgroup?.pids().length === 0;
+  const isOurs = cgroup !== undefined && (isFree(cgroup) || cgroup.pids().length === 0);
   const state: State = {
     id,
     status: "creating",
@@ -152,9 +153,11 @@ function reserve(
     directory.state.cgroup = own.cgroup.record; // some directories existed before, and must not be removed
     writeState(directory);
   }
-  prune(id);
   return { directory, own };
 }
+
+/** True where there is no such cgroup yet. */
+const isFree = ({ record }: NewCgroup): boolean => tryStat(record.directories[0]!) === undefined;
 
 /** What is recorded of a spec: nobody asks for the profile of system calls once the container has the compiled filter. */
 function withoutProfile(spec: Spec): Spec {
