@@ -2,6 +2,7 @@
 //
 //   bun scripts/build.ts [OUTFILE [TARGET [SOURCE]]]   TARGET is one of bun's (bun-linux-arm64); the benchmark has a
 //                                                      SOURCE of its own
+//   … --feature=PHASES                                 with the benchmark's stamps (src/sys/phases.ts)
 
 import { spawnSync } from "node:child_process";
 import { closeSync, existsSync, openSync, readFileSync, renameSync, rmSync, writeSync } from "node:fs";
@@ -12,7 +13,9 @@ import { patch } from "./elf/patch.ts";
 import { prove } from "./elf/prove.ts";
 
 const MAIN = "src/main.ts";
-const [, , outfile = "minibox", target = "", source = MAIN] = process.argv;
+const given = process.argv.slice(2);
+const features = given.filter((word) => word.startsWith("--feature="));
+const [outfile = "minibox", target = "", source = MAIN] = given.filter((word) => !features.includes(word));
 
 // --splitting with ESM: what a run does not need is not loaded. No JIT: a container's start is over before compiled code
 // would pay, and without the compiler's thread the process has a single one. No autoload: a bunfig.toml or .env in the
@@ -42,7 +45,7 @@ function build(made: string): void {
   // numbers and machine code of another architecture are left out
   const arch = target.includes("arm64") ? "arm64" : target.includes("x64") ? "x64" : process.arch;
   const machine = [`--define=process.arch="${arch}"`, ...(target ? [`--target=${target}`] : [])];
-  const words = ["build", source, ...FLAGS, ...machine, "--outfile", made];
+  const words = ["build", source, ...FLAGS, ...features, ...machine, "--outfile", made];
   const bundled = spawnSync(process.execPath, words, { encoding: "utf8" });
   if (bundled.status !== 0) throw new Error(`bun build: ${bundled.stderr || bundled.error}`);
   const executable = patch(readFileSync(made));

@@ -10,6 +10,7 @@ import { setNonblocking } from "./sys/descriptor.ts";
 import { type Arg, EAGAIN, ECONNRESET, isErrno } from "./sys/errno.ts";
 import { tryRead } from "./sys/file.ts";
 import { untraced } from "./sys/libc.ts";
+import type { Stamp } from "./sys/phases.ts";
 
 /**
  * All of the child's environment: the caller's or the container's variables could change what Bun does (BUN_OPTIONS,
@@ -170,6 +171,8 @@ export type FromChild =
   | { type: "made"; path: string; inode: number }
   /** the child waits until it is started, and only execve is left; after that it sends nothing more unless it fails */
   | { type: "held"; labels: Labels }
+  /** the child's phases up to execve; sent by a build with the feature PHASES alone */
+  | { type: "phases"; stamps: readonly Stamp[] }
   /** execve comes next */
   | { type: "ready" }
   /**

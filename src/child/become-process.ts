@@ -2,8 +2,10 @@
 // the host, call by call, in order, and ends with execve(2). A process that joins a running container needs only this
 // half.
 
+import { feature } from "bun:bundle";
 import { type ChildRequest, send } from "../sync.ts";
 import { SIGNALS } from "../sys/constants.ts";
+import { ownStamps, stamp } from "../sys/phases.ts";
 import { setParentDeathSignal } from "../sys/process.ts";
 import { limitBounding, limitCapabilities } from "./capabilities.ts";
 import type { Entered } from "./enter-root.ts";
@@ -33,6 +35,7 @@ export function becomeProcess(
   warn: (message: string) => void,
 ): never {
   const { spec, options, host } = request;
+  if (feature("PHASES")) stamp("identity");
   setRlimits(spec.process, options.init);
   filterCallsEarly(socket, request);
   const labels = labelCommand(proc, request);
@@ -44,9 +47,14 @@ export function becomeProcess(
   resetDescriptorsAndSignals(request);
   setParentDeathSignal(host.endsWithMaker ? SIGNALS.KILL : 0); // the kernel clears it when the user changes (prctl(2))
   const init = options.init ? prepareInit() : undefined; // before "ready": after that the parent passes signals on
+  if (feature("PHASES")) stamp("seccomp filter");
   if (listener === undefined) send(socket, { type: "ready" });
   forbidNewPrivileges(socket, request); // near the end, so that the filter need not allow the calls above
   const starter = listener === undefined ? socket : hold(socket, listener, labels, options.trace);
+  if (feature("PHASES")) {
+    stamp("execve");
+    send(starter, { type: "phases", stamps: ownStamps() });
+  }
   try {
     if (init) runAsInit(starter, init, spec.process);
     execute(spec.process);

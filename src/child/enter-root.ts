@@ -1,7 +1,9 @@
 // Owns the first half of the way from the request to the program: it enters the container's namespaces and makes the
 // root file system in them, call by call, in order.
 
+import { feature } from "bun:bundle";
 import { type ChildRequest, type Descriptors, send } from "../sync.ts";
+import { stamp } from "../sys/phases.ts";
 import { joinCgroup } from "./cgroup.ts";
 import { createDevices, forbidDeviceNodes } from "./devices.ts";
 import { leaveKeyring, resetPersonality, setOomScore } from "./isolation.ts";
@@ -32,6 +34,7 @@ export function enterRoot(
   descriptors: Descriptors,
   warn: (message: string) => void,
 ): Entered {
+  if (feature("PHASES")) stamp("namespaces");
   const { spec, options } = request;
   setOomScore(request); // through the host's /proc
   enterRootfs(descriptors); // before the mount namespace: the descriptor is good in the parent's alone
@@ -41,20 +44,25 @@ export function enterRoot(
   resetPersonality();
   openTiedSources(request, descriptors); // before all mounts become private: a copy of a private mount has no tie
   if (!options.overlay) reportMade((path, inode) => send(socket, { type: "made", path, inode }));
+  if (feature("PHASES")) stamp("root file system");
   const made = prepareRoot(request, spec, descriptors.get("root"), warn); // pivot_root needs a mount
   const { root } = made;
+  if (feature("PHASES")) stamp("cgroup");
   joinCgroup(request, descriptors); // before the cgroup namespace, whose root is its maker's cgroup
   unshareCgroupNamespace(spec);
+  if (feature("PHASES")) stamp("mounts");
   // before the change of root: the sources of binds are paths of the host
   mountAll(root, request, descriptors, () => createDevices(root, spec));
   forbidDeviceNodes(root, request);
   const terminal = spec.process.terminal ? attachTerminal(socket, root, spec.process) : undefined;
+  if (feature("PHASES")) stamp("masks");
   const trees = openKernelTrees(root, spec); // from here on by descriptor: somebody may exchange names in the rootfs
   setSysctls(trees.proc, spec);
   withTmpfs(root, request, (tmpfs) => protectPaths(root, tmpfs, request, trees));
   if (spec.root.readonly) makeDirectory(root, spec.process);
   mountShared(root, request, descriptors);
   connectStdio(root, terminal, request.host.stdio, descriptors);
+  if (feature("PHASES")) stamp("change of root");
   makeRootReadonly(made, spec); // read-only only after the last mount point was made
   changeRoot(root, request, warn);
   return { proc: trees.proc };

@@ -16,9 +16,11 @@
 //
 // Everything in the child is synchronous: Bun's asynchronous calls run on threads that stay in the host's namespaces.
 
+import { feature } from "bun:bundle";
 import { send } from "../sync.ts";
 import { SIGNALS } from "../sys/constants.ts";
 import { setCloexec } from "../sys/file.ts";
+import { stamp } from "../sys/phases.ts";
 import { exit, setParentDeathSignal } from "../sys/process.ts";
 import { becomeProcess } from "./become-process.ts";
 import { receiveRequest } from "./descriptors.ts";
@@ -26,6 +28,7 @@ import { enterRoot } from "./enter-root.ts";
 import { fail, reportCalls } from "./report.ts";
 
 function serve(socket: number): never {
+  if (feature("PHASES")) stamp("wait for the request");
   const received = receiveRequest(socket);
   if (!received) exit(125);
   const { request, network, descriptors } = received;

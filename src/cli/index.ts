@@ -1,6 +1,8 @@
 // Owns the command line as a whole: which command, its exit code, and what becomes of errors.
 
+import { feature } from "bun:bundle";
 import { abandon, type Starting } from "../container/begin.ts";
+import { stamp, writeStamps } from "../sys/phases.ts";
 import { exit } from "../sys/process.ts";
 import { parseFlags } from "./argv.ts";
 import { callerWords } from "./caller.ts";
@@ -23,6 +25,7 @@ export interface Line {
  * It throws only where an error could not be reported.
  */
 export async function main(starting: Starting | undefined): Promise<never> {
+  if (feature("PHASES")) stamp("flags and spec");
   const line: Line = { command: undefined, words: [], log: undefined };
   try {
     const all = callerWords();
@@ -34,7 +37,12 @@ export async function main(starting: Starting | undefined): Promise<never> {
     }
     line.command = all[at];
     line.words = all.slice(at + 1);
-    exit(await dispatch(line, globals, starting));
+    const status = await dispatch(line, globals, starting);
+    if (feature("PHASES")) {
+      stamp("exit");
+      writeStamps();
+    }
+    exit(status);
   } catch (error) {
     if (starting) abandon(starting); // does nothing where the run has waited for the child already
     exit(await tell(error, line));

@@ -1,6 +1,7 @@
 // Owns making a container: the state, the cgroup and the network on the host, and the request to the container's first
 // process. The caller then supervises that process (`run`), or leaves it held (`create`).
 
+import { feature } from "bun:bundle";
 import { callersView, planCgroup } from "../cgroup/index.ts";
 import type { NewCgroup } from "../cgroup/types.ts";
 import { makeNetwork } from "../network/namespace.ts";
@@ -11,6 +12,7 @@ import { ECONNRESET, EPIPE, isErrno } from "../sys/errno.ts";
 import { close, identityOf, statx, tryStat } from "../sys/file.ts";
 import { fdPath } from "../sys/mount.ts";
 import { isInitialUserNamespace } from "../sys/namespace.ts";
+import { stamp } from "../sys/phases.ts";
 import { startTime, tryPidfdSendSignal } from "../sys/process.ts";
 import { listenAt } from "../sys/socket.ts";
 import type { UserNamespaceWork } from "../userns/types.ts";
@@ -73,11 +75,13 @@ export interface Container {
  * reports. Where making it fails, everything made is removed again. @throws RunError, SysError
  */
 export function create(starting: Starting, asked: Request, making: Making): Container {
+  if (feature("PHASES")) stamp("state and cgroup");
   const { child } = starting;
   const undo = new Undo();
   undo.add(() => abandon(starting));
   try {
     const { directory, own } = reserve(child, asked, making.warn, undo);
+    if (feature("PHASES")) stamp("request");
     const entered = asked.userns?.enter(child, asked.spec, asked.rootfs, making);
     for (const [fd, again] of entered?.reopened ?? []) making.stdio.replace(fd, again);
     const rootfs = entered?.rootfs ?? asked.rootfs;

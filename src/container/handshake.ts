@@ -1,8 +1,10 @@
 // Owns receiving the messages of a container's first process, and what they say: how far it has come, or why it failed.
 // The process's end of the socket is close-on-exec, so the stream ends when execve(2) succeeds (sync.ts).
 
+import { feature } from "bun:bundle";
 import { type FromChild, type Labels, read, readAtHand } from "../sync.ts";
 import { POLLIN } from "../sys/constants.ts";
+import { receiveStamps, stamp } from "../sys/phases.ts";
 import { poll } from "../sys/poll.ts";
 import { type Child, closeSocket } from "./spawn.ts";
 
@@ -75,6 +77,7 @@ export class Handshake {
   }
 
   private dispatch(message: FromChild, fd: number | undefined): void {
+    if (feature("PHASES")) if (message.type === "phases") receiveStamps(message.stamps);
     if (message.type === "ready") this.ready = true;
     else if (message.type === "spawning") this.spawning = true;
     else if (message.type === "held") this.held = message.labels;
@@ -99,6 +102,7 @@ export class Handshake {
 
   /** The stream also ends when the child crashes. Only after "ready" does its end mean that the command runs. */
   private endOfStream(): void {
+    if (feature("PHASES")) stamp("wait for the command");
     closeSocket(this.child);
     this.started = this.ready;
     if (this.started) this.callbacks.trace({ type: "started" });

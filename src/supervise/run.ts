@@ -1,5 +1,6 @@
 // Owns `run`: a container is created, started, supervised until it ends, and deleted.
 
+import { feature } from "bun:bundle";
 import type { OomKills } from "../cgroup/types.ts";
 import { openStdio, type Starting } from "../container/begin.ts";
 import { type Container, create, type Request } from "../container/create.ts";
@@ -9,6 +10,7 @@ import { byCaller, gatherSignals, ignoredSignals } from "../container/signals.ts
 import { letGo, recordStarted } from "../container/start.ts";
 import type { FromChild, Labels } from "../sync.ts";
 import { SIGNALS } from "../sys/constants.ts";
+import { stamp } from "../sys/phases.ts";
 import { descendants } from "../sys/process.ts";
 import { Supervisor } from "./loop.ts";
 import type { TerminalPlan } from "./terminal-plan.ts";
@@ -95,6 +97,7 @@ export async function run(starting: Starting, request: Request, caller: Caller):
   try {
     gatherSignals(ignored);
     if (passing) supervisor.passOn(passing.passAll(standard.passages, fileSizeLimit(request.spec)));
+    if (feature("PHASES")) stamp("wait for execve");
     let outcome = supervisor.run();
     if (handshake.failure) {
       const error = await toError(handshake.failure, container, caller, supervisor);
@@ -105,6 +108,7 @@ export async function run(starting: Starting, request: Request, caller: Caller):
     if (!outcome.started && outcome.status !== 125) throw earlyEnd(outcome.status);
     return { ...outcome, oomKills: oomKillsOf(container, outcome.status) };
   } finally {
+    if (feature("PHASES")) stamp("undo");
     undo.rollBack();
   }
 }
