@@ -1,12 +1,12 @@
 // Owns `bun run bench`: it prepares, starts measure.ts in namespaces of its own, prints the results, and removes
 // everything that was made, however the measuring ended.
 
-import { existsSync, linkSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { cpus, release, tmpdir } from "node:os";
-import { resolve } from "node:path";
 import type { Measured, Result } from "./measure.ts";
 import { HELP, INSTALL, type Options, parseOptions, UsageError } from "./options.ts";
-import { buildMinibox, containersConf, prepare, type Step } from "./prepare.ts";
+import { phaseTables } from "./phase-tables.ts";
+import { containersConf, makeMinibox, prepare, type Step } from "./prepare.ts";
 import {
   cgroups,
   cgroupVersion,
@@ -161,18 +161,6 @@ function writeJson(file: string, plan: Plan, { programs: rows, leftovers }: Resu
   writeFileSync(file, `${JSON.stringify(content, null, 2)}\n`);
 }
 
-/** Gives the binary a second name, so that a build in the meantime does not change what is measured. */
-function pin(file: string, name: string): string {
-  try {
-    linkSync(file, name);
-    return name;
-  } catch {
-    // The name is on another file system. No copy is made: it would be cached differently, which changes the start's
-    // cost.
-    return file;
-  }
-}
-
 async function bench(options: Options): Promise<number> {
   if (process.geteuid?.() !== 0) throw new Error("needs root: the programs it measures do");
   for (const name of ["hyperfine", "busybox", "unshare"])
@@ -183,17 +171,14 @@ async function bench(options: Options): Promise<number> {
   let status = 0;
   try {
     console.error("bench: preparing");
-    const minibox = pin(resolve(options.minibox ?? (await buildMinibox(step))), `${work}/minibox`);
-    const built = statSync(minibox).mtimeMs;
-    const plan: Plan = { ...options, minibox, tag, work, skipped: await prepare({ work }, step) };
+    const minibox = `${work}/minibox`;
+    await makeMinibox(minibox, options.minibox, step);
+    const plan: Plan = { ...options, minibox, tag, work, skipped: await prepare({ ...options, work }, step) };
     const result = await measureInside(plan);
     left.push(...result.leftovers);
-    print(plan, result.programs);
+    if (result.phases) console.log(`${describeHost(plan)}\n\n${phaseTables(result.phases)}`);
+    else print(plan, result.programs);
     if (options.json !== undefined) writeJson(options.json, plan, result);
-    if (statSync(minibox).mtimeMs !== built) {
-      console.error("bench: minibox was built anew in the meantime: these numbers are of two binaries");
-      status = 1;
-    }
     if (result.programs.some(failed)) status = 1;
   } finally {
     left.push(...(await removeAll({ tag, work })));

@@ -3,6 +3,7 @@
 
 import { closeSync, existsSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createConsola } from "consola";
+import { measurePhases, type Phases } from "./phases.ts";
 import {
   cgroups,
   commandLine,
@@ -46,6 +47,7 @@ export interface Measured {
 
 export interface Result {
   programs: Measured[];
+  phases?: Phases;
   leftovers: string[];
 }
 
@@ -211,6 +213,10 @@ async function leftovers(plan: Plan, mountsBefore: readonly string[]): Promise<s
 
 async function measure(plan: Plan): Promise<Result> {
   const mountsBefore = mounts();
+  if (plan.phases) {
+    const phases = measurePhases(plan);
+    return { programs: [], phases, leftovers: await leftovers(plan, mountsBefore) };
+  }
   const all: Measured[] = [];
   const rows = new Map<Program, Measured>();
   for (const program of programs(plan)) {

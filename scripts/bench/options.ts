@@ -24,7 +24,9 @@ Options:
   --runs N         runs of each program in a round (default: 25; quick: 10)
   --containers N   containers of the third table (default: 200)
   --only A,B,…     only these: ${NAMES.join(", ")}
-  --minibox FILE   measure this binary (default: ./minibox, built anew when older than the source)
+  --phases         instead of the tables: where the time, the CPU time and the page faults of
+                   one start go, by process and phase, beside two bare starts of Bun
+  --minibox FILE   measure a copy of this binary (default: one that is built from the source)
   --json FILE      write everything measured, each single time included
   -h, --help       this text
 
@@ -52,6 +54,7 @@ export interface Options {
   burstRounds: number;
   containers: number;
   only: string[];
+  phases: boolean;
   minibox: string | undefined;
   json: string | undefined;
 }
@@ -74,6 +77,7 @@ export function parseOptions(words: readonly string[]): Options | undefined {
     burstRounds: quick ? 1 : 3,
     containers: count("--containers", values.containers, 200),
     only,
+    phases: values.phases ?? false,
     minibox: values.minibox,
     json: values.json,
   };
@@ -89,6 +93,7 @@ function parse(words: readonly string[]) {
         runs: { type: "string" },
         containers: { type: "string" },
         only: { type: "string" },
+        phases: { type: "boolean" },
         minibox: { type: "string" },
         json: { type: "string" },
         help: { type: "boolean", short: "h" },

@@ -8,6 +8,8 @@ export interface Plan {
   work: string;
   minibox: string;
   only: readonly string[];
+  /** measure the phases of a start, and nothing else */
+  phases: boolean;
   /** program → why it cannot be measured, where that is known beforehand */
   skipped: Readonly<Record<string, string>>;
   rounds: number;
@@ -47,6 +49,8 @@ export const bundleOf = (plan: Pick<Plan, "work">, job: Job, filter: boolean): s
   `${plan.work}/bundle-${job}${filter ? "" : "-without-filter"}`;
 export const originalOf = (plan: Pick<Plan, "work">): string => `${plan.work}/original`;
 export const twiceOf = (plan: Pick<Plan, "work">): string => `${plan.work}/twice`;
+/** minibox with stamps (src/sys/phases.ts) */
+export const phasesOf = (plan: Pick<Plan, "work">): string => `${plan.work}/minibox-phases`;
 export const argsOf = (job: Job): readonly string[] => ARGS[job];
 
 export const NAMES = [

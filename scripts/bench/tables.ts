@@ -23,7 +23,7 @@ export function ratio(
   return base?.length && own?.length ? median(own) / median(base) : undefined;
 }
 
-function table(head: readonly string[], body: readonly (readonly string[])[]): string {
+export function table(head: readonly string[], body: readonly (readonly string[])[]): string {
   const lines = [head, head.map((_, i) => (i === 0 ? "---" : "---:")), ...body];
   return lines
     .map((cells) => `| ${head.map((_, i) => (cells[i] ?? "").replaceAll("|", "\\|")).join(" | ")} |`)
