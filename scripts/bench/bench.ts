@@ -3,7 +3,6 @@
 
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { cpus, release, tmpdir } from "node:os";
-import type { Measured, Result } from "./measure.ts";
 import { HELP, INSTALL, type Options, parseOptions, UsageError } from "./options.ts";
 import { phaseTables } from "./phase-tables.ts";
 import { containersConf, makeMinibox, prepare, type Step } from "./prepare.ts";
@@ -17,7 +16,8 @@ import {
   removeCgroups,
 } from "./procfs.ts";
 import { type Plan, programs } from "./programs.ts";
-import { burstTable, median, memoryTable, ratio, runTable } from "./tables.ts";
+import type { Measured, Result } from "./result.ts";
+import { burstTable, median, ratio, rowsOf, runTable, waitingTable } from "./tables.ts";
 
 // Everything is measured in a pid and a mount namespace: all processes end with the namespace's first one, and no mount
 // reaches the host. That first process is a shell, which reaps orphans. Programs with a state directory get an empty
@@ -120,11 +120,11 @@ async function removeAll(plan: Pick<Plan, "tag" | "work">): Promise<string[]> {
   ];
 }
 
-function describeHost({ rounds, runs }: Plan): string {
+function describeHost({ runs }: Plan): string {
   const processors = cpus();
   return (
     `${processors.length} × ${processors[0]?.model ?? "unknown CPU"}, Linux ${release()}, ` +
-    `cgroup ${cgroupVersion()}; medians of ${rounds} × ${runs} runs`
+    `cgroup ${cgroupVersion()}; medians of ${runs} runs`
   );
 }
 
@@ -135,35 +135,41 @@ function print(plan: Plan, rows: readonly Measured[]): void {
     ({ name, filter }: Measured): boolean =>
       list.some((program) => program.name === name && program.filter === filter && program[part]);
   console.log(`${describeHost(plan)}\n`);
-  console.log(`${runTable("`/bin/true`, confined as docker does", rows, true)}\n`);
-  console.log(`${runTable("the same without the seccomp filter", rows, false)}\n`);
+  for (const part of plan.load ? (["run", "loaded"] as const) : (["run"] as const)) {
+    const busy = part === "loaded" ? ", on a busy machine" : "";
+    console.log(`${runTable(`\`/bin/true\`, confined as docker does${busy}`, rows, true, part)}\n`);
+    console.log(`${runTable(`the same without the seccomp filter${busy}`, rows, false, part)}\n`);
+  }
   console.log(`${burstTable(rows, taking("burst"), plan.containers)}\n`);
-  console.log(memoryTable(rows, taking("memory")));
+  console.log(waitingTable(rows, taking("memory")));
 }
 
-function writeJson(file: string, plan: Plan, { programs: rows, leftovers }: Result): void {
-  const summary = rows.map((row) => ({
-    ...row,
-    ...(row.run && {
-      median: median(row.run.times),
-      ratio: { runc: ratio(rows, row, "runc", "run"), crun: ratio(rows, row, "crun", "run") },
-    }),
-  }));
-  const { rounds, runs, warmup, burstRounds, containers } = plan;
-  const options = { rounds, runs, warmup, burstRounds, containers };
+function writeJson(file: string, plan: Plan, { programs: rows, ...rest }: Result): void {
+  const summary = rows.map((row) => {
+    const alike = rowsOf(rows, row.filter);
+    const { run } = row;
+    return {
+      ...row,
+      ...(run && {
+        median: { time: median(run.times), cpu: median(run.cpu), faults: median(run.faults) },
+        ratio: { runc: ratio(alike, row, "runc", "run"), crun: ratio(alike, row, "crun", "run") },
+      }),
+    };
+  });
+  const { runs, warmup, burstRounds, containers } = plan;
   const content = {
     date: new Date().toISOString(),
     host: describeHost(plan),
-    options,
+    options: { runs, warmup, burstRounds, containers },
     programs: summary,
-    leftovers,
+    ...rest,
   };
   writeFileSync(file, `${JSON.stringify(content, null, 2)}\n`);
 }
 
 async function bench(options: Options): Promise<number> {
   if (process.geteuid?.() !== 0) throw new Error("needs root: the programs it measures do");
-  for (const name of ["hyperfine", "busybox", "unshare"])
+  for (const name of ["busybox", "unshare"])
     if (Bun.which(name) === null) throw new Error(`needs ${name}, which is not installed: ${INSTALL}`);
   const work = mkdtempSync(`${tmpdir()}/minibox-bench-`);
   const tag = `minibox-bench-${process.pid}`;
@@ -192,8 +198,9 @@ async function bench(options: Options): Promise<number> {
 }
 
 /** True where the bench has to fail: a run failed, or minibox was skipped. Another program may be skipped. */
-const failed = ({ name, skipped, run, burst }: Measured): boolean =>
-  (name === "minibox" && skipped !== undefined) || (run?.failures ?? 0) > 0 || (burst?.failures ?? 0) > 0;
+const failed = ({ name, skipped, run, loaded, burst }: Measured): boolean =>
+  (name === "minibox" && skipped !== undefined) ||
+  [run, loaded, burst].some((timing) => timing && timing.failures > 0);
 
 try {
   const options = parseOptions(process.argv.slice(2));

@@ -4,7 +4,6 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { defaultSeccomp } from "../../src/seccomp/default-filter.ts";
 import { DEFAULT_CAPABILITIES, DEFAULT_PATH, defaultSpec } from "../../src/spec/default.ts";
-import { cgroupVersion } from "./procfs.ts";
 
 /** Writes a bundle for a rootfs that exists already. `filter`: with docker's seccomp filter. */
 export function writeBundle(
@@ -24,8 +23,7 @@ function config(rootfs: string, args: readonly string[], filter: boolean): objec
     // the newest version that the distributions' runc and crun know
     ociVersion: "1.0.2",
     process: { ...process, terminal: false, env: [`PATH=${DEFAULT_PATH}`] },
-    // minibox does not mount the control groups of version 1, which would be one mount for each controller
-    mounts: mounts?.filter(({ type }) => type !== "cgroup" || cgroupVersion() === "v2"),
+    mounts,
     linux: { ...linux, ...(filter ? { seccomp: defaultSeccomp(DEFAULT_CAPABILITIES) } : {}) },
   };
 }

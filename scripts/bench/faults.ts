@@ -9,7 +9,7 @@ import { median } from "./tables.ts";
 export type FaultCounts = Record<string, Record<string, number>>;
 
 /** Runs of each program under perf. */
-const RUNS = 5;
+const RUNS = 3;
 
 export const RANGES = [
   "text",

@@ -1,5 +1,6 @@
 // Owns what the bench reads from /proc and /sys/fs/cgroup: processes, their memory, mounts, control groups.
 
+import { dlopen } from "bun:ffi";
 import { readdirSync, readFileSync, rmdirSync } from "node:fs";
 
 /** Reads a file; undefined where it is gone, as for a process that has just ended. */
@@ -53,6 +54,43 @@ export function memoryOf(pid: number): Memory {
   const field = (name: string): number =>
     Number(new RegExp(`^${name}: +(\\d+) kB$`, "m").exec(text)?.[1] ?? 0);
   return { rss: field("Rss"), pss: field("Pss") };
+}
+
+const KCMP_VM = 1;
+const KCMP = process.arch === "arm64" ? 272 : 312;
+const { symbols: libc } = dlopen("libc.so.6", {
+  syscall: { args: ["i64", "i64", "i64", "i64", "i64", "i64"], returns: "i64" },
+});
+
+/**
+ * Whether two processes have all their memory in common (CLONE_VM), so that adding it up would count each page twice
+ * (kcmp(2)). @throws Error where the kernel does not tell
+ */
+export function sharesMemory(a: number, b: number): boolean {
+  const order = Number(libc.syscall(KCMP, a, b, KCMP_VM, 0, 0));
+  if (order < 0)
+    throw new Error("kcmp(2) does not work here: shared memory cannot be told from a process's own");
+  return order === 0;
+}
+
+/** What a process's threads have done so far: seconds of CPU time, and how often one of them was given a processor. */
+export function workOf(pid: number): { cpu: number; switches: number } {
+  const total = { cpu: 0, switches: 0 };
+  let threads: string[] = [];
+  try {
+    threads = readdirSync(`/proc/${pid}/task`);
+  } catch {
+    // it has just ended
+  }
+  for (const tid of threads) {
+    // time on a processor and waiting for one, in nanoseconds, and the number of times that it got one (proc_schedstat)
+    const [cpu, , switches] = (tryRead(`/proc/${pid}/task/${tid}/schedstat`) ?? "0 0 0")
+      .split(" ")
+      .map(Number);
+    total.cpu += cpu! / 1e9;
+    total.switches += switches!;
+  }
+  return total;
 }
 
 /** Returns a line for each mount. Mount ids are left out, because they differ between mount namespaces. */

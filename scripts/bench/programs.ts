@@ -10,19 +10,28 @@ export interface Plan {
   only: readonly string[];
   /** measure the phases of a start, and nothing else */
   phases: boolean;
+  /** measure single runs on a busy machine as well */
+  load: boolean;
+  /** further versions of runc or crun */
+  peers: readonly Peer[];
   /** program → why it cannot be measured, where that is known beforehand */
   skipped: Readonly<Record<string, string>>;
-  rounds: number;
   runs: number;
   warmup: number;
   burstRounds: number;
   containers: number;
 }
 
+/** A runtime that takes runc's words. */
+export interface Peer {
+  name: (typeof OCI)[number];
+  path: string;
+}
+
 /** The command that runs in the container. */
 export type Job = "true" | "sleep";
 
-const ARGS: Record<Job, readonly string[]> = { true: ["/bin/true"], sleep: ["/bin/sleep", "60"] };
+const ARGS: Record<Job, readonly string[]> = { true: ["/bin/true"], sleep: ["/bin/sleep", "600"] };
 
 export interface Program {
   name: string;
@@ -53,6 +62,10 @@ export const twiceOf = (plan: Pick<Plan, "work">): string => `${plan.work}/twice
 export const phasesOf = (plan: Pick<Plan, "work">): string => `${plan.work}/minibox-phases`;
 export const argsOf = (job: Job): readonly string[] => ARGS[job];
 
+export const OCI = ["runc", "crun"] as const;
+/** The least that a start of minibox can cost: it has its place in every table of single runs. */
+export const FLOOR = "Bun twice";
+
 export const NAMES = [
   "minibox",
   "minibox wide open",
@@ -62,7 +75,7 @@ export const NAMES = [
   "unshare",
   "Go original",
   "podman",
-  "Bun twice",
+  FLOOR,
   "no container",
 ] as const;
 
@@ -77,8 +90,7 @@ const WIDE_OPEN = [
 /** Returns the programs to measure, in the order of the tables. */
 export function programs(plan: Plan): Program[] {
   const rootfs = rootfsOf(plan);
-  const oci = (name: string, filter: boolean): Program => {
-    const path = Bun.which(name) ?? undefined;
+  const oci = (name: string, path: string | undefined, filter: boolean): Program => {
     const command: Program["command"] = (id, job) => [
       path ?? name,
       "run",
@@ -88,6 +100,11 @@ export function programs(plan: Plan): Program[] {
     ];
     return { name, filter, path, burst: filter, memory: filter, command };
   };
+  // those that are installed first: the tables' ratios are to them
+  const ociAll = (filter: boolean): Program[] => [
+    ...OCI.map((name) => oci(name, Bun.which(name) ?? undefined, filter)),
+    ...plan.peers.map(({ name, path }) => oci(name, path, filter)),
+  ];
   const minibox = (name: (typeof NAMES)[number], filter: boolean, flags: readonly string[]): Program => ({
     name,
     filter,
@@ -111,13 +128,11 @@ export function programs(plan: Plan): Program[] {
   });
   const all: Program[] = [
     minibox("minibox", true, []),
-    oci("runc", true),
-    oci("crun", true),
+    ...ociAll(true),
     podman(plan),
     minibox("minibox", false, WITHOUT_FILTER),
     minibox("minibox wide open", false, [...WITHOUT_FILTER, ...WIDE_OPEN]),
-    oci("runc", false),
-    oci("crun", false),
+    ...ociAll(false),
     tool("bwrap", Bun.which("bwrap"), true, [
       "--unshare-all",
       "--bind",
@@ -136,7 +151,7 @@ export function programs(plan: Plan): Program[] {
     ]),
     tool("Go original", originalOf(plan), false, ["run", rootfs]),
     // for comparison: the cost of starting Bun twice, and of starting any program
-    floor(plan, "Bun twice", [twiceOf(plan)]),
+    floor(plan, FLOOR, [twiceOf(plan)]),
     { ...floor(plan, "no container", []), burst: true },
   ];
   return all.filter(({ name }) => plan.only.length === 0 || plan.only.includes(name));

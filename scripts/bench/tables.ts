@@ -1,6 +1,7 @@
 // Owns presenting the results: medians, ratios, and tables in markdown.
 
-import type { Measured, Waiting } from "./measure.ts";
+import { FLOOR } from "./programs.ts";
+import type { Measured, Waiting } from "./result.ts";
 
 export function median(values: readonly number[]): number {
   const sorted = values.toSorted((a, b) => a - b);
@@ -8,20 +9,25 @@ export function median(values: readonly number[]): number {
   return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
 }
 
+type Part = "run" | "loaded" | "burst";
+
+/** Only programs with a filter are compared with each other, and those without; what starts no container, with all. */
+const isComparable = (a: Measured, b: Measured): boolean =>
+  a.filter === b.filter || a.name === FLOOR || b.name === FLOOR;
+
 /**
- * Returns the median of a program's samples divided by that of the program `to`, both with a filter or both without;
- * undefined where one of them was not measured.
+ * Returns the median of a program's times divided by that of the first comparable program called `to`; undefined where one
+ * of them was not measured.
  */
-export function ratio(
-  rows: readonly Measured[],
-  row: Measured,
-  to: string,
-  of: "run" | "burst",
-): number | undefined {
-  const base = rows.find(({ name, filter }) => name === to && filter === row.filter)?.[of]?.times;
+export function ratio(rows: readonly Measured[], row: Measured, to: string, of: Part): number | undefined {
+  const base = rows.find((other) => other.name === to && isComparable(row, other))?.[of]?.times;
   const own = row[of]?.times;
   return base?.length && own?.length ? median(own) / median(base) : undefined;
 }
+
+/** The rows of a table of single runs. */
+export const rowsOf = (all: readonly Measured[], filter: boolean): Measured[] =>
+  all.filter((row) => row.filter === filter || row.name === FLOOR);
 
 export function table(head: readonly string[], body: readonly (readonly string[])[]): string {
   const lines = [head, head.map((_, i) => (i === 0 ? "---" : "---:")), ...body];
@@ -36,24 +42,31 @@ const mib = (kib: number): string => (kib / 1024).toFixed(1);
 const times = (value: number | undefined): string => (value === undefined ? "–" : value.toFixed(2));
 const skipped = (row: Measured): string[] => [row.name, `skipped: ${row.skipped}`];
 
-/** The table of one run, for the programs with a seccomp filter or for those without. */
-export function runTable(head: string, all: readonly Measured[], filter: boolean): string {
-  const rows = all.filter((row) => row.filter === filter);
+/** A table of single runs, for the programs with a seccomp filter or for those without. */
+export function runTable(
+  head: string,
+  all: readonly Measured[],
+  filter: boolean,
+  of: "run" | "loaded",
+): string {
+  const rows = rowsOf(all, filter);
   return table(
-    [head, "median ms", "fastest ms", "× runc", "× crun", "runs", "failed"],
-    rows.map((row) =>
-      row.run === undefined
-        ? skipped(row)
-        : [
-            title(row),
-            ms(median(row.run.times)),
-            ms(Math.min(...row.run.times)),
-            times(ratio(rows, row, "runc", "run")),
-            times(ratio(rows, row, "crun", "run")),
-            String(row.run.times.length),
-            String(row.run.failures),
-          ],
-    ),
+    [head, "median ms", "fastest ms", "CPU ms", "page faults", "× runc", "× crun", `× ${FLOOR}`, "failed"],
+    rows.map((row) => {
+      const timing = row[of];
+      if (timing === undefined) return skipped(row);
+      return [
+        title(row),
+        ms(median(timing.times)),
+        ms(Math.min(...timing.times)),
+        ms(median(timing.cpu)),
+        median(timing.faults).toFixed(0),
+        times(ratio(rows, row, "runc", of)),
+        times(ratio(rows, row, "crun", of)),
+        times(ratio(rows, row, FLOOR, of)),
+        String(timing.failures),
+      ];
+    }),
   );
 }
 
@@ -62,7 +75,15 @@ export type Takes = (row: Measured) => boolean;
 
 export function burstTable(rows: readonly Measured[], takesPart: Takes, containers: number): string {
   return table(
-    [`${containers} containers, 8 at a time`, "seconds", "per second", "× runc", "× crun", "failed"],
+    [
+      `${containers} containers, 8 at a time`,
+      "seconds",
+      "per second",
+      "CPU ms each",
+      "× runc",
+      "× crun",
+      "failed",
+    ],
     rows
       .filter(takesPart)
       .map((row) =>
@@ -72,6 +93,7 @@ export function burstTable(rows: readonly Measured[], takesPart: Takes, containe
               title(row),
               median(row.burst.times).toFixed(2),
               (containers / median(row.burst.times)).toFixed(0),
+              ms(median(row.burst.cpu) / containers),
               times(ratio(rows, row, "runc", "burst")),
               times(ratio(rows, row, "crun", "burst")),
               String(row.burst.failures),
@@ -80,16 +102,30 @@ export function burstTable(rows: readonly Measured[], takesPart: Takes, containe
   );
 }
 
-export function memoryTable(rows: readonly Measured[], takesPart: Takes): string {
+export function waitingTable(rows: readonly Measured[], takesPart: Takes): string {
+  const counts = rows.flatMap(({ waiting }) => Object.keys(waiting ?? {}));
+  const most = [...new Set(counts)].map(Number).sort((a, b) => a - b);
+  const last = most.at(-1) ?? 0;
   return table(
-    ["waiting beside `sleep`", "processes", "RSS MiB", "PSS MiB", "of 10: RSS each", "of 10: PSS each"],
-    rows
-      .filter(takesPart)
-      .map((row) =>
-        row.memory === undefined
-          ? skipped(row)
-          : [title(row), names(row.memory[1]!), ...cells(row.memory[1]!), ...cells(row.memory[10]!)],
-      ),
+    [
+      "waiting beside `sleep`",
+      "processes",
+      ...most.flatMap((count) => [`of ${count}: RSS MiB each`, "PSS MiB each"]),
+      `all ${last} in ${rows.find(({ waiting }) => waiting)?.waiting?.[last]?.idle.seconds ?? 0} s: CPU ms`,
+      "wake-ups",
+    ],
+    rows.filter(takesPart).map((row) => {
+      const { waiting } = row;
+      if (waiting === undefined) return skipped(row);
+      const { idle } = waiting[last]!;
+      return [
+        title(row),
+        names(waiting[last]!),
+        ...most.flatMap((count) => cells(waiting[count]!)),
+        ms(idle.cpu),
+        String(idle.switches),
+      ];
+    }),
   );
 }
 
