@@ -12,7 +12,8 @@ import { inTurns, shuffled, underLoad } from "./turns.ts";
 import { until, waiting } from "./waiting.ts";
 
 /** So many containers wait at once. */
-const WAITING = [1, 10, 100];
+const MANY = 100;
+const WAITING = [1, 10, MANY];
 
 const consola = createConsola({ stdout: process.stderr, stderr: process.stderr });
 
@@ -23,15 +24,16 @@ const say = (text: string): void => {
 
 /** Runs a program once. Where that fails, it is skipped, and the reason is what the program printed. */
 async function probe(plan: Plan, program: Program): Promise<Measured> {
-  const { name, filter, path } = program;
+  const { name, filter, path, peer } = program;
+  const row = { name, filter, ...(peer !== undefined && { peer }) };
   const known = plan.skipped[name] ?? (path === undefined ? "not installed" : undefined);
-  if (known !== undefined || path === undefined) return { name, filter, skipped: known ?? "not installed" };
+  if (known !== undefined || path === undefined) return { ...row, skipped: known ?? "not installed" };
   const command = program.command(`${plan.tag}-probe`, "true");
   const child = Bun.spawn(command, { stdin: "ignore", stdout: "ignore", stderr: "pipe" });
   const stderr = (await new Response(child.stderr).text()).trim();
-  if ((await child.exited) === 0) return { name, filter, version: version(name, path), command };
+  if ((await child.exited) === 0) return { ...row, version: version(name, path), command };
   const reason = stderr.split("\n").at(-1) || `exit code ${child.exitCode}`;
-  return { name, filter, skipped: `does not run here: ${reason}`, said: stderr };
+  return { ...row, skipped: `does not run here: ${reason}`, said: stderr };
 }
 
 function version(name: string, path: string): string {
@@ -66,7 +68,9 @@ async function leftovers(plan: Plan, mountsBefore: readonly string[]): Promise<s
       .map((mount) => `mount ${mount}`),
     ...["/run/minibox", "/run/runc", "/run/crun"]
       .filter((root) => existsSync(root))
-      .flatMap((root) => readdirSync(root).map((entry) => `state ${root}/${entry}`)),
+      // crun's hidden entries are no container's: a cache of compiled filters, an empty directory
+      .flatMap((root) => readdirSync(root).map((entry) => `state ${root}/${entry}`))
+      .filter((state) => !state.includes("/.")),
     ...cgroups(plan.tag).map((path) => `cgroup ${path}`),
   ];
 }
@@ -118,7 +122,7 @@ async function measure(plan: Plan): Promise<Result> {
     row.waiting = {};
     for (const count of WAITING) {
       say(`${count} waiting: ${program.name}`);
-      row.waiting[count] = await waiting(plan, program, count, settled);
+      row.waiting[count] = await waiting(plan, program, count, count === MANY, settled);
     }
   }
   return { programs: all, leftovers: await leftovers(plan, mountsBefore) };

@@ -41,6 +41,8 @@ export interface Program {
   filter: boolean;
   /** the executable; undefined where it is not installed */
   path: string | undefined;
+  /** the file of a further version of the program */
+  peer?: string;
   /** whether many containers, and the memory, are measured as well as one run */
   burst: boolean;
   memory: boolean;
@@ -103,7 +105,7 @@ export function programs(plan: Plan): Program[] {
   // those that are installed first: the tables' ratios are to them
   const ociAll = (filter: boolean): Program[] => [
     ...OCI.map((name) => oci(name, Bun.which(name) ?? undefined, filter)),
-    ...plan.peers.map(({ name, path }) => oci(name, path, filter)),
+    ...plan.peers.map(({ name, path }) => ({ ...oci(name, path, filter), peer: path })),
   ];
   const minibox = (name: (typeof NAMES)[number], filter: boolean, flags: readonly string[]): Program => ({
     name,

@@ -23,7 +23,7 @@ export interface Waiting {
   /** for each container, the sum over its processes; memory that processes share as a whole is counted once */
   each: Memory[];
   /** what all of them together did in a while in which nothing happened */
-  idle: Idle;
+  idle?: Idle;
 }
 
 export interface Idle {
@@ -37,6 +37,8 @@ export interface Idle {
 
 export interface Measured {
   name: string;
+  /** the file of a further version of the program */
+  peer?: string;
   filter: boolean;
   /** why the program was not measured, in one line */
   skipped?: string;

@@ -40,7 +40,7 @@ const title = ({ name, version }: Measured): string => (version ? `${name} ${ver
 const ms = (seconds: number): string => (seconds * 1000).toFixed(1);
 const mib = (kib: number): string => (kib / 1024).toFixed(1);
 const times = (value: number | undefined): string => (value === undefined ? "–" : value.toFixed(2));
-const skipped = (row: Measured): string[] => [row.name, `skipped: ${row.skipped}`];
+const skipped = (row: Measured): string[] => [row.peer ?? row.name, `skipped: ${row.skipped}`];
 
 /** A table of single runs, for the programs with a seccomp filter or for those without. */
 export function runTable(
@@ -111,7 +111,7 @@ export function waitingTable(rows: readonly Measured[], takesPart: Takes): strin
       "waiting beside `sleep`",
       "processes",
       ...most.flatMap((count) => [`of ${count}: RSS MiB each`, "PSS MiB each"]),
-      `all ${last} in ${rows.find(({ waiting }) => waiting)?.waiting?.[last]?.idle.seconds ?? 0} s: CPU ms`,
+      `all ${last} in ${rows.find(({ waiting }) => waiting)?.waiting?.[last]?.idle?.seconds ?? 0} s: CPU ms`,
       "wake-ups",
     ],
     rows.filter(takesPart).map((row) => {
@@ -122,8 +122,7 @@ export function waitingTable(rows: readonly Measured[], takesPart: Takes): strin
         title(row),
         names(waiting[last]!),
         ...most.flatMap((count) => cells(waiting[count]!)),
-        ms(idle.cpu),
-        String(idle.switches),
+        ...(idle ? [ms(idle.cpu), String(idle.switches)] : []),
       ];
     }),
   );

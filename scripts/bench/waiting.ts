@@ -19,13 +19,15 @@ export async function until(condition: () => boolean, seconds = 20): Promise<boo
 const isJob = ({ name }: Process): boolean => name === "sleep";
 
 /**
- * Starts containers that sleep, and looks at the processes that stay beside each of them. @throws Error where they do not
+ * Starts containers that sleep, and looks at the processes that stay beside each of them: at what they do, too, where they
+ * are to be `watched`. @throws Error where they do not
  * start or do not end
  */
 export async function waiting(
   plan: Plan,
   program: Program,
   count: number,
+  watched: boolean,
   settled: () => Promise<boolean>,
 ): Promise<Waiting> {
   // read only after a failure: unshare prints an error whenever a signal ends its child
@@ -48,7 +50,7 @@ export async function waiting(
   const found = supervisors.map((pid) => family(pid));
   const staying = found.map((members) => members.filter((member) => !isJob(member)));
   const each = staying.map(memoryOfAll);
-  const idle = await watch(staying.flat().map(({ pid }) => pid));
+  const idle = watched ? await watch(staying.flat().map(({ pid }) => pid)) : undefined;
   // SIGKILL, because the kernel drops other signals that a PID 1 does not handle; to the job alone, so that the
   // supervisor cleans up
   for (const member of found.flat().filter(isJob)) process.kill(member.pid, "SIGKILL");
@@ -57,7 +59,7 @@ export async function waiting(
   const said = firstLine(log);
   if (!started) throw new Error(`${program.name}: ${count} containers that sleep do not start: ${said}`);
   if (!(await settled())) throw new Error(`${program.name}: does not end with its container: ${said}`);
-  return { processes: staying[0]!.map(({ name }) => name), each, idle };
+  return { processes: staying[0]!.map(({ name }) => name), each, ...(idle && { idle }) };
 }
 
 /** The memory of a container's processes. What some of them share as a whole (CLONE_VM) counts once. */

@@ -38,6 +38,7 @@ const STRINGIFIERS: Record<string, string> = {
   "container/made.ts": "a file of the state directory",
   "json.ts": "messages between minibox's own processes, and states",
   "sync.ts": "messages between minibox's own processes",
+  "sys/phases.ts": "the file of the benchmark's stamps",
   "sys/printable.ts": "printableJson, which makes it printable",
 };
 
