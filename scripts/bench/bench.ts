@@ -171,6 +171,8 @@ async function bench(options: Options): Promise<number> {
   if (process.geteuid?.() !== 0) throw new Error("needs root: the programs it measures do");
   for (const name of ["busybox", "unshare"])
     if (Bun.which(name) === null) throw new Error(`needs ${name}, which is not installed: ${INSTALL}`);
+  for (const { name, path } of options.peers)
+    if (!existsSync(path)) throw new Error(`--peer ${name}: ${path} does not exist`);
   const work = mkdtempSync(`${tmpdir()}/minibox-bench-`);
   const tag = `minibox-bench-${process.pid}`;
   const left: string[] = [];
