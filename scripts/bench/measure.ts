@@ -11,9 +11,11 @@ import { type Measured, noTiming, type Result, type Timing } from "./result.ts";
 import { inTurns, shuffled, underLoad } from "./turns.ts";
 import { until, waiting } from "./waiting.ts";
 
-/** So many containers wait at once. */
+/** So many containers wait at once; of the most of them it is watched what they do. */
 const MANY = 100;
 const WAITING = [1, 10, MANY];
+/** On a busy machine a run takes several times as long: each program has only this part of its runs. */
+const LOADED = 1 / 4;
 
 const consola = createConsola({ stdout: process.stderr, stderr: process.stderr });
 
@@ -89,21 +91,21 @@ async function measure(plan: Plan): Promise<Result> {
     if (row.skipped !== undefined) say(`${program.name}: skipped: ${row.said ?? row.skipped}`);
     else rows.set(program, row);
   }
-  const turns = (part: "run" | "loaded"): Promise<void> => {
+  const turns = (part: "run" | "loaded", runs: number): Promise<void> => {
     const timings = new Map<Program, Timing>();
     for (const [program, row] of rows) {
       row[part] = noTiming();
       timings.set(program, row[part]);
     }
-    return inTurns(plan, timings, settled);
+    return inTurns(plan, runs, timings, settled);
   };
   say(`one container: ${plan.runs} runs of each program`);
-  await turns("run");
+  await turns("run", plan.runs);
   if (plan.load) {
     say("the same while the machine is busy");
     await underLoad((pids) => {
       loops = pids;
-      return turns("loaded");
+      return turns("loaded", Math.ceil(plan.runs * LOADED));
     });
     loops = [];
   }

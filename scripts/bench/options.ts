@@ -22,8 +22,8 @@ Options:
   --quick          fewer runs: about two minutes, for a first look
   --runs N         single runs of each program (default: 200; quick: 30)
   --containers N   containers of the third table (default: 200)
-  --load           single runs once more while as many endless loops as there are processors
-                   keep the machine busy
+  --load           single runs once more, a quarter as many, while as many endless loops as
+                   there are processors keep the machine busy
   --phases         instead of the tables: where the time, the CPU time and the page faults of
                    one start go, by process and phase, beside two bare starts of Bun
   --only A,B,…     only these: ${NAMES.join(", ")}

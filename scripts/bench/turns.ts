@@ -20,14 +20,15 @@ export function shuffled<T>(list: readonly T[]): T[] {
   return order;
 }
 
-/** Runs each program once, `plan.warmup` times without and `plan.runs` times with its timing noted. */
+/** Runs each program once, `plan.warmup` times without and `runs` times with its timing noted. */
 export async function inTurns(
   plan: Plan,
+  runs: number,
   rows: ReadonlyMap<Program, Timing>,
   settled: () => Promise<unknown>,
 ): Promise<void> {
   const quiet = openSync("/dev/null", "r+");
-  for (let turn = -plan.warmup; turn < plan.runs; turn++)
+  for (let turn = -plan.warmup; turn < runs; turn++)
     for (const [program, timing] of shuffled([...rows])) {
       const run = launch(program.command(`${plan.tag}-run`, "true"), process.env, quiet, quiet);
       await settled();
