@@ -200,8 +200,9 @@ async function bench(options: Options): Promise<number> {
 }
 
 /** True where the bench has to fail: a run failed, or minibox was skipped. Another program may be skipped. */
-const failed = ({ name, skipped, run, loaded, burst }: Measured): boolean =>
+const failed = ({ name, skipped, run, loaded, burst, waiting }: Measured): boolean =>
   (name === "minibox" && skipped !== undefined) ||
+  typeof waiting === "string" ||
   [run, loaded, burst].some((timing) => timing && timing.failures > 0);
 
 try {

@@ -7,7 +7,7 @@ import { burst } from "./burst.ts";
 import { measurePhases } from "./phases.ts";
 import { cgroups, commandLine, mounts, processes, removeCgroups } from "./procfs.ts";
 import { FLOOR, type Plan, type Program, programs } from "./programs.ts";
-import { type Measured, noTiming, type Result, type Timing } from "./result.ts";
+import { type Measured, noTiming, type Result, type Timing, type Waiting } from "./result.ts";
 import { inTurns, shuffled, underLoad } from "./turns.ts";
 import { until, waiting } from "./waiting.ts";
 
@@ -77,6 +77,16 @@ async function leftovers(plan: Plan, mountsBefore: readonly string[]): Promise<s
   ];
 }
 
+/** Looks at what waits beside each number of containers. @throws Error */
+async function waitingOf(plan: Plan, program: Program): Promise<Record<number, Waiting>> {
+  const result: Record<number, Waiting> = {};
+  for (const count of WAITING) {
+    say(`${count} waiting: ${program.name}`);
+    result[count] = await waiting(plan, program, count, count === MANY, settled);
+  }
+  return result;
+}
+
 async function measure(plan: Plan): Promise<Result> {
   const mountsBefore = mounts();
   if (plan.phases) {
@@ -121,11 +131,7 @@ async function measure(plan: Plan): Promise<Result> {
   }
   for (const [program, row] of rows) {
     if (!program.memory) continue;
-    row.waiting = {};
-    for (const count of WAITING) {
-      say(`${count} waiting: ${program.name}`);
-      row.waiting[count] = await waiting(plan, program, count, count === MANY, settled);
-    }
+    row.waiting = await waitingOf(plan, program).catch((error: Error) => error.message);
   }
   return { programs: all, leftovers: await leftovers(plan, mountsBefore) };
 }

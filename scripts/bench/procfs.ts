@@ -31,9 +31,8 @@ export function processes(): Process[] {
   return found;
 }
 
-/** Returns a process and all its descendants. */
-export function family(pid: number): Process[] {
-  const all = processes();
+/** Returns a process and all its descendants, of those in `all`. */
+export function family(pid: number, all: readonly Process[]): Process[] {
   const members = all.filter((process) => process.pid === pid);
   // the list grows while it is walked, so that children of children are found as well
   for (const member of members) members.push(...all.filter((process) => process.parent === member.pid));

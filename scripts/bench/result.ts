@@ -50,8 +50,8 @@ export interface Measured {
   /** the same on a busy machine */
   loaded?: Timing;
   burst?: Timing;
-  /** number of containers → what waits beside them */
-  waiting?: Record<number, Waiting>;
+  /** number of containers → what waits beside them; or why that could not be measured */
+  waiting?: Record<number, Waiting> | string;
 }
 
 export interface Result {

@@ -103,25 +103,28 @@ export function burstTable(rows: readonly Measured[], takesPart: Takes, containe
 }
 
 export function waitingTable(rows: readonly Measured[], takesPart: Takes): string {
-  const counts = rows.flatMap(({ waiting }) => Object.keys(waiting ?? {}));
-  const most = [...new Set(counts)].map(Number).sort((a, b) => a - b);
-  const last = most.at(-1) ?? 0;
+  const known = rows.flatMap(({ waiting }) => (typeof waiting === "object" ? [waiting] : []));
+  const counts = [...new Set(known.flatMap((waiting) => Object.keys(waiting)))]
+    .map(Number)
+    .sort((a, b) => a - b);
+  const most = counts.at(-1) ?? 0;
   return table(
     [
       "waiting beside `sleep`",
       "processes",
-      ...most.flatMap((count) => [`of ${count}: RSS MiB each`, "PSS MiB each"]),
-      `all ${last} in ${rows.find(({ waiting }) => waiting)?.waiting?.[last]?.idle?.seconds ?? 0} s: CPU ms`,
+      ...counts.flatMap((count) => [`of ${count}: RSS MiB each`, "PSS MiB each"]),
+      `all ${most} in ${known[0]?.[most]?.idle?.seconds ?? 0} s: CPU ms`,
       "wake-ups",
     ],
     rows.filter(takesPart).map((row) => {
       const { waiting } = row;
       if (waiting === undefined) return skipped(row);
-      const { idle } = waiting[last]!;
+      if (typeof waiting === "string") return [title(row), `failed: ${waiting}`];
+      const { idle } = waiting[most]!;
       return [
         title(row),
-        names(waiting[last]!),
-        ...most.flatMap((count) => cells(waiting[count]!)),
+        names(waiting[most]!),
+        ...counts.flatMap((count) => cells(waiting[count]!)),
         ...(idle ? [ms(idle.cpu), String(idle.switches)] : []),
       ];
     }),

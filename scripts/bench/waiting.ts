@@ -2,7 +2,7 @@
 
 import { closeSync, openSync, readFileSync, rmSync } from "node:fs";
 import { firstLine } from "./burst.ts";
-import { family, type Memory, memoryOf, type Process, sharesMemory, workOf } from "./procfs.ts";
+import { family, type Memory, memoryOf, type Process, processes, sharesMemory, workOf } from "./procfs.ts";
 import type { Plan, Program } from "./programs.ts";
 import type { Idle, Waiting } from "./result.ts";
 
@@ -20,8 +20,7 @@ const isJob = ({ name }: Process): boolean => name === "sleep";
 
 /**
  * Starts containers that sleep, and looks at the processes that stay beside each of them: at what they do, too, where they
- * are to be `watched`. @throws Error where they do not
- * start or do not end
+ * are to be `watched`. @throws Error where they do not start or do not end
  */
 export async function waiting(
   plan: Plan,
@@ -44,10 +43,14 @@ export async function waiting(
     if (program.detached) await child.exited;
     supervisors.push(program.detached ? Number(readFileSync(pidFile, "utf8")) : child.pid);
   }
-  const started = await until(() => supervisors.every((pid) => family(pid).some(isJob)), 60);
+  const families = (): Process[][] => {
+    const all = processes();
+    return supervisors.map((pid) => family(pid, all));
+  };
+  const started = await until(() => families().every((members) => members.some(isJob)), 60);
   // a supervisor may give memory back some time after its container has started
   await Bun.sleep(1000);
-  const found = supervisors.map((pid) => family(pid));
+  const found = families();
   const staying = found.map((members) => members.filter((member) => !isJob(member)));
   const each = staying.map(memoryOfAll);
   const idle = watched ? await watch(staying.flat().map(({ pid }) => pid)) : undefined;

@@ -60,6 +60,15 @@ test("what waits has columns for each number of containers, and for its idle wor
   expect(line).toBe("| minibox 0.1.0 | minibox + keeper | 2.0 | 1.0 | 3.0 | 1.5 | 250.0 | 7 |");
 });
 
+test("what could not be watched says why", () => {
+  const rows: Measured[] = [
+    { name: "crun", filter: true, waiting: "100 containers that sleep do not start" },
+  ];
+  expect(waitingTable(rows, () => true)).toContain(
+    "| crun | failed: 100 containers that sleep do not start |",
+  );
+});
+
 test("an order has everything once", () => {
   const list = [1, 2, 3, 4, 5];
   for (let i = 0; i < 20; i++) expect(shuffled(list).sort()).toEqual(list);
