@@ -75,6 +75,11 @@ export class Executable extends ElfReader {
     return found;
   }
 
+  /** The size of a page, as a segment is aligned for it (p_align). */
+  pageOf({ at }: ProgramHeader): number {
+    return this.word(at + 0x30);
+  }
+
   /** The address that append() would put bytes at: a segment's end, rounded up to 16. */
   nextAddress({ address, size }: ProgramHeader): number {
     return Math.ceil((address + size) / 16) * 16;
@@ -86,7 +91,7 @@ export class Executable extends ElfReader {
     const size = address - segment.address + bytes.length;
     const next = this.segments().find((other) => other.address > segment.address);
     if (next === undefined) throw new Error("the executable's last segment cannot grow");
-    const page = this.word(next.at + 0x30);
+    const page = this.pageOf(next);
     const nextPage = Math.floor(next.address / page) * page;
     const offset = segment.offset + address - segment.address;
     const place = this.bytes.subarray(offset, offset + bytes.length);

@@ -5,11 +5,12 @@ import { Executable } from "./executable.ts";
 import { guard } from "./guard.ts";
 import { ignoreEnvironment } from "./ignore-environment.ts";
 import { keepNofile } from "./keep-nofile.ts";
+import { largePages } from "./large-pages.ts";
 import { noWarmUp } from "./no-warm-up.ts";
 import { reserveLess } from "./reserve-less.ts";
 
 /** Each changes the executable in place, and throws where the executable is not as it expects. */
-export const PATCHES = [keepNofile, ignoreEnvironment, reserveLess, noWarmUp, guard];
+export const PATCHES = [keepNofile, ignoreEnvironment, reserveLess, noWarmUp, guard, largePages];
 
 /** Returns the patched executable. The segments are moved first, which makes the room that the guard takes. */
 export function patch(bytes: Uint8Array, patches = PATCHES): Executable {

@@ -5,6 +5,7 @@ import { spawnSync } from "node:child_process";
 import {
   closeSync,
   constants,
+  existsSync,
   mkdtempSync,
   openSync,
   readdirSync,
@@ -107,7 +108,7 @@ function proveHeld(executable: string): void {
   try {
     const writer = openWriter(fifo, child);
     const limits = readFileSync(`/proc/${child.pid}/limits`, "utf8");
-    const maps = readFileSync(`/proc/${child.pid}/maps`, "utf8");
+    const maps = readFileSync(`/proc/${child.pid}/smaps`, "utf8");
     const threads = readdirSync(`/proc/${child.pid}/task`).length;
     writeSync(writer, "not a variable\n");
     closeSync(writer);
@@ -115,6 +116,7 @@ function proveHeld(executable: string): void {
     if (soft !== "64") throw new Error(`the caller's limit of 64 open files is ${soft} (keep-nofile.ts)`);
     if (threads !== 1) throw new Error(`the process has ${threads} threads (no-warm-up.ts)`);
     proveAligned(maps, executable);
+    proveLarge(maps, executable);
   } finally {
     child.kill("SIGKILL");
     rmSync(directory, { recursive: true });
@@ -142,5 +144,17 @@ function proveAligned(maps: string, executable: string): void {
     const distance = Number.parseInt(range, 16) - Number.parseInt(offset, 16);
     if (distance % LARGE_PAGE !== 0)
       throw new Error(`the segments do not lie as they are mapped, modulo 2 MiB (align.ts): ${line}`);
+  }
+}
+
+/** The executable's constants, at its beginning, and its code have the flag "hg" (proc_pid_smaps(5)), where the kernel has it. */
+function proveLarge(smaps: string, executable: string): void {
+  if (!existsSync("/sys/kernel/mm/transparent_hugepage")) return;
+  for (const mapping of smaps.split(/^(?=[0-9a-f]+-[0-9a-f]+ )/m)) {
+    const [head = ""] = mapping.split("\n");
+    const [, permissions, offset] = head.split(/ +/);
+    const isOurs = permissions === "r-xp" || (permissions === "r--p" && Number.parseInt(offset!, 16) === 0);
+    if (head.endsWith(` ${executable}`) && isOurs && !/^VmFlags:.* hg\b/m.test(mapping))
+      throw new Error(`the executable is not asked for in large pieces (large-pages.ts): ${head}`);
   }
 }

@@ -7,6 +7,7 @@ import { Executable } from "../../scripts/elf/executable.ts";
 import { guard } from "../../scripts/elf/guard.ts";
 import { ignoreEnvironment } from "../../scripts/elf/ignore-environment.ts";
 import { keepNofile } from "../../scripts/elf/keep-nofile.ts";
+import { largePages } from "../../scripts/elf/large-pages.ts";
 import { noWarmUp } from "../../scripts/elf/no-warm-up.ts";
 import { PATCHES, patch } from "../../scripts/elf/patch.ts";
 import { prove } from "../../scripts/elf/prove.ts";
@@ -59,6 +60,7 @@ test.each([
     /^BUN_BE_BUN=1 in the environment changes what the executable does: .*saw .*"stdout":"\d/,
   ],
   [reserveLess, /^the allocator reserves too much .*saw {"status":(?!0,)/],
+  [largePages, /^the executable is not asked for in large pieces /],
   [noWarmUp, /^the process has [2-9] threads /],
   [guard, /^BUN_JSC_dumpOptions=2 in the environment changes what the executable does: /],
 ] as const)("%p: without it the executable does not pass", (left, said) => {

@@ -1,4 +1,4 @@
-// The guard's machine code is what its comments say: they are assembled, and must give the same bytes.
+// The machine code that is added to the executable is what its comments say: they are assembled, and must give the same bytes.
 
 import { afterAll, describe, expect, test } from "bun:test";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -7,18 +7,21 @@ import { Executable } from "../../../scripts/elf/executable.ts";
 import { guard } from "../../../scripts/elf/guard.ts";
 import { ARM64_CODE, ARM64_ENTRIES } from "../../../scripts/elf/guard-arm64.ts";
 import { X64_CODE, X64_ENTRIES } from "../../../scripts/elf/guard-x64.ts";
+import { ARM64_CODE as ARM64_LARGE, X64_CODE as X64_LARGE } from "../../../scripts/elf/large-pages.ts";
 import { patch } from "../../../scripts/elf/patch.ts";
 import { execute, MINIBOX, skipReason, TOP } from "../../support/minibox.ts";
 
 const scratch = mkdtempSync("/tmp/minibox-test-");
 afterAll(() => rmSync(scratch, { recursive: true, force: true }));
 
-/** Labels and instructions, from the comments: what follows " ; " is for people. */
-function sourceOf(file: string, head: string): string {
+/** Labels and instructions, from the comments in this array: what follows " ; " is for people. */
+function sourceOf(file: string, array: string, head: string): string {
+  const text = readFileSync(join(TOP, "scripts/elf", file), "utf8");
+  const start = text.indexOf(`export const ${array}`);
   const lines: string[] = [];
-  for (const line of readFileSync(join(TOP, "scripts/elf", file), "utf8").split("\n")) {
-    const [, text] = /^ {2}(?:(?:0x[0-9a-f]{2}, ?)+ *)?\/\/ (.*)$/.exec(line) ?? [];
-    if (text !== undefined) lines.push(text.split(/ +; /)[0]!);
+  for (const line of text.slice(start, text.indexOf("\n];", start)).split("\n")) {
+    const [, instruction] = /^ {2}(?:(?:0x[0-9a-f]{2}, ?)+ *)?\/\/ (.*)$/.exec(line) ?? [];
+    if (instruction !== undefined) lines.push(instruction.split(/ +; /)[0]!);
   }
   return `${head}\n.text\n${lines.join("\n")}\n`;
 }
@@ -40,22 +43,29 @@ async function assemble(
   return { bytes: [...readFileSync(`${file}.bin`)], labels };
 }
 
+const FOR_ARM64 = process.arch === "arm64" ? "" : "aarch64-linux-gnu-";
+
 describe.each([
-  ["x64", "", ".intel_syntax noprefix", X64_CODE, X64_ENTRIES],
-  ["arm64", process.arch === "arm64" ? "" : "aarch64-linux-gnu-", "", ARM64_CODE, ARM64_ENTRIES],
-] as const)("the guard's code for %s", (machine, prefix, head, code, entries) => {
+  ["x64", "", ".intel_syntax noprefix", "X64_CODE", X64_CODE, X64_ENTRIES, X64_LARGE],
+  ["arm64", FOR_ARM64, "", "ARM64_CODE", ARM64_CODE, ARM64_ENTRIES, ARM64_LARGE],
+] as const)("the machine code for %s", (machine, prefix, head, array, code, entries, large) => {
   const skip = process.arch === "arm64" && machine === "x64" ? "no assembler" : skipReason(`${prefix}as`);
 
   test.skipIf(skip !== "")(
-    "is what its comments assemble to, with its ways in where the labels are",
+    "of the guard is what its comments assemble to, with its ways in where the labels are",
     async () => {
-      const { bytes, labels } = await assemble(prefix, sourceOf(`guard-${machine}.ts`, head));
+      const { bytes, labels } = await assemble(prefix, sourceOf(`guard-${machine}.ts`, array, head));
       expect(bytes).toEqual([...code]);
       const { entry, write, getcwd, lastWords } = entries;
       const named = ["entry", "write", "getcwd", "last_words"].map((name) => labels.get(name));
       expect(named).toEqual([entry, write, getcwd, lastWords]);
     },
   );
+
+  test.skipIf(skip !== "")("that asks for large pages is what its comments assemble to", async () => {
+    const { bytes } = await assemble(prefix, sourceOf("large-pages.ts", array, head));
+    expect(bytes).toEqual([...large]);
+  });
 });
 
 describe("the build refuses an executable", () => {
