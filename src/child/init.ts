@@ -10,8 +10,8 @@ import { EACCES, ENOENT, EPERM, SysError } from "../sys/errno.ts";
 import { close } from "../sys/file.ts";
 import { setTracer, step } from "../sys/libc.ts";
 import { exit, kill, setDumpable, setName, wait } from "../sys/process.ts";
-import { setSignalMask, signalSet, THREAD_SIGNALS } from "../sys/signal.ts";
-import { redirectSignals } from "../sys/signal-threads.ts";
+import { setSignalMask, signalSet } from "../sys/signal.ts";
+import { hasThreads, redirectSignals, takenByThreads } from "../sys/signal-threads.ts";
 import { readSignal, signalfd } from "../sys/signalfd.ts";
 import { type Limit, prepareSpawn, type Spawn } from "../sys/vfork.ts";
 import { candidates, rlimitNumber, TRY_NEXT } from "./process.ts";
@@ -29,7 +29,7 @@ export interface Init {
  */
 export function prepareInit(): Init {
   setSignalMask(signalSet());
-  redirectSignals(PASSED_ON);
+  redirectSignals(takenByThreads(hasThreads()));
   return { signals: signalfd(signalSet(), SFD_CLOEXEC), spawn: prepareSpawn() };
 }
 
@@ -62,17 +62,6 @@ function leaveOpen(...descriptors: number[]): void {
   }
   closeRange(next, LAST_DESCRIPTOR, 0);
 }
-
-/** All signals except SIGKILL and SIGSTOP, which cannot be handled, SIGCHLD, and those that libc uses for itself. */
-const PASSED_ON: number[] = [];
-for (let signal = 1; signal <= 64; signal++)
-  if (
-    !THREAD_SIGNALS.includes(signal) &&
-    signal !== SIGNALS.KILL &&
-    signal !== SIGNALS.STOP &&
-    signal !== SIGNALS.CHLD
-  )
-    PASSED_ON.push(signal);
 
 /**
  * Starts the command; returns its pid. Each spawn takes a pid, so on a PATH only an executable file is tried: the

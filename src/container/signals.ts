@@ -5,8 +5,8 @@ import { SFD_CLOEXEC, SFD_NONBLOCK, SIGNALS } from "../sys/constants.ts";
 import { errnoName } from "../sys/errno.ts";
 import { step, untraced } from "../sys/libc.ts";
 import { getpid, procStatus } from "../sys/process.ts";
-import { defaultSignal, setSignalMask, THREAD_SIGNALS } from "../sys/signal.ts";
-import { redirectSignals } from "../sys/signal-threads.ts";
+import { defaultSignal, setSignalMask } from "../sys/signal.ts";
+import { hasThreads, redirectSignals, takenByThreads } from "../sys/signal-threads.ts";
 import { signalfd } from "../sys/signalfd.ts";
 
 /**
@@ -14,6 +14,9 @@ import { signalfd } from "../sys/signalfd.ts";
  * a closed pipe; blocked, it would stay pending.
  */
 const NOT_TAKEN: readonly number[] = [SIGNALS.KILL, SIGNALS.STOP, SIGNALS.PIPE];
+
+/** Whether other threads may have been there when the signals were blocked: those have not blocked them. */
+let hadThreads = true;
 
 /**
  * Blocks every signal that is passed on to the command. Returns the signalfd(2) from which they are read.
@@ -24,6 +27,7 @@ export function takeSignals(): number {
   const taken = new Uint8Array(8).fill(0xff);
   for (const signal of NOT_TAKEN) taken[(signal - 1) >> 3]! &= ~(1 << ((signal - 1) & 7));
   setSignalMask(taken);
+  hadThreads = hasThreads();
   // Where SIGCHLD is ignored, the kernel keeps no exit code of a child (wait(2)). The container would inherit that too.
   defaultSignal(SIGNALS.CHLD);
   return signalfd(taken, SFD_NONBLOCK | SFD_CLOEXEC);
@@ -35,28 +39,36 @@ export function takeSignals(): number {
  */
 export function gatherSignals(ignored: readonly number[]): void {
   const signals: number[] = [];
-  for (let signal = 1; signal <= 64; signal++)
-    if (!NOT_GATHERED.has(signal) && !ignored.includes(signal)) signals.push(signal);
+  for (const signal of takenByThreads(hadThreads))
+    if (!NOT_TAKEN.includes(signal) && !ignored.includes(signal)) signals.push(signal);
   const result = untraced(() => redirectSignals(signals));
   if (result < 0)
     step("go on without handlers that pass signals on", `no memory for them: ${errnoName(-result)}`);
 }
 
-const NOT_GATHERED: ReadonlySet<number> = new Set([...NOT_TAKEN, SIGNALS.CHLD, ...THREAD_SIGNALS]);
-
 /** Returns the signals of a mask in the text of /proc/PID/status (SigCgt, SigIgn, SigBlk: proc_pid_status(5)). */
 export function signalsIn(status: string, field: string): number[] {
-  const at = status.indexOf(`${field}:`) + field.length + 1;
-  const hex = status.slice(at, status.indexOf("\n", at)).trim();
+  // 16 hexadecimal digits, in two halves: all 64 bits are too many for a number
+  const at = status.indexOf(`${field}:\t`) + field.length + 2;
   const signals: number[] = [];
-  for (let signal = 1; signal <= 64; signal++)
-    if ((Number.parseInt(hex[hex.length - 1 - ((signal - 1) >> 2)] ?? "0", 16) >> ((signal - 1) & 3)) & 1)
-      signals.push(signal);
+  for (const first of [1, 33]) {
+    const start = at + (first === 1 ? 8 : 0);
+    let bits = Number.parseInt(status.slice(start, start + 8), 16);
+    for (let signal = first; bits !== 0; signal++, bits >>>= 1) if (bits & 1) signals.push(signal);
+  }
   return signals;
 }
 
-/** Returns the signals that this process ignores; every process that it starts inherits that (execve(2)). */
-export const ignoredSignals = (): number[] => signalsIn(procStatus(getpid()) ?? "", "SigIgn");
+let ignoredAtFirst: readonly number[] | undefined;
+
+/**
+ * Returns the signals that this process ignores, as they were when it was first asked; every process that it starts inherits
+ * that (execve(2)).
+ */
+export function ignoredSignals(): readonly number[] {
+  ignoredAtFirst ??= signalsIn(procStatus(getpid()) ?? "", "SigIgn");
+  return ignoredAtFirst;
+}
 
 /**
  * The signals that Bun itself ignores. Any other ignored one was ignored by the caller (nohup, a shell's background

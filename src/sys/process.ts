@@ -194,8 +194,10 @@ export function isStopped(pid: number): boolean {
 /** The pids of a process's children, of their children, and so on (proc_tid_children(5)). */
 export function descendants(pid: number): number[] {
   const found: number[] = [];
-  for (const word of (tryReadFile(`/proc/${pid}/task/${pid}/children`) ?? "").trim().split(" "))
-    if (word !== "") found.push(Number(word), ...descendants(Number(word)));
+  // more than there are pids (PID_MAX_LIMIT) are found only where processes come and go meanwhile
+  for (let next: number | undefined = pid, i = 0; next !== undefined && i < 2 ** 22; next = found[i++])
+    for (const word of (tryReadFile(`/proc/${next}/task/${next}/children`) ?? "").split(" "))
+      if (word !== "") found.push(Number(word));
   return found;
 }
 

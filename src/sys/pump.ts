@@ -29,6 +29,18 @@ const PIECE = 1 << 18;
 const NAME = "minibox-pump";
 const FLAGS = CLONE.CLONE_VM | CLONE.CLONE_FILES | SIGNALS.CHLD;
 
+/** The address of the machine code, which all pumps run. */
+let code = 0;
+
+/** @throws SysError */
+function mapOnce(): number {
+  if (code > 0) return code;
+  const address = untraced(() => mapCode(callsCode()));
+  if (address < 0) throw failed("mmap", ["machine code"], address);
+  code = address;
+  return code;
+}
+
 /** A process that moves bytes. */
 export class Pump {
   /** can be read from when the pump has ended: at the end of its input, or with a failure */
@@ -44,14 +56,12 @@ export class Pump {
    */
   constructor(from: number, to: number, way: Way, limit?: bigint) {
     step("start a process that passes bytes on");
-    const code = untraced(() => mapCode(callsCode()));
-    if (code < 0) throw failed("mmap", ["machine code"], code);
     // it stays open: the pump has this process's descriptors
     const self = pidfdOpen(getpid());
     const { table, keep } = tableOf(pumpCalls(self, from, to, way, limit));
     const stack = new Uint8Array(512);
     this.memory = [table, stack, ...keep];
-    const start = { code, table: addressOf(table), stack: addressOf(stack) + stack.length };
+    const start = { code: mapOnce(), table: addressOf(table), stack: addressOf(stack) + stack.length };
     this.pid = withSignalsBlocked(() => cloneWithCalls(start, FLAGS));
     traced("clone", [FLAGS, null], this.pid);
     if (this.pid < 0) throw failed("clone", [FLAGS, null], this.pid);

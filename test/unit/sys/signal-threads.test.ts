@@ -1,16 +1,18 @@
 // Owns: handlers that pass signals on, in a process whose other threads take them; and the machine code of those handlers.
 
 import { describe, expect, test } from "bun:test";
+import { SIGNALS } from "../../../src/sys/constants.ts";
 import { execute, TOP } from "../../support/minibox.ts";
 
 /** A program with threads that have no signal blocked, whose first thread blocks SIGUSR1 and reads it from a signalfd. */
 const PROGRAM = (redirect: string): string => `
+import { dlopen } from "bun:ffi";
 import { readdirSync, readFileSync } from "node:fs";
 import { defaultSignal, setSignalMask, signalSet } from "${TOP}/src/sys/signal.ts";
 import { SIGNALS } from "${TOP}/src/sys/constants.ts";
 import { attempt, call } from "${TOP}/src/sys/libc.ts";
 import { getpid, kill } from "${TOP}/src/sys/process.ts";
-import { redirectSignals } from "${TOP}/src/sys/signal-threads.ts";
+import { hasThreads, redirectSignals } from "${TOP}/src/sys/signal-threads.ts";
 
 const worker = new Worker("data:text/javascript,postMessage('up'); setInterval(() => {}, 1000)");
 await new Promise((resolve) => { worker.onmessage = resolve; });
@@ -33,6 +35,19 @@ console.log(read, takers() > 0);
 process.exit();
 `;
 
+/** A real-time timer sends SIGALRM with the code SI_KERNEL (setitimer(2)). */
+const FROM_A_TIMER = `
+redirectSignals([SIGNALS.ALRM]);
+setSignalMask(signalSet([SIGNALS.ALRM]));
+const alarms = call("signalfd4", -1, signalSet([SIGNALS.ALRM]), 8, 0);
+const { symbols } = dlopen("libc.so.6", { setitimer: { args: ["int", "ptr", "ptr"], returns: "int" } });
+symbols.setitimer(0, new BigInt64Array([0n, 0n, 0n, 1000n]), null);
+const alarm = new Uint8Array(128);
+call("read", alarms, alarm, alarm.length);
+console.log(alarm[0]);
+process.exit();
+`;
+
 const program = (redirect: string) => execute([process.execPath, "-e", PROGRAM(redirect)]);
 
 describe("a signal that a thread of the runtime's takes", () => {
@@ -48,9 +63,19 @@ describe("a signal that a thread of the runtime's takes", () => {
     expect([stdout, stderr]).toEqual(["0\n200 true\n", ""]);
   });
 
+  test("reaches it as well where the kernel sent it", async () => {
+    const { stdout, stderr } = await program(FROM_A_TIMER);
+    expect([stdout, stderr]).toEqual([`${SIGNALS.ALRM}\n`, ""]);
+  });
+
   test("ends the process where it is not redirected", async () => {
     expect(await program("")).toMatchObject({ status: 128 + 10, stdout: "" });
   });
+});
+
+test("a process with other threads is known as one", async () => {
+  const { stdout } = await program("console.log(hasThreads()); process.exit();");
+  expect(stdout).toBe("true\n");
 });
 
 test("handlers that there is no memory for are told by the call's error", async () => {
