@@ -3,8 +3,9 @@
 
 import type { Handshake } from "../container/handshake.ts";
 import { type Child, reap } from "../container/spawn.ts";
-import { POLLIN, POLLOUT, SI_KERNEL, SIGNALS } from "../sys/constants.ts";
-import { poll } from "../sys/poll.ts";
+import { POLLIN, SI_KERNEL, SIGNALS } from "../sys/constants.ts";
+import type { SysError } from "../sys/errno.ts";
+import { Interest } from "../sys/poll.ts";
 import type { Exit } from "../sys/process.ts";
 import { tryReadSignal } from "../sys/signalfd.ts";
 import type { Passing } from "./passages.ts";
@@ -12,41 +13,40 @@ import { commandOf, deliver, endContainer, HARMLESS, handles, STOPPING, suspend 
 import type { Relay } from "./stdio-terminal.ts";
 import type { Keys } from "./terminal-plan.ts";
 import { trimMemory } from "./trim.ts";
-import type { Connection, Outcome, SupervisorOptions, Target } from "./types.ts";
+import type { Connection, Ending, Outcome, SupervisorOptions, Target } from "./types.ts";
 
 const NEVER = Number.POSITIVE_INFINITY;
-/** For poll, in the place of what a terminal's relay is interested in. */
-const NO_TERMINAL: [number, number][] = [
+/** What the loop waits for: places in its interest. A terminal has three, and then each passage of bytes has one. */
+const ENDED = 0;
+const SIGNAL = 1;
+const MESSAGE = 2;
+const TERMINAL = 3;
+const PASSED = 6;
+/** In the place of what a terminal's relay is interested in. */
+const NOTHING: readonly (readonly [number, number])[] = [
   [-1, 0],
   [-1, 0],
   [-1, 0],
 ];
 /** After this many milliseconds without an event a long wait is likely, and giving memory back is worth the work. */
 const LONG = 100;
-/** In milliseconds: the kernel has echoed a key after this time. */
-const ECHO = 10;
-/** For so many milliseconds a container's last output is offered to a reader that does not read. */
-const LAST_OUTPUT = 1000;
 
 /** Serves a container until it ends. */
-export class Supervisor {
-  private readonly child: Child;
+export class Supervisor implements Ending {
+  readonly child: Child;
   private readonly handshake: Handshake;
   private relay: Relay | undefined;
   private passings: readonly Passing[] = [];
   private started = false;
   private trimmed = false;
-  /** the signal for which the supervisor killed the container; 0 for none */
-  private endedBy = 0;
-  private timedOut = false;
-  /** a signal came when the container had ended and its last output was not written yet: that is then given up */
-  private cutShort = false;
-  private deadline: number;
+  endedBy = 0;
+  timedOut = false;
+  cutShort = false;
+  deadline: number;
 
-  /** `signals` is the signalfd(2) from which the supervisor's signals are read. */
   constructor(
     private readonly target: Target,
-    private readonly signals: number,
+    readonly signals: number,
     private readonly connection: Connection,
     private readonly options: SupervisorOptions,
   ) {
@@ -60,27 +60,41 @@ export class Supervisor {
    * @throws SysError
    */
   run(): Outcome {
+    const interest = new Interest(PASSED + this.passings.length);
     for (;;) {
-      const interest: [number, number][] = [
-        [this.child.pidfd, POLLIN],
-        [this.signals, POLLIN],
-        [this.child.socket, POLLIN],
-        ...(this.started && this.relay ? this.relay.interest() : NO_TERMINAL),
-        ...this.passings.map((passing) => passing.interest()),
-      ];
-      const found = poll(interest, this.patience());
-      const [ended, signal, message, stdin = 0, master = 0, stdout = 0, ...passed] = found;
+      this.fill(interest);
+      const isIdle = interest.wait(this.patience()) === 0;
+      const ended = interest.found(ENDED);
+      const message = interest.found(MESSAGE);
       if (message) this.receive();
       if (this.handshake.failure) return { status: 125, started: false, timedOut: false, lost: [] };
       // only after the child's messages are read: they may say that the command runs, and the signal is for it then
-      if (signal && !message) this.readSignals();
-      if (this.started && this.relay) this.carry(this.relay, stdin, master, stdout);
-      for (const [i, events] of passed.entries()) if (events) this.passings[i]!.end();
+      if (interest.found(SIGNAL) && !message) this.readSignals();
+      if (this.started && this.relay)
+        this.carry(
+          this.relay,
+          interest.found(TERMINAL),
+          interest.found(TERMINAL + 1),
+          interest.found(TERMINAL + 2),
+        );
+      for (let i = 0; i < this.passings.length; i++) if (interest.found(PASSED + i)) this.passings[i]!.end();
       // the last messages are read before the child is reaped
       if (ended && this.child.socket < 0) return this.finish();
       if (ended && !message) this.receive();
       if (performance.now() >= this.deadline) this.expire();
-      else if (!found.some((events) => events !== 0)) this.idle();
+      else if (isIdle) this.idle();
+    }
+  }
+
+  private fill(interest: Interest): void {
+    interest.set(ENDED, this.child.pidfd, POLLIN);
+    interest.set(SIGNAL, this.signals, POLLIN);
+    interest.set(MESSAGE, this.child.socket, POLLIN);
+    const terminal = this.started && this.relay ? this.relay.interest() : NOTHING;
+    for (let i = 0; i < terminal.length; i++) interest.set(TERMINAL + i, terminal[i]![0], terminal[i]![1]);
+    for (let i = 0; i < this.passings.length; i++) {
+      const [descriptor, events] = this.passings[i]!.interest();
+      interest.set(PASSED + i, descriptor, events);
     }
   }
 
@@ -164,7 +178,7 @@ export class Supervisor {
     }
   }
 
-  private readSignals(): void {
+  readSignals(): void {
     for (let info = tryReadSignal(this.signals); info; info = tryReadSignal(this.signals))
       this.take(info.signal, info.code === SI_KERNEL);
   }
@@ -200,7 +214,7 @@ export class Supervisor {
   /** Stops the container and the supervisor. With `signal`, the supervisor's whole process group is stopped by it. */
   private pause(signal?: number): void {
     const letGo = (): void => {
-      if (this.relay && this.started) flush(this.relay);
+      if (this.started) this.relay?.flush();
       this.relay?.restore();
     };
     suspend(this.child, this.target.everyone, letGo, signal);
@@ -238,68 +252,18 @@ export class Supervisor {
   finish(): Outcome {
     // the kernel kills every process of a pid namespace when its PID 1 ends: all of the container is gone now
     const ended = reap(this.child);
-    if (this.relay) this.drain(this.relay);
-    for (const passing of this.passings) this.drainPassing(passing);
+    this.relay?.drain(this);
+    for (const passing of this.passings) passing.drain(this);
     if (this.connection.type === "terminal" && this.connection.givesBack) this.relay?.giveBack();
     this.relay?.end();
-    return {
-      status: this.statusOf(ended),
-      started: this.started || this.endedBy > 0,
-      timedOut: this.timedOut,
-      lost: this.passings.flatMap(({ failure }) => failure ?? []),
-    };
-  }
-
-  /**
-   * Passes on what the container wrote before it ended. A signal ends that early; after a timeout it is limited in
-   * time.
-   */
-  private drain(relay: Relay): void {
-    while (relay.hasOutput()) {
-      if (relay.mustStop && !this.endedBy)
-        suspend(
-          this.child,
-          () => [],
-          () => {},
-          SIGNALS.TTOU,
-        );
-      const patience = this.endedBy || this.timedOut ? LAST_OUTPUT : NEVER;
-      const [writable, signal] = poll(
-        [
-          [relay.outputDescriptor, POLLOUT],
-          [this.signals, POLLIN],
-        ],
-        Math.min(patience, Math.max(0, this.deadline - performance.now())),
-      );
-      if (signal) this.readSignals();
-      if (writable) relay.giveOutput();
-      else if (!signal || this.cutShort) return;
-    }
-  }
-
-  /** The same for a pipe. */
-  private drainPassing(passing: Passing): void {
-    while (passing.hasOutput) {
-      const patience = Math.min(LAST_OUTPUT, Math.max(0, this.deadline - performance.now()));
-      const [ended, signal] = poll([passing.interest(), [this.signals, POLLIN]], patience);
-      if (signal) this.readSignals();
-      const isLate = !ended && !signal && (this.endedBy > 0 || this.timedOut || passing.isEmpty());
-      if (ended || isLate || this.cutShort) passing.end();
-    }
-    passing.end();
+    const lost: SysError[] = [];
+    for (const { failure } of this.passings) if (failure) lost.push(failure);
+    const started = this.started || this.endedBy > 0;
+    return { status: this.statusOf(ended), started, timedOut: this.timedOut, lost };
   }
 
   private statusOf(ended: Exit): number {
     if (this.timedOut) return 124;
     return ended.signal === SIGNALS.KILL && this.endedBy ? 128 + this.endedBy : ended.status;
-  }
-}
-
-/** Writes what a stopped container wrote, and the echo of the key, so that it appears before the shell's prompt. */
-function flush(relay: Relay): void {
-  if (relay.mustStop) return;
-  while (relay.hasOutput() || (poll([[relay.master, POLLIN]], ECHO)[0] && relay.hasOutput())) {
-    if (!poll([[relay.outputDescriptor, POLLOUT]], LAST_OUTPUT)[0]) return;
-    relay.giveOutput();
   }
 }

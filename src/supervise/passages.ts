@@ -10,6 +10,8 @@ import { fdPath } from "../sys/mount.ts";
 import { poll } from "../sys/poll.ts";
 import { Pump } from "../sys/pump.ts";
 import { isTerminal } from "../sys/terminal.ts";
+import { LAST_OUTPUT } from "./last-output.ts";
+import type { Ending } from "./types.ts";
 
 /** A passage and its pump. */
 export class Passing {
@@ -36,7 +38,7 @@ export class Passing {
   }
 
   /** True while output of the container may not have been passed on. */
-  get hasOutput(): boolean {
+  private get hasOutput(): boolean {
     return !this.passage.isInput && !this.hasEnded;
   }
 
@@ -44,8 +46,20 @@ export class Passing {
    * True where the pipe is empty. When the container has ended, somebody outside has its end then, and may never write: the
    * container can send descriptors over a socket.
    */
-  isEmpty(): boolean {
+  private isEmpty(): boolean {
     return poll([[this.passage.pipe, POLLIN]], 0)[0] === 0;
+  }
+
+  /** Passes on the last of what the container, which has ended, wrote; limited as for a terminal. */
+  drain(ending: Ending): void {
+    while (this.hasOutput) {
+      const patience = Math.min(LAST_OUTPUT, Math.max(0, ending.deadline - performance.now()));
+      const [ended, signal] = poll([this.interest(), [ending.signals, POLLIN]], patience);
+      if (signal) ending.readSignals();
+      const isLate = !ended && !signal && (ending.endedBy > 0 || ending.timedOut || this.isEmpty());
+      if (ended || isLate || ending.cutShort) this.end();
+    }
+    this.end();
   }
 
   /** Ends the pump, and closes the pipe: the container finds its input at the end, or that nobody reads its output. */

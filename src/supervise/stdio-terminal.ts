@@ -17,9 +17,11 @@ import {
   trySignalForeground,
 } from "../sys/terminal.ts";
 import { CallerTerminal } from "./caller-terminal.ts";
+import { drain, flush } from "./last-output.ts";
 import { isRead } from "./reader.ts";
 import { TerminalInput } from "./terminal-input.ts";
 import type { Keys, TerminalPlan } from "./terminal-plan.ts";
+import type { Ending } from "./types.ts";
 
 /** In bytes: a pipe or terminal that poll(2) calls writable takes this much without blocking (PIPE_BUF). */
 const CHUNK = 4096;
@@ -224,6 +226,16 @@ export class Relay {
     // EIO: minibox is in the background now
     else if (n === -EIO && this.caller && !this.caller.isForeground()) this.settle();
     else if (n !== -EINTR && n !== -EAGAIN) this.input.end();
+  }
+
+  /** Passes on the last of what the container wrote. */
+  drain(ending: Ending): void {
+    drain(this, ending);
+  }
+
+  /** Passes on what the container, which is stopped now, has written. */
+  flush(): void {
+    flush(this);
   }
 
   /** Reads what the container wrote. False where there was nothing to read. */

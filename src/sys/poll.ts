@@ -3,22 +3,49 @@
 import { putLong } from "./bytes.ts";
 import { attempt, untraced } from "./libc.ts";
 
-/**
- * int ppoll(struct pollfd *, nfds_t, const struct timespec *, NULL): what was found for each [descriptor, events], 0 for
- * nothing. Waits so many milliseconds, without end for Infinity.
- */
-export function poll(interest: readonly [number, number][], milliseconds: number): number[] {
-  // struct pollfd { int fd; short events, revents; }
-  const words = new Int32Array(interest.length * 2);
-  const halves = new Int16Array(words.buffer);
-  for (let i = 0; i < interest.length; i++) {
-    words[2 * i] = interest[i]![0];
-    halves[4 * i + 2] = interest[i]![1];
+/** What is waited for: struct pollfd { int fd; short events, revents; } [], which can be used for many waits. */
+export class Interest {
+  private readonly descriptors: Int32Array;
+  private readonly halves: Int16Array;
+  private readonly bytes: Uint8Array;
+
+  constructor(readonly length: number) {
+    this.descriptors = new Int32Array(new ArrayBuffer(8 * length));
+    this.halves = new Int16Array(this.descriptors.buffer);
+    this.bytes = new Uint8Array(this.descriptors.buffer);
   }
-  const timeout = milliseconds === Number.POSITIVE_INFINITY ? null : timespec(milliseconds);
-  untraced(() => attempt("ppoll", new Uint8Array(words.buffer), interest.length, timeout, null, 8));
+
+  /** Waits for these events of a descriptor at place `i`; for nothing there where the descriptor is -1. */
+  set(i: number, descriptor: number, events: number): void {
+    this.descriptors[2 * i] = descriptor;
+    this.halves[4 * i + 2] = events;
+  }
+
+  /**
+   * int ppoll(struct pollfd *, nfds_t, const struct timespec *, NULL): how many places have events, 0 after so many
+   * milliseconds, or -errno. Waits without end for Infinity.
+   */
+  wait(milliseconds: number): number {
+    const timeout = milliseconds === Number.POSITIVE_INFINITY ? null : timespec(milliseconds);
+    const result = untraced(() => attempt("ppoll", this.bytes, this.length, timeout, null, 8));
+    // the kernel has left what an earlier wait found
+    if (result < 0) for (let i = 0; i < this.length; i++) this.halves[4 * i + 3] = 0;
+    return result;
+  }
+
+  /** What the last wait found at place `i`; 0 for nothing. */
+  found(i: number): number {
+    return this.halves[4 * i + 3]!;
+  }
+}
+
+/** Waits once: what was found for each [descriptor, events], as Interest has it. */
+export function poll(wanted: readonly (readonly [number, number])[], milliseconds: number): number[] {
+  const interest = new Interest(wanted.length);
+  for (let i = 0; i < wanted.length; i++) interest.set(i, wanted[i]![0], wanted[i]![1]);
+  interest.wait(milliseconds);
   const found: number[] = [];
-  for (let i = 0; i < interest.length; i++) found.push(halves[4 * i + 3]!);
+  for (let i = 0; i < wanted.length; i++) found.push(interest.found(i));
   return found;
 }
 
