@@ -7,10 +7,19 @@ import { ignoreEnvironment } from "./ignore-environment.ts";
 import { keepNofile } from "./keep-nofile.ts";
 import { largePages } from "./large-pages.ts";
 import { noWarmUp } from "./no-warm-up.ts";
+import { readOnlyBundle } from "./read-only-bundle.ts";
 import { reserveLess } from "./reserve-less.ts";
 
 /** Each changes the executable in place, and throws where the executable is not as it expects. */
-export const PATCHES = [keepNofile, ignoreEnvironment, reserveLess, noWarmUp, guard, largePages];
+export const PATCHES = [
+  keepNofile,
+  ignoreEnvironment,
+  reserveLess,
+  noWarmUp,
+  readOnlyBundle,
+  guard,
+  largePages,
+];
 
 /** Returns the patched executable. The segments are moved first, which makes the room that the guard takes. */
 export function patch(bytes: Uint8Array, patches = PATCHES): Executable {

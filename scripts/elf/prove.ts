@@ -115,7 +115,11 @@ function proveHeld(executable: string): void {
     const soft = /^Max open files +(\d+)/m.exec(limits)?.[1];
     if (soft !== "64") throw new Error(`the caller's limit of 64 open files is ${soft} (keep-nofile.ts)`);
     if (threads !== 1) throw new Error(`the process has ${threads} threads (no-warm-up.ts)`);
-    proveAligned(maps, executable);
+    const mapped = maps.split("\n").filter((line) => line.endsWith(` ${executable}`));
+    proveAligned(mapped);
+    const bundle = mapped.at(-1)!;
+    if (!bundle.includes(" r--p "))
+      throw new Error(`the bundle is not read-only (read-only-bundle.ts): ${bundle}`);
     proveLarge(maps, executable);
   } finally {
     child.kill("SIGKILL");
@@ -136,8 +140,7 @@ function openWriter(fifo: string, child: Bun.Subprocess): number {
 }
 
 /** Each mapping of the executable's file begins, modulo 2 MiB, where it begins in the file (proc_pid_maps(5)). */
-function proveAligned(maps: string, executable: string): void {
-  const lines = maps.split("\n").filter((line) => line.endsWith(` ${executable}`));
+function proveAligned(lines: readonly string[]): void {
   if (lines.length === 0) throw new Error("the executable is not mapped from its file");
   for (const line of lines) {
     const [range = "", , offset = ""] = line.split(/ +/);

@@ -8,6 +8,8 @@ export class Interest {
   private readonly descriptors: Int32Array;
   private readonly halves: Int16Array;
   private readonly bytes: Uint8Array;
+  private readonly time = new Uint32Array(new ArrayBuffer(16));
+  private readonly timespec = new Uint8Array(this.time.buffer);
 
   constructor(readonly length: number) {
     this.descriptors = new Int32Array(new ArrayBuffer(8 * length));
@@ -26,7 +28,8 @@ export class Interest {
    * milliseconds, or -errno. Waits without end for Infinity.
    */
   wait(milliseconds: number): number {
-    const timeout = milliseconds === Number.POSITIVE_INFINITY ? null : timespec(milliseconds);
+    const timeout = milliseconds === Number.POSITIVE_INFINITY ? null : this.timespec;
+    if (timeout) putTime(this.time, milliseconds);
     const result = untraced(() => attempt("ppoll", this.bytes, this.length, timeout, null, 8));
     // the kernel has left what an earlier wait found
     if (result < 0) for (let i = 0; i < this.length; i++) this.halves[4 * i + 3] = 0;
@@ -51,13 +54,16 @@ export function poll(wanted: readonly (readonly [number, number])[], millisecond
 
 /** struct timespec of a duration. */
 export function timespec(milliseconds: number): Uint8Array {
+  const words = new Uint32Array(new ArrayBuffer(16));
+  putTime(words, milliseconds);
+  return new Uint8Array(words.buffer);
+}
+
+function putTime(words: Uint32Array, milliseconds: number): void {
   // no BigInt: every run waits, and the first use of a BigInt costs 0.1 ms
   const rest = Math.max(milliseconds, 0);
-  const words = new Uint32Array(new ArrayBuffer(16));
-  const seconds = rest / 1000;
-  putLong(words, 0, seconds);
+  putLong(words, 0, rest / 1000);
   putLong(words, 2, (rest - (words[0]! + words[1]! * 2 ** 32) * 1000) * 1e6);
-  return new Uint8Array(words.buffer);
 }
 
 /** Waits for this time to pass. Only where there is nothing to poll. */

@@ -11,6 +11,7 @@ import { largePages } from "../../scripts/elf/large-pages.ts";
 import { noWarmUp } from "../../scripts/elf/no-warm-up.ts";
 import { PATCHES, patch } from "../../scripts/elf/patch.ts";
 import { prove } from "../../scripts/elf/prove.ts";
+import { readOnlyBundle } from "../../scripts/elf/read-only-bundle.ts";
 import { reserveLess } from "../../scripts/elf/reserve-less.ts";
 import { SLOWNESS } from "../support/container.ts";
 import { execute } from "../support/minibox.ts";
@@ -62,6 +63,7 @@ test.each([
   [reserveLess, /^the allocator reserves too much .*saw {"status":(?!0,)/],
   [largePages, /^the executable is not asked for in large pieces /],
   [noWarmUp, /^the process has [2-9] threads /],
+  [readOnlyBundle, /^the bundle is not read-only .* rw-p /],
   [guard, /^BUN_JSC_dumpOptions=2 in the environment changes what the executable does: /],
 ] as const)("%p: without it the executable does not pass", (left, said) => {
   expect(
