@@ -1,8 +1,9 @@
 // Owns the caller's terminal: whether minibox may use it now (job control, credentials(7)), and its mode meanwhile.
 
+import { decode } from "../sys/bytes.ts";
 import { eachName } from "../sys/directory.ts";
 import { EIO, ENOTTY } from "../sys/errno.ts";
-import { open, statx, tryReadFile, withFd } from "../sys/file.ts";
+import { open, statx, tryOpen, tryRead, withFd } from "../sys/file.ts";
 import { getpgrp } from "../sys/process.ts";
 import {
   foregroundGroup,
@@ -106,10 +107,14 @@ function hasSession(fd: number): boolean {
   const { rdevMajor: major, rdevMinor: minor } = statx(fd);
   // encoded like the kernel's new_encode_dev()
   const number = (minor & 0xff) | (major << 8) | ((minor & ~0xff) << 12);
+  // one buffer for all, which is more than the line's beginning needs: what is allocated here stays resident while minibox waits
+  const buffer = new Uint8Array(256);
   return withFd(open("/proc", 0), (proc) =>
     eachName(proc, (name) => {
-      const stat = /^\d+$/.test(name) ? (tryReadFile(`/proc/${name}/stat`) ?? "") : "";
-      return Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[4]) === number;
+      const file = Number(name) > 0 ? tryOpen(`/proc/${name}/stat`, 0) : -1;
+      const n = file < 0 ? -1 : withFd(file, () => tryRead(file, buffer));
+      const stat = n > 0 ? decode(buffer.subarray(0, n)) : "";
+      return Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ", 5)[4]) === number;
     }),
   );
 }
