@@ -48,8 +48,9 @@ export function gatherSignals(ignored: readonly number[]): void {
 
 /** Returns the signals of a mask in the text of /proc/PID/status (SigCgt, SigIgn, SigBlk: proc_pid_status(5)). */
 export function signalsIn(status: string, field: string): number[] {
+  // a name may hold everything but the newline, also what looks like the field
+  const at = status.indexOf(`\n${field}:\t`) + field.length + 3;
   // 16 hexadecimal digits, in two halves: all 64 bits are too many for a number
-  const at = status.indexOf(`${field}:\t`) + field.length + 2;
   const signals: number[] = [];
   for (const first of [1, 33]) {
     const start = at + (first === 1 ? 8 : 0);

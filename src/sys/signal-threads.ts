@@ -87,8 +87,8 @@ const ARM64: readonly number[] = [
 ];
 
 /** The machine words of the handler for a table at this address. */
-function handlerCode(table: number): Uint8Array {
-  const code = process.arch === "arm64" ? new Uint8Array(new Uint32Array(ARM64).buffer) : new Uint8Array(X64);
+export function handlerCode(table: number, arch: string = process.arch): Uint8Array {
+  const code = arch === "arm64" ? new Uint8Array(new Uint32Array(ARM64).buffer) : new Uint8Array(X64);
   const words = new Uint32Array(2);
   putLong(words, 0, table);
   code.set(new Uint8Array(words.buffer), code.length - 8);

@@ -1,10 +1,8 @@
 // The machine words that make prepared system calls are what the assembler makes of their source, on both machines.
 
-import { afterAll, expect, test } from "bun:test";
-import { readFileSync, rmSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { expect, test } from "bun:test";
 import { callsCode } from "../../../src/sys/calls.ts";
-import { scratchDirectories, scratchDirectory, skipped } from "../../support/minibox.ts";
+import { assembled } from "../../support/assembler.ts";
 
 const X64 = `
   .intel_syntax noprefix
@@ -74,20 +72,10 @@ const ARM64 = `
   svc #0
 `;
 
-afterAll(() => {
-  for (const path of scratchDirectories()) rmSync(path, { recursive: true });
-});
-
 test.each([
-  ["x64", X64, process.arch === "x64" ? "" : "x86_64-linux-gnu-"],
-  ["arm64", ARM64, process.arch === "arm64" ? "" : "aarch64-linux-gnu-"],
-])("for %s", (arch, source, prefix) => {
-  if (Bun.which(`${prefix}as`) === null) return void skipped(`needs ${prefix}as`);
-  const path = join(scratchDirectory(), arch);
-  writeFileSync(`${path}.s`, source);
-  expect(Bun.spawnSync([`${prefix}as`, "-o", `${path}.o`, `${path}.s`]).stderr.toString()).toBe("");
-  expect(Bun.spawnSync([`${prefix}objcopy`, "-O", "binary", "-j", ".text", `${path}.o`, path]).exitCode).toBe(
-    0,
-  );
-  expect(callsCode(arch)).toEqual(new Uint8Array(readFileSync(path)));
+  ["x64", X64],
+  ["arm64", ARM64],
+])("for %s", (arch, source) => {
+  const bytes = assembled(arch, source);
+  if (bytes) expect(callsCode(arch)).toEqual(bytes);
 });

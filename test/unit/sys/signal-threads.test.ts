@@ -2,17 +2,19 @@
 
 import { describe, expect, test } from "bun:test";
 import { SIGNALS } from "../../../src/sys/constants.ts";
+import { handlerCode } from "../../../src/sys/signal-threads.ts";
+import { assembled } from "../../support/assembler.ts";
 import { execute, TOP } from "../../support/minibox.ts";
 
 /** A program with threads that have no signal blocked, whose first thread blocks SIGUSR1 and reads it from a signalfd. */
 const PROGRAM = (redirect: string): string => `
-import { dlopen } from "bun:ffi";
+import { dlopen, read as readMemory } from "bun:ffi";
 import { readdirSync, readFileSync } from "node:fs";
 import { defaultSignal, setSignalMask, signalSet } from "${TOP}/src/sys/signal.ts";
 import { SIGNALS } from "${TOP}/src/sys/constants.ts";
 import { attempt, call } from "${TOP}/src/sys/libc.ts";
 import { getpid, kill } from "${TOP}/src/sys/process.ts";
-import { hasThreads, redirectSignals } from "${TOP}/src/sys/signal-threads.ts";
+import { hasThreads, redirectSignals, takenByThreads } from "${TOP}/src/sys/signal-threads.ts";
 
 const worker = new Worker("data:text/javascript,postMessage('up'); setInterval(() => {}, 1000)");
 await new Promise((resolve) => { worker.onmessage = resolve; });
@@ -48,6 +50,84 @@ console.log(alarm[0]);
 process.exit();
 `;
 
+/** The source of the handler's machine words. */
+const X64 = `
+  .intel_syntax noprefix
+  mov eax, [rsi+8]
+  cmp eax, -6
+  je before
+  test eax, eax
+  jle send
+  mov ecx, edi
+  mov eax, 0x800009B0
+  bt rax, rcx
+  jc before
+  send:
+  mov edx, edi
+  mov eax, 39
+  syscall
+  mov edi, eax
+  mov esi, eax
+  mov eax, 234
+  syscall
+  ret
+  before:
+  mov ecx, edi
+  shl ecx, 5
+  mov rax, [rip+table]
+  mov rax, [rax+rcx]
+  cmp rax, 1
+  jbe done
+  jmp rax
+  done:
+  ret
+  restorer:
+  mov rax, 15
+  syscall
+  table:
+  .quad 0x123456789abc
+`;
+
+const ARM64 = `
+  ldr w3, [x1, #8]
+  cmn w3, #6
+  b.eq before
+  cmp w3, #0
+  b.le send
+  mov w4, #0x09b0
+  movk w4, #0x8000, lsl #16
+  lsr x4, x4, x0
+  tbnz w4, #0, before
+  send:
+  mov w2, w0
+  mov x8, #172
+  svc #0
+  mov w1, w0
+  mov x8, #131
+  svc #0
+  ret
+  before:
+  ldr x16, table
+  lsl x17, x0, #5
+  ldr x16, [x16, x17]
+  cmp x16, #1
+  b.ls done
+  br x16
+  done:
+  ret
+  nop
+  table:
+  .quad 0x123456789abc
+`;
+
+test.each([
+  ["x64", X64],
+  ["arm64", ARM64],
+])("the handler's machine words for %s are the assembler's", (arch, source) => {
+  const bytes = assembled(arch, source);
+  if (bytes) expect(handlerCode(0x123456789abc, arch)).toEqual(bytes);
+});
+
 const program = (redirect: string) => execute([process.execPath, "-e", PROGRAM(redirect)]);
 
 describe("a signal that a thread of the runtime's takes", () => {
@@ -71,6 +151,14 @@ describe("a signal that a thread of the runtime's takes", () => {
   test("ends the process where it is not redirected", async () => {
     expect(await program("")).toMatchObject({ status: 128 + 10, stdout: "" });
   });
+});
+
+test("a fault goes to the handler that was there before, and ends the process", async () => {
+  const { status, stdout } = await program(
+    "redirectSignals(takenByThreads(true)); setSignalMask(signalSet([])); readMemory.u8(8); console.log('went on');",
+  );
+  expect(status).toBeGreaterThan(128);
+  expect(stdout).toBe("");
 });
 
 test("a process with other threads is known as one", async () => {
