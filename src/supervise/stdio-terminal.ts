@@ -25,7 +25,10 @@ import type { Ending } from "./types.ts";
 
 /** In bytes: a pipe or terminal that poll(2) calls writable takes this much without blocking (PIPE_BUF). */
 const CHUNK = 4096;
-/** After the end of the input, the mode of the container's terminal is checked this often, in milliseconds. */
+/**
+ * After the end of the input, the mode of the container's terminal is checked after this time, in milliseconds; while nothing
+ * happens, each time after twice as long, up to LAST_LOOK.
+ */
 const END_AGAIN = 100;
 /**
  * After this time, in milliseconds, look() checks whether the container uses its terminal; then each time after twice
@@ -47,6 +50,7 @@ export class Relay {
   /** when look() is due (performance.now()): for what no event tells */
   private nextLook = NEVER;
   private patienceToLook = LOOK;
+  private patienceToEnd = END_AGAIN;
   /** keys were typed that may be for another process: until the next look the input is not polled */
   private inputPaused = false;
   private readonly buffer = new Uint8Array(65536);
@@ -123,7 +127,7 @@ export class Relay {
   /** The number of milliseconds after which carry() must be called even without an event. */
   get patience(): number {
     const look = this.nextLook === NEVER ? NEVER : Math.max(0, this.nextLook - performance.now());
-    return this.input.hasEnded && !this.outputEnded ? Math.min(END_AGAIN, look) : look;
+    return this.input.hasEnded && !this.outputEnded ? Math.min(this.patienceToEnd, look) : look;
   }
 
   /** Passes bytes on, given the events that poll(2) found. Returns the signal keys that went to the container. */
@@ -132,7 +136,9 @@ export class Relay {
     const keys = this.input.isWaiting ? this.input.give() : undefined;
     if (output) this.giveOutput();
     if (master) this.takeOutput();
-    if (!input && !master && !output) this.input.endAgain();
+    const isQuiet = !input && !master && !output;
+    if (isQuiet) this.input.endAgain();
+    this.patienceToEnd = isQuiet ? Math.min(2 * this.patienceToEnd, LAST_LOOK) : END_AGAIN;
     if (master && !this.wanted) this.lookSoon();
     if (performance.now() >= this.nextLook) this.look();
     return keys;
