@@ -11,19 +11,14 @@ import { readOnlyBundle } from "./read-only-bundle.ts";
 import { reserveLess } from "./reserve-less.ts";
 
 /** Each changes the executable in place, and throws where the executable is not as it expects. */
-export const PATCHES = [
-  keepNofile,
-  ignoreEnvironment,
-  reserveLess,
-  noWarmUp,
-  readOnlyBundle,
-  guard,
-  largePages,
-];
+export const PATCHES = [keepNofile, ignoreEnvironment, reserveLess, noWarmUp, guard, largePages];
 
-/** Returns the patched executable. The segments are moved first, which makes the room that the guard takes. */
+/**
+ * Returns the patched executable. The bundle becomes a segment, and then the segments are moved, which makes the room that the
+ * guard takes.
+ */
 export function patch(bytes: Uint8Array, patches = PATCHES): Executable {
-  const executable = alignSegments(new Executable(bytes));
+  const executable = alignSegments(readOnlyBundle(new Executable(bytes)));
   for (const change of patches) change(executable);
   return executable;
 }

@@ -116,10 +116,8 @@ function proveHeld(executable: string): void {
     if (soft !== "64") throw new Error(`the caller's limit of 64 open files is ${soft} (keep-nofile.ts)`);
     if (threads !== 1) throw new Error(`the process has ${threads} threads (no-warm-up.ts)`);
     const mapped = maps.split("\n").filter((line) => line.endsWith(` ${executable}`));
-    proveAligned(mapped);
-    const bundle = mapped.at(-1)!;
-    if (!bundle.includes(" r--p "))
-      throw new Error(`the bundle is not read-only (read-only-bundle.ts): ${bundle}`);
+    proveAligned(mapped.slice(0, -1));
+    proveReadOnly(mapped.at(-1)!);
     proveLarge(maps, executable);
   } finally {
     child.kill("SIGKILL");
@@ -139,7 +137,7 @@ function openWriter(fifo: string, child: Bun.Subprocess): number {
   throw new Error("the executable does not come to read the file of --env-file");
 }
 
-/** Each mapping of the executable's file begins, modulo 2 MiB, where it begins in the file (proc_pid_maps(5)). */
+/** Each mapping of the executable's file but the bundle begins, modulo 2 MiB, where it begins in the file (proc_pid_maps(5)). */
 function proveAligned(lines: readonly string[]): void {
   if (lines.length === 0) throw new Error("the executable is not mapped from its file");
   for (const line of lines) {
@@ -160,4 +158,11 @@ function proveLarge(smaps: string, executable: string): void {
     if (head.endsWith(` ${executable}`) && isOurs && !/^VmFlags:.* hg\b/m.test(mapping))
       throw new Error(`the executable is not asked for in large pieces (large-pages.ts): ${head}`);
   }
+}
+
+/** The last mapping is the bundle's. */
+function proveReadOnly(line: string): void {
+  const [, permissions, offset = ""] = line.split(/ +/);
+  if (permissions !== "r--p" || Number.parseInt(offset, 16) % LARGE_PAGE !== 0)
+    throw new Error(`the bundle is not read-only, or not in its place (read-only-bundle.ts): ${line}`);
 }

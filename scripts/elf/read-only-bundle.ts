@@ -1,18 +1,20 @@
 // Owns mapping the bundle, minibox's own code, read-only. `bun build` puts it at the end of the segment of the writable data.
 // A waiting supervisor gives back the memory of what is read-only (supervise/trim.ts), and nothing can change its code.
+// alignSegments() then moves the segment to a place in the file where a large piece of the page cache begins (align.ts).
 
 import { PT_LOAD } from "../../src/sys/elf.ts";
-import type { Executable } from "./executable.ts";
+import { Executable } from "./executable.ts";
 
 const PT_NOTE = 4;
 const [PF_W, PF_R] = [2, 4];
 const PAGE = 4096;
 
 /**
- * Makes a segment of the bundle, by the program header of the notes, which nothing needs at run time. @throws Error where the
+ * Returns a copy of an executable in which the bundle is a segment of its own, by the program header of the notes, which nothing needs at run time. @throws Error where the
  * bundle does not lie as expected
  */
-export function readOnlyBundle(executable: Executable): void {
+export function readOnlyBundle(file: Executable): Executable {
+  const executable = new Executable(new Uint8Array(file.bytes));
   const bundle = executable.section(".bun");
   const data = executable.segment((flags) => (flags & PF_W) !== 0);
   const headers = executable.programHeaders(Number.POSITIVE_INFINITY);
@@ -36,4 +38,5 @@ export function readOnlyBundle(executable: Executable): void {
   const size = end - bundle.address;
   for (const [i, value] of [bundle.offset, bundle.address, bundle.address, size, size, pageSize].entries())
     executable.put64(last.at + 8 + 8 * i, value);
+  return executable;
 }
