@@ -5,8 +5,10 @@ import { readFile } from "../sys/file.ts";
 import { untraced } from "../sys/libc.ts";
 import { tryMadvise } from "../sys/memory.ts";
 
-/** In bytes. */
+/** In bytes: into chunks of this size a mapping is split. A small one, such as the bundle's, costs few calls for small chunks. */
 const CHUNK = 512 * 1024;
+const SMALL_CHUNK = 64 * 1024;
+const SMALL = 8 * 1024 * 1024;
 
 interface Range {
   start: number;
@@ -57,6 +59,7 @@ function rangeOf(mapping: string): Range {
  * nothing for a file's pages, and the kernel keeps a mapping for each run of equal flags.
  */
 function split({ start, length }: Range): void {
-  for (let at = 0; at < length; at += 2 * CHUNK)
-    tryMadvise(start + at, Math.min(CHUNK, length - at), MADV_DONTDUMP);
+  const chunk = length > SMALL ? CHUNK : SMALL_CHUNK;
+  for (let at = 0; at < length; at += 2 * chunk)
+    tryMadvise(start + at, Math.min(chunk, length - at), MADV_DONTDUMP);
 }
