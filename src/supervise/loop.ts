@@ -8,12 +8,13 @@ import type { SysError } from "../sys/errno.ts";
 import { Interest } from "../sys/poll.ts";
 import type { Exit } from "../sys/process.ts";
 import { tryReadSignal } from "../sys/signalfd.ts";
+import type { Ending } from "./last-output.ts";
 import type { Passing } from "./passages.ts";
 import { commandOf, deliver, endContainer, HARMLESS, handles, STOPPING, suspend } from "./signals.ts";
 import type { Relay } from "./stdio-terminal.ts";
 import type { Keys } from "./terminal-plan.ts";
 import { trimMemory } from "./trim.ts";
-import type { Connection, Ending, Outcome, SupervisorOptions, Target } from "./types.ts";
+import type { Connection, Outcome, SupervisorOptions, Target } from "./types.ts";
 
 const NEVER = Number.POSITIVE_INFINITY;
 /** What the loop waits for: places in its interest. A terminal has three, and then each passage of bytes has one. */

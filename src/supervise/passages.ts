@@ -10,8 +10,7 @@ import { fdPath } from "../sys/mount.ts";
 import { poll } from "../sys/poll.ts";
 import { Pump } from "../sys/pump.ts";
 import { isTerminal } from "../sys/terminal.ts";
-import { LAST_OUTPUT } from "./last-output.ts";
-import type { Ending } from "./types.ts";
+import { type Ending, LAST_OUTPUT } from "./last-output.ts";
 
 /** A passage and its pump. */
 export class Passing {

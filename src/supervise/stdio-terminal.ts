@@ -17,11 +17,10 @@ import {
   trySignalForeground,
 } from "../sys/terminal.ts";
 import { CallerTerminal } from "./caller-terminal.ts";
-import { drain, flush } from "./last-output.ts";
+import { drain, type Ending, flush } from "./last-output.ts";
 import { isRead } from "./reader.ts";
 import { TerminalInput } from "./terminal-input.ts";
 import type { Keys, TerminalPlan } from "./terminal-plan.ts";
-import type { Ending } from "./types.ts";
 
 /** In bytes: a pipe or terminal that poll(2) calls writable takes this much without blocking (PIPE_BUF). */
 const CHUNK = 4096;

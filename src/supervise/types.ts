@@ -43,22 +43,6 @@ export interface SupervisorOptions {
   ignored: readonly number[];
 }
 
-/** A container that has ended, or soon will, as those see it who pass on its last output. */
-export interface Ending {
-  readonly child: Child;
-  /** the signalfd(2) from which the supervisor's signals are read */
-  readonly signals: number;
-  /** the signal for which the supervisor killed the container; 0 for none */
-  readonly endedBy: number;
-  readonly timedOut: boolean;
-  /** a signal came when the container had ended and its last output was not written yet: that is then given up */
-  readonly cutShort: boolean;
-  /** when the timeout is due (performance.now()) */
-  readonly deadline: number;
-  /** acts on the signals that have come */
-  readSignals(): void;
-}
-
 export interface Outcome {
   /** the exit code: the command's, 128 + the number of the signal that ended it, or 124 after the timeout */
   status: number;
