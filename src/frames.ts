@@ -1,9 +1,9 @@
 // Owns how a text travels over a Unix stream socket: as a frame, which is the text's length in four bytes, little-endian,
-// and then the text in UTF-8. A descriptor may come with a frame's first byte (SCM_RIGHTS, unix(7)).
+// and then the text in UTF-8. Descriptors may come with a frame's first byte (SCM_RIGHTS, unix(7)).
 
 import { decode, encode } from "./sys/bytes.ts";
 import { close, read, write } from "./sys/file.ts";
-import { receive, sendFd } from "./sys/socket.ts";
+import { receive, sendFds } from "./sys/socket.ts";
 
 /** In bytes. */
 const LENGTH_SIZE = 4;
@@ -16,31 +16,32 @@ export function frameOf(text: string): Uint8Array {
   return frame;
 }
 
-/** Writes the whole frame, with a descriptor where one is given. @throws SysError (EPIPE when the other end is gone) */
-export function sendFrame(socket: number, frame: Uint8Array, fd: number | undefined): void {
-  let sent = 0;
-  if (fd !== undefined) {
-    sendFd(socket, frame.subarray(0, 1), fd);
-    sent = 1;
-  }
+/** Writes the whole frame, with these descriptors. @throws SysError (EPIPE when the other end is gone) */
+export function sendFrame(socket: number, frame: Uint8Array, fds: readonly number[]): void {
+  let sent = fds.length > 0 ? sendFds(socket, frame, fds) : 0;
   while (sent < frame.length) sent += write(socket, frame.subarray(sent));
 }
 
-/** A text that came, and the descriptor that came with it. */
+/** A text that came, and the descriptors that came with it. */
 export interface Frame {
   text: string;
-  fd: number | undefined;
+  fds: readonly number[];
 }
 
-/** Waits for the next frame. Undefined where the stream ends, even in the middle of a frame. @throws SysError */
-export function readFrame(socket: number): Frame | undefined {
-  const head = receive(socket, LENGTH_SIZE);
-  if (head.length === 0 || !readOn(socket, head.bytes, head.length)) return undefined;
-  let length = 0;
-  for (let i = LENGTH_SIZE - 1; i >= 0; i--) length = length * 256 + head.bytes[i]!;
-  const body = new Uint8Array(length);
-  if (readOn(socket, body, 0)) return { text: decode(body), fd: head.fd };
-  if (head.fd !== undefined) close(head.fd);
+/**
+ * Waits for the next frame, with at most so many descriptors. Undefined where the stream ends, even in the middle of a
+ * frame. @throws SysError
+ */
+export function readFrame(socket: number, mostFds: number): Frame | undefined {
+  const head = new Uint8Array(LENGTH_SIZE);
+  const { length: got, fds } = receive(socket, head, mostFds);
+  if (got > 0 && readOn(socket, head, got)) {
+    let length = 0;
+    for (let i = LENGTH_SIZE - 1; i >= 0; i--) length = length * 256 + head[i]!;
+    const body = new Uint8Array(length);
+    if (readOn(socket, body, 0)) return { text: decode(body), fds };
+  }
+  for (const fd of fds) close(fd);
   return undefined;
 }
 

@@ -11,6 +11,7 @@ import { type Arg, EAGAIN, ECONNRESET, isErrno } from "./sys/errno.ts";
 import { tryRead } from "./sys/file.ts";
 import { untraced } from "./sys/libc.ts";
 import type { Stamp } from "./sys/phases.ts";
+import { MOST_FDS } from "./sys/socket.ts";
 
 /**
  * All of the child's environment: the caller's or the container's variables could change what Bun does (BUN_OPTIONS,
@@ -23,10 +24,7 @@ export const CHILD_ENVIRONMENT: string[] = [
   "BUN_JSC_useConcurrentJIT=0",
 ];
 
-/**
- * Everything that decides what the container's first process becomes. A network namespace's descriptor may come with
- * it.
- */
+/** Everything that decides what the container's first process becomes. */
 export interface ChildRequest {
   id: string;
   /** absolute; relative paths in the spec start here */
@@ -45,6 +43,8 @@ export interface Host {
   /** files to mount over the rootfs's files of the same paths */
   ownFiles: readonly OwnFile[];
   cgroup: CgroupToJoin;
+  /** the parent makes the network namespace, and sends its descriptor "network" */
+  givesNetwork: boolean;
   /** the user namespace allows no setgroups(2): the caller's supplementary groups stay (user_namespaces(7)) */
   keepGroups: boolean;
   /** the compiled form of spec.linux.seccomp */
@@ -99,7 +99,8 @@ export interface CgroupView {
  * What the parent opened for the child, by name. "rootfs" is the directory that becomes the root, in the mount namespace
  * in which the child starts; or else there is "root". "root" and "bind N" are detached copies of mounts, where N is the
  * bind's place in spec.mounts. "cgroup N" is the Nth of the cgroup's files, open for writing. "start" is the listening
- * socket over which a held container is started. "stream N" is to be the command's descriptor N.
+ * socket over which a held container is started. "stream N" is to be the command's descriptor N. "network" is a network
+ * namespace.
  */
 export type Descriptors = Map<string, number>;
 
@@ -137,13 +138,14 @@ export interface Labels {
 }
 
 export type ToChild =
-  | { type: "request"; request: ChildRequest }
+  /** comes with descriptors, whose names are in the same order, as do "descriptors" */
+  | { type: "request"; request: ChildRequest; names: readonly string[] }
   /** the first message to the process that makes a user namespace */
   | { type: "enter"; enter: EnterRequest }
   /** the user namespace has its mappings; comes with the rootfs, where the container's first process is to open it */
   | { type: "mapped" }
-  /** comes with a descriptor, before the request */
-  | { type: "descriptor"; name: string }
+  /** before or after the request */
+  | { type: "descriptors"; names: readonly string[] }
   | { type: "go" };
 
 export type FromChild =
@@ -182,26 +184,48 @@ export type FromChild =
   /** never sent: the parent's name for the end of the stream after "ready" */
   | { type: "started" };
 
-/** Sends one message, with a descriptor where one is given. @throws SysError (EPIPE when the other end is gone) */
-export function send(socket: number, message: ToChild | FromChild, fd?: number): void {
-  untraced(() => sendFrame(socket, frameOf(stringify(message)), fd));
-}
-
-/** A received message, and the descriptor that came with it. */
-export interface Received<T> {
-  message: T;
-  fd: number | undefined;
+/**
+ * Sends one message, together with these descriptors, at most MOST_FDS. @throws SysError (EPIPE when the other end is
+ * gone)
+ */
+export function send(socket: number, message: ToChild | FromChild, ...fds: number[]): void {
+  untraced(() => sendFrame(socket, frameOf(stringify(message)), fds));
 }
 
 /**
- * Waits for the next message. Undefined where the stream ends, even in the middle of a message, and where the other
+ * Sends descriptors by their names, and the request with the last of them. A message carries no more than MOST_FDS, and
+ * a container with as many volumes has more. @throws SysError (EPIPE when the other end is gone)
+ */
+export function sendRequest(socket: number, request: ChildRequest, ...descriptors: Descriptors[]): void {
+  let names: string[] = [];
+  let fds: number[] = [];
+  for (const some of descriptors)
+    for (const [name, fd] of some) {
+      if (fds.length === MOST_FDS) {
+        send(socket, { type: "descriptors", names }, ...fds);
+        [names, fds] = [[], []];
+      }
+      names.push(name);
+      fds.push(fd);
+    }
+  send(socket, { type: "request", request, names }, ...fds);
+}
+
+/** A received message, and the descriptors that came with it. */
+export interface Received<T> {
+  message: T;
+  fds: readonly number[];
+}
+
+/**
+ * Waits for the next message; only the parent sends more than one descriptor with a message. Undefined where the stream ends, even in the middle of a message, and where the other
  * end was killed before it had read everything that was sent to it (ECONNRESET). @throws SysError
  */
-export function read<T extends ToChild | FromChild>(socket: number): Received<T> | undefined {
+export function read<T extends ToChild | FromChild>(socket: number, mostFds = 1): Received<T> | undefined {
   return untraced(() => {
     try {
-      const frame = readFrame(socket);
-      return frame && { message: parseOwn(frame.text) as T, fd: frame.fd };
+      const frame = readFrame(socket, mostFds);
+      return frame && { message: parseOwn(frame.text) as T, fds: frame.fds };
     } catch (error) {
       if (isErrno(error, ECONNRESET)) return undefined;
       throw error;

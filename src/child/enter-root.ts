@@ -2,10 +2,11 @@
 // root file system in them, call by call, in order.
 
 import { feature } from "bun:bundle";
-import { type ChildRequest, type Descriptors, send } from "../sync.ts";
+import { type ChildRequest, send } from "../sync.ts";
 import { stamp } from "../sys/phases.ts";
 import { joinCgroup } from "./cgroup.ts";
 import { createDevices, forbidDeviceNodes } from "./devices.ts";
+import type { Inbox } from "./inbox.ts";
 import { leaveKeyring, resetPersonality, setOomScore } from "./isolation.ts";
 import { reportMade } from "./mount-points.ts";
 import { mountAll, mountShared, openTiedSources } from "./mounts.ts";
@@ -24,22 +25,21 @@ export interface Entered {
 }
 
 /**
- * Makes the container's namespaces and root and enters them. `network` is the descriptor of a network namespace that
- * the parent made, `descriptors` are those that it opened. @throws SysError, Refusal
+ * Makes the container's namespaces and root and enters them. @throws SysError, Refusal
  */
 export function enterRoot(
   socket: number,
   request: ChildRequest,
-  network: number | undefined,
-  descriptors: Descriptors,
+  inbox: Inbox,
   warn: (message: string) => void,
 ): Entered {
   if (feature("PHASES")) stamp("namespaces");
   const { spec, options } = request;
+  const { descriptors } = inbox;
   setOomScore(request); // through the host's /proc
   enterRootfs(descriptors); // before the mount namespace: the descriptor is good in the parent's alone
-  enterNamespaces(spec, network); // before any change that would otherwise be the host's, too
-  nameHost(spec, network);
+  enterNamespaces(request, inbox); // before any change that would otherwise be the host's, too
+  nameHost(request);
   leaveKeyring();
   resetPersonality();
   openTiedSources(request, descriptors); // before all mounts become private: a copy of a private mount has no tie

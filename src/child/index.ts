@@ -23,15 +23,14 @@ import { setCloexec } from "../sys/file.ts";
 import { stamp } from "../sys/phases.ts";
 import { exit, setParentDeathSignal } from "../sys/process.ts";
 import { becomeProcess } from "./become-process.ts";
-import { receiveRequest } from "./descriptors.ts";
 import { enterRoot } from "./enter-root.ts";
+import { Inbox } from "./inbox.ts";
 import { fail, reportCalls } from "./report.ts";
 
 function serve(socket: number): never {
   if (feature("PHASES")) stamp("wait for the request");
-  const received = receiveRequest(socket);
-  if (!received) exit(125);
-  const { request, network, descriptors } = received;
+  const inbox = new Inbox(socket);
+  const request = inbox.request();
   try {
     // Set only here. In a user namespace the process that started this one ends before the request comes, and its end
     // would send the signal.
@@ -39,8 +38,8 @@ function serve(socket: number): never {
     setCloexec(socket, true);
     if (request.options.trace) reportCalls(socket);
     const warn = (message: string): void => send(socket, { type: "warning", message });
-    const entered = enterRoot(socket, request, network, descriptors, warn);
-    becomeProcess(socket, request, entered, descriptors.get("start"), warn);
+    const entered = enterRoot(socket, request, inbox, warn);
+    becomeProcess(socket, request, entered, inbox.descriptors.get("start"), warn);
   } catch (error) {
     fail(socket, error);
   }

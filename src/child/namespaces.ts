@@ -1,6 +1,7 @@
 // Owns entering the container's namespaces (namespaces(7)), and what is set in them at once: host name and loopback.
 
 import type { Namespace, NamespaceType, Spec } from "../spec/types.ts";
+import type { ChildRequest } from "../sync.ts";
 import { CLONE } from "../sys/constants.ts";
 import { close, withFd } from "../sys/file.ts";
 import { step } from "../sys/libc.ts";
@@ -15,6 +16,7 @@ import {
   unshare,
 } from "../sys/namespace.ts";
 import { setsid } from "../sys/process.ts";
+import type { Inbox } from "./inbox.ts";
 import { Refusal } from "./refusal.ts";
 
 const namespaces = (spec: Spec): readonly Namespace[] => spec.linux.namespaces ?? [];
@@ -53,23 +55,24 @@ const JOINED_IN_ORDER: readonly NamespaceType[] = ["ipc", "uts", "network", "cgr
 
 /**
  * Joins the namespaces that have a path, and makes the others new, all at once; the new cgroup namespace comes later.
- * `network` is the descriptor of a network namespace that the parent made. @throws Refusal, SysError
+ * A network namespace that the parent makes is joined. @throws Refusal, SysError
  */
-export function enterNamespaces(spec: Spec, network: number | undefined): void {
+export function enterNamespaces({ spec, host }: ChildRequest, inbox: Inbox): void {
   step("setsid", "a new session has no controlling terminal, so nothing can be typed into the host's");
   setsid();
   for (const wanted of JOINED_IN_ORDER)
     for (const [place, { type, path }] of namespaces(spec).entries())
       if (type === wanted && path !== undefined)
         withFd(openNamespacePath(type, path, place), (fd) => setns(fd, NAMESPACE_FLAGS[type]));
-  if (network !== undefined) {
+  if (host.givesNetwork) {
     step("join the network namespace", "made by the parent while this process was starting");
+    const network = inbox.take("network");
     setns(network, CLONE.CLONE_NEWNET);
     close(network);
   }
   let flags = 0;
   for (const { type, path } of namespaces(spec)) if (path === undefined) flags |= NAMESPACE_FLAGS[type];
-  if (network !== undefined) flags &= ~CLONE.CLONE_NEWNET;
+  if (host.givesNetwork) flags &= ~CLONE.CLONE_NEWNET;
   flags &= ~(CLONE.CLONE_NEWPID | CLONE.CLONE_NEWUSER | CLONE.CLONE_NEWCGROUP);
   step("unshare namespaces", "the container gets mounts, a host name and System V IPC of its own");
   unshare(flags);
@@ -86,13 +89,13 @@ export function unshareCgroupNamespace(spec: Spec): void {
  * Sets the host name and the domain name, except in the host's own UTS namespace, and brings up a new loopback
  * interface.
  */
-export function nameHost(spec: Spec, network: number | undefined): void {
+export function nameHost({ spec, host }: ChildRequest): void {
   if (spec.hostname !== undefined && has(spec, "uts")) {
     step(`set the host name ${spec.hostname}`, "seen in this UTS namespace only");
     sethostname(spec.hostname);
   }
   if (spec.domainname !== undefined && has(spec, "uts")) setdomainname(spec.domainname);
-  if (network === undefined && isNew(spec, "network")) {
+  if (!host.givesNetwork && isNew(spec, "network")) {
     step("bring up the loopback interface", "a new network namespace has nothing but lo, and that is down");
     loopbackUp();
     // ping_group_range takes only groups that this user namespace maps

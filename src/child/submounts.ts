@@ -41,8 +41,14 @@ const tryOpenSubmount = (root: number, path: string): number =>
   tryOpenat2(root, path, O.O_PATH, RESOLVE.RESOLVE_IN_ROOT | RESOLVE.RESOLVE_NO_SYMLINKS);
 
 /** Opens the submounts that exist, before the container's mounts cover them. */
-export const openSubmounts = (root: number, paths: readonly string[]): number[] =>
-  paths.map((path) => tryOpenSubmount(root, path)).filter((fd) => fd >= 0);
+export function openSubmounts(root: number, paths: readonly string[]): number[] {
+  const submounts: number[] = [];
+  for (const path of paths) {
+    const fd = tryOpenSubmount(root, path);
+    if (fd >= 0) submounts.push(fd);
+  }
+  return submounts;
+}
 
 /** Makes submounts read-only, and closes their descriptors. @throws SysError */
 export function makeSubmountsReadonly(submounts: readonly number[]): void {

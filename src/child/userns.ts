@@ -62,7 +62,7 @@ function enter(socket: number, { namespaces, owner, protectExecutable, reopen, t
     if (mapped?.message.type !== "mapped") exit(125);
     step("become root of the user namespace", "any other user loses its capabilities in execve");
     setIdentity(0, 0, undefined);
-    if (protectExecutable) makeMountNamespace(socket, mapped.fd);
+    if (protectExecutable) makeMountNamespace(socket, mapped.fds[0]);
     const executable = protectExecutable ? cloneExecutable() : "/proc/self/exe";
     for (const fd of reopen) reopenByPath(socket, fd);
     const pidNamespace = openPidNamespace(namespaces);

@@ -6,7 +6,7 @@ import { callersView, planCgroup } from "../cgroup/index.ts";
 import type { NewCgroup } from "../cgroup/types.ts";
 import { makeNetwork } from "../network/namespace.ts";
 import type { Spec } from "../spec/types.ts";
-import { type ChildRequest, type Descriptors, type Host, send } from "../sync.ts";
+import { type ChildRequest, type Descriptors, type Host, sendRequest } from "../sync.ts";
 import { SIGNALS } from "../sys/constants.ts";
 import { ECONNRESET, EPIPE, isErrno } from "../sys/errno.ts";
 import { close, identityOf, statx, tryStat } from "../sys/file.ts";
@@ -105,14 +105,10 @@ export function create(starting: Starting, asked: Request, making: Making): Cont
     // a name of its own: a copy of the mount, "root", takes its place where the child may not enter the rootfs
     if (descriptors.has("root")) close(rootfs);
     else descriptors.set("rootfs", rootfs);
+    if (network !== undefined) descriptors.set("network", network);
     if (making.hold) descriptors.set("start", listenAt(`${fdPath(directory.fd)}/${START_SOCKET}`));
-    sendRequest(
-      child,
-      childRequest(request, directory, own, making, entered?.keepGroups ?? false),
-      network,
-      descriptors,
-      making.stdio.given,
-    );
+    const host: Given = { keepGroups: entered?.keepGroups ?? false, givesNetwork: network !== undefined };
+    hand(child, childRequest(request, directory, own, making, host), descriptors, making.stdio.given);
     making.stdio.handedOver();
     own.cgroup?.hasten?.();
     prune(asked.id); // the child has enough to do meanwhile
@@ -175,12 +171,14 @@ function recordEntered(directory: StateDirectory, { pid }: Child, spec: Spec): v
   writeState(directory);
 }
 
+type Given = Pick<Host, "keepGroups" | "givesNetwork">;
+
 function childRequest(
   { id, bundle, spec: asked, options, host }: Request,
   { path }: StateDirectory,
   own: OwnCgroup,
   { hold, owner, stdio, warn }: Making,
-  keepGroups: boolean,
+  given: Given,
 ): ChildRequest {
   const limitsDevices = own.limitsDevices || !isInitialUserNamespace();
   const spec = limitsDevices ? asked : withoutDeviceNodes(asked, options.requiredCapabilities, warn);
@@ -200,7 +198,7 @@ function childRequest(
         limitsDevices,
         view: own.cgroup ? own.cgroup.view : callersView(),
       },
-      keepGroups,
+      ...given,
       ignoredSignals: ignoredSignals(),
       hold,
       endsWithMaker: owner === "supervisor",
@@ -209,23 +207,15 @@ function childRequest(
 }
 
 /**
- * Sends the descriptors and the request, and closes the descriptors, but not those that are lent. No error where the child has ended: its handshake
- * then finds the end of the stream.
+ * Sends the request and the descriptors, and closes the descriptors, but not those that are lent. No error where the
+ * child has ended: its handshake then finds the end of the stream.
  */
-function sendRequest(
-  child: Child,
-  request: ChildRequest,
-  network: number | undefined,
-  descriptors: Descriptors,
-  lent: Descriptors,
-): void {
+function hand(child: Child, request: ChildRequest, descriptors: Descriptors, lent: Descriptors): void {
   try {
-    for (const [name, fd] of [...descriptors, ...lent]) send(child.socket, { type: "descriptor", name }, fd);
-    send(child.socket, { type: "request", request }, network);
+    sendRequest(child.socket, request, descriptors, lent);
   } catch (error) {
     if (!isErrno(error, EPIPE, ECONNRESET)) throw error;
   } finally {
     for (const fd of descriptors.values()) close(fd);
-    if (network !== undefined) close(network);
   }
 }

@@ -63,7 +63,7 @@ export class Handshake {
     if (this.spawning) this.receiveLast();
     else {
       const received = read<FromChild>(this.child.socket);
-      if (received) this.dispatch(received.message, received.fd);
+      if (received) this.dispatch(received.message, received.fds[0]);
       else this.endOfStream();
     }
   }

@@ -5,7 +5,7 @@ import { encode } from "../sys/bytes.ts";
 import { SysError } from "../sys/errno.ts";
 import { close, withFd } from "../sys/file.ts";
 import { step } from "../sys/libc.ts";
-import { sendFd, tryConnect } from "../sys/socket.ts";
+import { sendFds, tryConnect } from "../sys/socket.ts";
 import { ociState, type State } from "./state.ts";
 
 /**
@@ -30,7 +30,7 @@ export function handListener(
     const socket = tryConnect(listenerPath);
     if (socket < 0)
       throw new SysError("connect", [listenerPath], -socket, `hand the seccomp listener to ${listenerPath}`);
-    withFd(socket, () => sendFd(socket, encode(JSON.stringify(message)), listener));
+    withFd(socket, () => sendFds(socket, encode(JSON.stringify(message)), [listener]));
   } finally {
     close(listener);
   }

@@ -59,55 +59,59 @@ export function tryAccept(fd: number): number {
   return attempt("accept4", fd, null, null, SOCK_CLOEXEC);
 }
 
+/** The most descriptors that one message carries; the kernel would take 253 (SCM_MAX_FD, unix(7)). */
+export const MOST_FDS = 64;
+
+/** Where in the words of a message its parts begin; it starts with the struct msghdr itself. */
+const IOVEC = 14;
+const CONTROL = 18;
+/** struct cmsghdr { size_t len; int level, type; }, then the descriptors */
+const CMSG_WORDS = 4;
+
 /**
- * struct msghdr with one iovec and room for one descriptor, in 32-bit halves. It is the same on x86-64 and arm64. Each
- * array is made from its buffer: Bun moves the bytes of a small array when it is asked for the buffer later.
+ * struct msghdr with one iovec and room for descriptors, in 32-bit words. It is the same on x86-64 and arm64. The words
+ * are made from their buffer: Bun moves the bytes of a small array when it is asked for the buffer later.
  */
-function message(data: Uint8Array): { header: Uint8Array; control: Int32Array; keep: Uint8Array[] } {
-  const control = new Int32Array(new ArrayBuffer(24));
-  const controlBytes = new Uint8Array(control.buffer);
-  const iovec = new Uint32Array(new ArrayBuffer(16));
-  const iovecBytes = new Uint8Array(iovec.buffer);
-  const header = new Uint32Array(new ArrayBuffer(56));
-  putLong(iovec, 0, addressOf(data));
-  putLong(iovec, 2, data.length);
-  putLong(header, 4, addressOf(iovecBytes));
-  putLong(header, 6, 1);
-  putLong(header, 8, addressOf(controlBytes));
-  putLong(header, 10, 24);
-  return { header: new Uint8Array(header.buffer), control, keep: [data, iovecBytes, controlBytes] };
+function message(data: Uint8Array, room: number): { words: Uint32Array; header: Uint8Array } {
+  const controlWords = CMSG_WORDS + room + (room & 1);
+  const words = new Uint32Array(new ArrayBuffer(4 * (CONTROL + controlWords)));
+  const header = new Uint8Array(words.buffer);
+  const address = addressOf(header);
+  putLong(words, IOVEC, addressOf(data));
+  putLong(words, IOVEC + 2, data.length);
+  putLong(words, 4, address + 4 * IOVEC);
+  words[6] = 1;
+  putLong(words, 8, address + 4 * CONTROL);
+  words[10] = 4 * controlWords;
+  return { words, header };
 }
 
 const SOL_SOCKET = 1;
 const SCM_RIGHTS = 1;
-const CMSG_LEN_ONE_FD = 20;
 
 /**
- * ssize_t sendmsg(int fd, const struct msghdr *, MSG_NOSIGNAL): bytes together with one descriptor. @throws SysError
+ * ssize_t sendmsg(int fd, const struct msghdr *, MSG_NOSIGNAL): bytes together with descriptors, at most MOST_FDS.
+ * Returns the number of bytes sent. @throws SysError
  */
-export function sendFd(socket: number, data: Uint8Array, fd: number): void {
-  const { header, control, keep } = message(data);
-  // struct cmsghdr { size_t len; int level, type; }, then the descriptor
-  control[0] = CMSG_LEN_ONE_FD;
-  control[2] = SOL_SOCKET;
-  control[3] = SCM_RIGHTS;
-  control[4] = fd;
-  call("sendmsg", socket, header, MSG_NOSIGNAL);
-  keep.length = 0;
+export function sendFds(socket: number, data: Uint8Array, fds: readonly number[]): number {
+  const { words, header } = message(data, fds.length);
+  words[CONTROL] = 4 * (CMSG_WORDS + fds.length);
+  words[CONTROL + 2] = SOL_SOCKET;
+  words[CONTROL + 3] = SCM_RIGHTS;
+  for (let i = 0; i < fds.length; i++) words[CONTROL + CMSG_WORDS + i] = fds[i]!;
+  const sent = call("sendmsg", socket, header, MSG_NOSIGNAL);
+  return Math.min(sent, data.length); // names the data once more, which must be in memory until here
 }
 
 /**
- * ssize_t recvmsg(int fd, struct msghdr *, MSG_CMSG_CLOEXEC): at most `size` bytes, and the descriptor that came with
- * them, if any. @throws SysError
+ * ssize_t recvmsg(int fd, struct msghdr *, MSG_CMSG_CLOEXEC): fills the start of a buffer. Returns the number of bytes,
+ * and the descriptors that came with them; the kernel drops those for which there is no room. @throws SysError
  */
-export function receive(
-  socket: number,
-  size: number,
-): { bytes: Uint8Array; length: number; fd: number | undefined } {
-  const bytes = new Uint8Array(size);
-  const { header, control, keep } = message(bytes);
+export function receive(socket: number, data: Uint8Array, room: number): { length: number; fds: number[] } {
+  const { words, header } = message(data, room);
   const length = call("recvmsg", socket, header, MSG_CMSG_CLOEXEC);
-  keep.length = 0;
-  const got = control[3] === SCM_RIGHTS && control[2] === SOL_SOCKET;
-  return { bytes, length, fd: got ? control[4] : undefined };
+  const fds: number[] = [];
+  if (words[CONTROL + 2] === SOL_SOCKET && words[CONTROL + 3] === SCM_RIGHTS)
+    for (let i = CMSG_WORDS; i < words[CONTROL]! / 4; i++) fds.push(words[CONTROL + i]!);
+  return { length: Math.min(length, data.length), fds };
 }

@@ -39,12 +39,13 @@ function enter(
   for (;;) {
     const received = read<FromChild>(child.socket);
     if (!received) throw ended(child);
-    const { message, fd } = received;
+    const { message } = received;
+    const fd = received.fds[0];
     if (message.type === "map") {
       const maps = plan.joins ? readMaps(child.pid) : writeMaps(child.pid, plan, warn);
       // before the child goes on: a user that has no mapping ends the run
       entered = { spec: withUserNamespace(spec, maps), keepGroups: maps.keepGroups, reopened };
-      send(child.socket, { type: "mapped" }, plan.rootless ? rootfs : undefined);
+      send(child.socket, { type: "mapped" }, ...(plan.rootless ? [rootfs] : []));
     } else if (message.type === "rootfs" && fd !== undefined) {
       close(rootfs);
       entered.rootfs = fd;

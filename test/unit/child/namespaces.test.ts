@@ -45,7 +45,8 @@ function enter(namespaces: readonly Namespace[]): Record<Kind, string> & { error
     import { readlink } from "${SRC}/sys/directory.ts";
     const spec = defaultSpec("/", ["true"]);
     const said = {};
-    try { enterNamespaces({ ...spec, linux: { namespaces: ${JSON.stringify(namespaces)} } }, undefined); }
+    spec.linux = { namespaces: ${JSON.stringify(namespaces)} };
+    try { enterNamespaces({ spec, host: { givesNetwork: false } }, undefined); }
     catch (error) { said.error = error.message }
     for (const [type, file] of Object.entries(${JSON.stringify(FILES)}))
       said[type] = readlink("/proc/thread-self/ns/" + file);
