@@ -5,6 +5,7 @@
 import type { Options } from "./container/options.ts";
 import { frameOf, readFrame, readOn, sendFrame, textsIn } from "./frames.ts";
 import { parseOwn, stringify } from "./json.ts";
+import type { MountOperation } from "./spec/mount-operations.ts";
 import type { Namespace, Spec } from "./spec/types.ts";
 import { setNonblocking } from "./sys/descriptor.ts";
 import { type Arg, EAGAIN, ECONNRESET, isErrno } from "./sys/errno.ts";
@@ -29,10 +30,16 @@ export interface ChildRequest {
   id: string;
   /** absolute; relative paths in the spec start here */
   bundle: string;
-  spec: Spec;
+  spec: ChildSpec;
+  mounts: readonly MountOperation[];
+  /** linux.rootfsPropagation as MS_* */
+  rootPropagation?: number | undefined;
   options: Options;
   host: Host;
 }
+
+/** The spec, of which the parent has turned `mounts` into numbers. */
+export type ChildSpec = Omit<Spec, "mounts">;
 
 /** What the parent found out or made on the host for a container. */
 export interface Host {

@@ -70,14 +70,15 @@ function tellLacking(
 export function limitCapabilities({ capabilities: sets = {} }: Process): void {
   const ambient = sets.ambient ?? [];
   const had = permittedCapabilities();
-  const given = (names: readonly string[] | undefined): CapabilityMask => {
-    const { low, high } = capabilityMask(names);
-    return { low: low & had.low, high: high & had.high };
-  };
   step("set the capabilities", "inheritable and ambient stay empty unless asked for");
-  setCapabilities(given(sets.effective), given(sets.permitted), given(sets.inheritable));
+  setCapabilities(given(sets.effective, had), given(sets.permitted, had), given(sets.inheritable, had));
   for (const name of ambient) {
     const number = CAPABILITIES.indexOf(name);
     if (hasCapability(had, number)) raiseAmbient(number);
   }
+}
+
+function given(names: readonly string[] | undefined, had: CapabilityMask): CapabilityMask {
+  const { low, high } = capabilityMask(names);
+  return { low: low & had.low, high: high & had.high };
 }

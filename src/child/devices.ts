@@ -1,8 +1,9 @@
 // Owns /dev: the device nodes and links that programs expect (runtime-spec, config-linux.md, "Default Devices").
 
-import type { Device, Mount, Spec } from "../spec/types.ts";
+import type { MountOperation } from "../spec/mount-operations.ts";
+import type { Device } from "../spec/types.ts";
 import type { ChildRequest } from "../sync.ts";
-import { fchmodat, fchownat } from "../sys/access.ts";
+import { fchmodat, fchownat, umask } from "../sys/access.ts";
 import { AT, AT_FDCWD, MOUNT_ATTR, O, RESOLVE, S_IFBLK, S_IFCHR, S_IFIFO } from "../sys/constants.ts";
 import { tryMkdirat, tryMknodat, trySymlinkat } from "../sys/directory.ts";
 import { EEXIST, EPERM, SysError } from "../sys/errno.ts";
@@ -12,24 +13,17 @@ import { moveMount, openTree, setMountAttributes } from "../sys/mount.ts";
 import { openDestination } from "./mount-points.ts";
 import { hasUserNamespace } from "./namespaces.ts";
 
-const character = (path: string, major: number, minor: number): Device => ({
-  type: "c",
-  path,
-  major,
-  minor,
-  fileMode: 0o666,
-});
-
-const DEFAULT: readonly Device[] = [
-  character("/dev/null", 1, 3),
-  character("/dev/zero", 1, 5),
-  character("/dev/full", 1, 7),
-  character("/dev/random", 1, 8),
-  character("/dev/urandom", 1, 9),
-  character("/dev/tty", 5, 0),
+/** The character devices that every container has: name, major and minor number. */
+const defaultDevices = (): [name: string, major: number, minor: number][] => [
+  ["null", 1, 3],
+  ["zero", 1, 5],
+  ["full", 1, 7],
+  ["random", 1, 8],
+  ["urandom", 1, 9],
+  ["tty", 5, 0],
 ];
 
-const LINKS: readonly [name: string, target: string][] = [
+const defaultLinks = (): [name: string, target: string][] => [
   ["fd", "/proc/self/fd"],
   ["stdin", "/proc/self/fd/0"],
   ["stdout", "/proc/self/fd/1"],
@@ -43,15 +37,20 @@ const LINKS: readonly [name: string, target: string][] = [
  * spec may cover /dev or a node in it with a directory of the host, in which nothing must be made.
  * @throws SysError, Refusal
  */
-export function createDevices(root: number, spec: Spec): void {
+export function createDevices(root: number, { spec, mounts }: ChildRequest): void {
   step("create devices in /dev", "the few that programs expect; none is a disk or other hardware");
-  withFd(openInRoot(root, "/dev", O.O_PATH | O.O_DIRECTORY, RESOLVE.RESOLVE_NO_SYMLINKS), (dev) => {
-    const extra = spec.linux.devices ?? [];
-    for (const device of DEFAULT) if (!names(extra, device.path)) createDevice(root, dev, device);
-    for (const device of extra) createDevice(root, undefined, device);
-    for (const [name, target] of LINKS) link(dev, name, target);
-    for (const mount of spec.mounts ?? []) makeMountPoint(dev, mount);
-  });
+  const mask = umask(0); // it would take bits out of the modes
+  const dev = openInRoot(root, "/dev", O.O_PATH | O.O_DIRECTORY, RESOLVE.RESOLVE_NO_SYMLINKS);
+  const extra = spec.linux.devices ?? [];
+  for (const [name, major, minor] of defaultDevices()) {
+    const path = `/dev/${name}`;
+    if (!names(extra, path)) makeNode(dev, name, path, S_IFCHR | 0o666, deviceNumber(major, minor));
+  }
+  for (const device of extra) createDevice(root, device);
+  for (const [name, target] of defaultLinks()) link(dev, name, target);
+  for (const mount of mounts) makeMountPoint(dev, mount);
+  close(dev);
+  umask(mask);
 }
 
 function names(devices: readonly Device[], path: string): boolean {
@@ -60,10 +59,10 @@ function names(devices: readonly Device[], path: string): boolean {
 }
 
 /** Makes the mount point of /dev/pts and the like. In a new, empty /dev that is faster than looking for it later. */
-function makeMountPoint(dev: number, { destination, type, options }: Mount): void {
-  const isBind = type === "bind" || options?.includes("bind") || options?.includes("rbind");
-  const name = destination.startsWith("/dev/") ? destination.slice("/dev/".length) : "";
-  if (name !== "" && !isBind && !name.includes("/")) tryMkdirat(dev, name, 0o755);
+function makeMountPoint(dev: number, { destination, isBind }: MountOperation): void {
+  if (isBind || !destination.startsWith("/dev/")) return;
+  const name = destination.slice("/dev/".length);
+  if (name !== "" && !name.includes("/")) tryMkdirat(dev, name, 0o755);
 }
 
 function link(dev: number, name: string, target: string): void {
@@ -77,12 +76,12 @@ function link(dev: number, name: string, target: string): void {
  * host's device. In a user namespace the kernel lets no device node be opened. The parent takes CAP_MKNOD away as well
  * (container/device-nodes.ts). @throws SysError
  */
-export function forbidDeviceNodes(root: number, { spec, host }: ChildRequest): void {
+export function forbidDeviceNodes(root: number, { spec, mounts, host }: ChildRequest): void {
   if (host.cgroup.limitsDevices || hasUserNamespace(spec)) return;
   step("take device nodes out of use", "no cgroup limits the devices here");
   setMountAttributes(root, { set: MOUNT_ATTR.MOUNT_ATTR_NODEV, recursive: true });
   // the exceptions are the container's own /dev and devpts, which minibox has filled
-  for (const { destination, type } of spec.mounts ?? [])
+  for (const { destination, type } of mounts)
     if ((destination === "/dev" && type === "tmpfs") || type === "devpts")
       withFd(openInRoot(root, destination, O.O_PATH | O.O_DIRECTORY), (place) =>
         setMountAttributes(place, { clear: MOUNT_ATTR.MOUNT_ATTR_NODEV }),
@@ -95,25 +94,23 @@ const TYPES = { c: S_IFCHR, u: S_IFCHR, b: S_IFBLK, p: S_IFIFO } as const;
 const deviceNumber = (major: number, minor: number): number =>
   ((minor & 0xff) | ((major & 0xfff) << 8) | ((minor & ~0xff) << 12)) >>> 0;
 
-function createDevice(root: number, dev: number | undefined, device: Device): void {
-  const slash = device.path.lastIndexOf("/");
-  const name = device.path.slice(slash + 1);
-  const directory = dev ?? openDestination(root, device.path.slice(0, slash) || "/", "directory", false);
-  try {
-    const number = deviceNumber(device.major ?? 0, device.minor ?? 0);
-    const result = tryMknodat(directory, name, TYPES[device.type] | 0o600, number);
-    if (result === -EPERM) {
-      bindFromHost(directory, name, device.path);
-      return;
-    }
-    if (result < 0) throw new SysError("mknodat", [device.path], -result, `create ${device.path}`);
-    // set afterwards, because the umask changes mknod's mode
-    fchmodat(directory, name, device.fileMode ?? 0o666);
-    if (device.uid || device.gid)
-      fchownat(directory, name, device.uid ?? 0, device.gid ?? 0, AT.AT_SYMLINK_NOFOLLOW);
-  } finally {
-    if (dev === undefined) close(directory);
-  }
+function createDevice(root: number, { path, type, major, minor, fileMode, uid, gid }: Device): void {
+  const slash = path.lastIndexOf("/");
+  const name = path.slice(slash + 1);
+  const directory = openDestination(root, path.slice(0, slash) || "/", "directory", false);
+  const mode = TYPES[type] | (fileMode ?? 0o666);
+  const isMade = makeNode(directory, name, path, mode, deviceNumber(major ?? 0, minor ?? 0));
+  if (isMade) fchmodat(directory, name, mode & 0o7777); // a default ACL of the directory counts, too (acl(5))
+  if (isMade && (uid || gid)) fchownat(directory, name, uid ?? 0, gid ?? 0, AT.AT_SYMLINK_NOFOLLOW);
+  close(directory);
+}
+
+/** Makes a device node (mknod(2)); false where it is the host's instead. @throws SysError */
+function makeNode(directory: number, name: string, path: string, mode: number, device: number): boolean {
+  const result = tryMknodat(directory, name, mode, device);
+  if (result === -EPERM) bindFromHost(directory, name, path);
+  else if (result < 0) throw new SysError("mknodat", [path], -result, `create ${path}`);
+  return result >= 0;
 }
 
 const NOSUID_NOEXEC = MOUNT_ATTR.MOUNT_ATTR_NOSUID | MOUNT_ATTR.MOUNT_ATTR_NOEXEC;

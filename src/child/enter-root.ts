@@ -5,14 +5,14 @@ import { feature } from "bun:bundle";
 import { type ChildRequest, send } from "../sync.ts";
 import { stamp } from "../sys/phases.ts";
 import { joinCgroup } from "./cgroup.ts";
-import { createDevices, forbidDeviceNodes } from "./devices.ts";
+import { forbidDeviceNodes } from "./devices.ts";
 import type { Inbox } from "./inbox.ts";
 import { leaveKeyring, resetPersonality, setOomScore } from "./isolation.ts";
 import { reportMade } from "./mount-points.ts";
 import { mountAll, mountShared, openTiedSources } from "./mounts.ts";
 import { enterNamespaces, nameHost, unshareCgroupNamespace } from "./namespaces.ts";
-import { withTmpfs } from "./own-files.ts";
-import { openKernelTrees, protectPaths, setSysctls } from "./paths.ts";
+import { mountOwnFiles } from "./own-files.ts";
+import { openKernelTrees, setSysctls } from "./paths.ts";
 import { makeDirectory } from "./process.ts";
 import { changeRoot, enterRootfs, makeRootReadonly, prepareRoot } from "./rootfs.ts";
 import { connectStdio } from "./stdio.ts";
@@ -45,20 +45,20 @@ export function enterRoot(
   openTiedSources(request, descriptors); // before all mounts become private: a copy of a private mount has no tie
   if (!options.overlay) reportMade((path, inode) => send(socket, { type: "made", path, inode }));
   if (feature("PHASES")) stamp("root file system");
-  const made = prepareRoot(request, spec, descriptors.get("root"), warn); // pivot_root needs a mount
+  const made = prepareRoot(request, descriptors.get("root"), warn); // pivot_root needs a mount
   const { root } = made;
   if (feature("PHASES")) stamp("cgroup");
   joinCgroup(request, descriptors); // before the cgroup namespace, whose root is its maker's cgroup
   unshareCgroupNamespace(spec);
   if (feature("PHASES")) stamp("mounts");
   // before the change of root: the sources of binds are paths of the host
-  mountAll(root, request, descriptors, () => createDevices(root, spec));
+  mountAll(root, request, descriptors);
   forbidDeviceNodes(root, request);
   const terminal = spec.process.terminal ? attachTerminal(socket, root, spec.process) : undefined;
   if (feature("PHASES")) stamp("masks");
-  const trees = openKernelTrees(root, spec); // from here on by descriptor: somebody may exchange names in the rootfs
+  const trees = openKernelTrees(root, request); // from here on by descriptor: somebody may exchange names in the rootfs
   setSysctls(trees.proc, spec);
-  withTmpfs(root, request, (tmpfs) => protectPaths(root, tmpfs, request, trees));
+  mountOwnFiles(root, request, trees);
   if (spec.root.readonly) makeDirectory(root, spec.process);
   mountShared(root, request, descriptors);
   connectStdio(root, terminal, request.host.stdio, descriptors);

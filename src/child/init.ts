@@ -76,7 +76,7 @@ function start({ args, env = [], rlimits = [] }: Process, spawn: Spawn): number 
     step(`spawn ${path}`, "PID 1 stays minibox: it passes signals on and reaps orphans");
     const result = found < 0 ? found : spawn(path, args, env, limitsOf(rlimits));
     if (result > 0) return result;
-    if (!TRY_NEXT.has(-result) || files.length === 1)
+    if (!TRY_NEXT.includes(-result) || files.length === 1)
       throw new SysError("execve", [path], -result, `spawn ${path}`);
     if (result === -EACCES || result === -EPERM) worst = -result;
   }

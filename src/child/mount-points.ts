@@ -26,26 +26,29 @@ export function reportMade(made: typeof tell): void {
 export function openDestination(root: number, path: string, kind: Kind, vital: boolean): number {
   const resolve =
     RESOLVE.RESOLVE_IN_ROOT | RESOLVE.RESOLVE_NO_MAGICLINKS | (vital ? RESOLVE.RESOLVE_NO_SYMLINKS : 0);
-  let fd = tryOpenat2(root, path, O.O_PATH, resolve);
+  const flags = kind === "directory" ? O.O_PATH | O.O_DIRECTORY : O.O_PATH;
+  let fd = tryOpenat2(root, path, flags, resolve);
   if (fd === -ENOENT) {
     makePlace(root, path, kind, vital, `the mount point ${path}`);
-    fd = tryOpenat2(root, path, O.O_PATH, resolve);
+    fd = tryOpenat2(root, path, flags, resolve);
   }
-  if (fd === -ELOOP)
-    throw new Refusal(
+  if (fd < 0) throw unopened(root, path, resolve, -fd, vital);
+  if (kind === "directory" || (statx(fd).mode & S_IFMT) !== S_IFDIR) return fd;
+  throw new Refusal(`${path} in the rootfs is a directory: a file cannot be mounted on it`);
+}
+
+/** The error for a destination that cannot be opened. */
+function unopened(root: number, path: string, resolve: number, errno: number, vital: boolean): Error {
+  if (errno === ELOOP)
+    return new Refusal(
       vital
         ? `${path} in the rootfs is a symbolic link: it must be a directory`
         : `${path} cannot be reached: symbolic links of the rootfs lead in a circle, or through one of /proc`,
     );
-  if (fd < 0) throw new SysError("openat2", [root, path, O.O_PATH], -fd, `open the mount point ${path}`);
-  const isDirectory = (statx(fd).mode & S_IFMT) === S_IFDIR;
-  if (isDirectory === (kind === "directory")) return fd;
-  close(fd);
-  throw new Refusal(
-    kind === "directory"
-      ? `${path} in the rootfs is not a directory: nothing can be mounted there`
-      : `${path} in the rootfs is a directory: a file cannot be mounted on it`,
-  );
+  // ENOTDIR is also the answer for a part of the path before the last one
+  if (errno === ENOTDIR && tryOpenat2(root, path, O.O_PATH, resolve) >= 0)
+    return new Refusal(`${path} in the rootfs is not a directory: nothing can be mounted there`);
+  return new SysError("openat2", [root, path, O.O_PATH], errno, `open the mount point ${path}`);
 }
 
 /**

@@ -1,7 +1,7 @@
 // Owns entering the container's namespaces (namespaces(7)), and what is set in them at once: host name and loopback.
 
-import type { Namespace, NamespaceType, Spec } from "../spec/types.ts";
-import type { ChildRequest } from "../sync.ts";
+import type { Namespace, NamespaceType } from "../spec/types.ts";
+import type { ChildRequest, ChildSpec } from "../sync.ts";
 import { CLONE } from "../sys/constants.ts";
 import { close, withFd } from "../sys/file.ts";
 import { step } from "../sys/libc.ts";
@@ -19,10 +19,10 @@ import { setsid } from "../sys/process.ts";
 import type { Inbox } from "./inbox.ts";
 import { Refusal } from "./refusal.ts";
 
-const namespaces = (spec: Spec): readonly Namespace[] => spec.linux.namespaces ?? [];
+const namespaces = (spec: ChildSpec): readonly Namespace[] => spec.linux.namespaces ?? [];
 
 /** True where the container gets a new namespace of this type. */
-function isNew(spec: Spec, wanted: NamespaceType): boolean {
+function isNew(spec: ChildSpec, wanted: NamespaceType): boolean {
   for (const { type, path } of namespaces(spec)) if (type === wanted) return path === undefined;
   return false;
 }
@@ -30,12 +30,12 @@ function isNew(spec: Spec, wanted: NamespaceType): boolean {
 /**
  * True where the spec has a namespace of this type, a new one or one with a path; else the container is in the host's.
  */
-function has(spec: Spec, wanted: NamespaceType): boolean {
+function has(spec: ChildSpec, wanted: NamespaceType): boolean {
   for (const { type } of namespaces(spec)) if (type === wanted) return true;
   return false;
 }
 
-export const hasUserNamespace = (spec: Spec): boolean => has(spec, "user");
+export const hasUserNamespace = (spec: ChildSpec): boolean => has(spec, "user");
 
 /** Opens the path of the namespace at this place of linux.namespaces. @throws Refusal, SysError */
 export function openNamespacePath(type: NamespaceType, path: string, place: number): number {
@@ -53,6 +53,13 @@ export function openNamespacePath(type: NamespaceType, path: string, place: numb
  */
 const JOINED_IN_ORDER: readonly NamespaceType[] = ["ipc", "uts", "network", "cgroup", "time", "mount"];
 
+function joinPaths(all: readonly Namespace[]): void {
+  for (const wanted of JOINED_IN_ORDER)
+    for (const [place, { type, path }] of all.entries())
+      if (type === wanted && path !== undefined)
+        withFd(openNamespacePath(type, path, place), (fd) => setns(fd, NAMESPACE_FLAGS[type]));
+}
+
 /**
  * Joins the namespaces that have a path, and makes the others new, all at once; the new cgroup namespace comes later.
  * A network namespace that the parent makes is joined. @throws Refusal, SysError
@@ -60,26 +67,26 @@ const JOINED_IN_ORDER: readonly NamespaceType[] = ["ipc", "uts", "network", "cgr
 export function enterNamespaces({ spec, host }: ChildRequest, inbox: Inbox): void {
   step("setsid", "a new session has no controlling terminal, so nothing can be typed into the host's");
   setsid();
-  for (const wanted of JOINED_IN_ORDER)
-    for (const [place, { type, path }] of namespaces(spec).entries())
-      if (type === wanted && path !== undefined)
-        withFd(openNamespacePath(type, path, place), (fd) => setns(fd, NAMESPACE_FLAGS[type]));
+  let flags = 0;
+  let joins = false;
+  for (const { type, path } of namespaces(spec))
+    if (path === undefined) flags |= NAMESPACE_FLAGS[type];
+    else joins = true;
+  if (joins) joinPaths(namespaces(spec));
   if (host.givesNetwork) {
     step("join the network namespace", "made by the parent while this process was starting");
     const network = inbox.take("network");
     setns(network, CLONE.CLONE_NEWNET);
     close(network);
+    flags &= ~CLONE.CLONE_NEWNET;
   }
-  let flags = 0;
-  for (const { type, path } of namespaces(spec)) if (path === undefined) flags |= NAMESPACE_FLAGS[type];
-  if (host.givesNetwork) flags &= ~CLONE.CLONE_NEWNET;
   flags &= ~(CLONE.CLONE_NEWPID | CLONE.CLONE_NEWUSER | CLONE.CLONE_NEWCGROUP);
   step("unshare namespaces", "the container gets mounts, a host name and System V IPC of its own");
   unshare(flags);
 }
 
 /** Makes a cgroup namespace. Its root is the cgroup of the process that makes it, which must have joined before. */
-export function unshareCgroupNamespace(spec: Spec): void {
+export function unshareCgroupNamespace(spec: ChildSpec): void {
   if (!isNew(spec, "cgroup")) return;
   step("unshare the cgroup namespace", "the container sees its own cgroup as the root");
   unshare(CLONE.CLONE_NEWCGROUP);

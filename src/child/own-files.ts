@@ -19,13 +19,14 @@ import {
   tryMoveMount,
 } from "../sys/mount.ts";
 import { openDestination } from "./mount-points.ts";
+import { type KernelTrees, protectPaths } from "./paths.ts";
 
 /**
- * Makes the tmpfs with an empty "file" and an empty "directory", calls `use` with its descriptor, and then mounts the
+ * Makes the tmpfs with an empty "file" and an empty "directory", protects paths with these, and then mounts the
  * container's own files over the rootfs's. The tmpfs is detached at the end; the binds of what is in it stay, and are
  * read-only like the tmpfs unless that is cleared. @throws SysError, Refusal
  */
-export function withTmpfs(root: number, request: ChildRequest, use: (tmpfs: number) => void): void {
+export function mountOwnFiles(root: number, request: ChildRequest, trees: KernelTrees): void {
   const { spec, host } = request;
   const { ownFiles, stateDirectory } = host;
   const { mountLabel } = spec.linux;
@@ -49,7 +50,7 @@ export function withTmpfs(root: number, request: ChildRequest, use: (tmpfs: numb
   // that the tmpfs is gone with the old root. Any user may attach it over "/", but there it has to be detached again.
   const goes = tryMoveMount(tmpfs, AT_FDCWD, stateDirectory) === 0;
   if (!goes) moveMount(tmpfs, AT_FDCWD, "/");
-  use(tmpfs);
+  protectPaths(root, tmpfs, request, trees);
   for (let i = 0; i < places.length; i++)
     if (places[i]! >= 0) mountOwnFile(tmpfs, ownFiles[i]!, places[i]!, spec.root.readonly === true);
   if (!goes) detach(fdPath(tmpfs));
@@ -59,10 +60,10 @@ export function withTmpfs(root: number, request: ChildRequest, use: (tmpfs: numb
 const nameOf = ({ path }: OwnFile): string => path.replaceAll("/", "-");
 
 function writeOwnFile(tmpfs: number, name: string, text: string): void {
-  withFd(openat(tmpfs, name, O.O_CREAT | O.O_EXCL | O.O_WRONLY, 0o644), (fd) => {
-    writeAll(fd, encode(text));
-    fchmodat(tmpfs, name, 0o644); // the umask changes openat's mode
-  });
+  const fd = openat(tmpfs, name, O.O_CREAT | O.O_EXCL | O.O_WRONLY, 0o644);
+  writeAll(fd, encode(text));
+  fchmodat(tmpfs, name, 0o644); // the umask changes openat's mode
+  close(fd);
 }
 
 function mountOwnFile(tmpfs: number, file: OwnFile, place: number, readonly: boolean): void {
@@ -70,12 +71,11 @@ function mountOwnFile(tmpfs: number, file: OwnFile, place: number, readonly: boo
     `mount a file of the container's own over ${file.path}`,
     "with its name and addresses; the rootfs's file is not changed",
   );
-  withFd(place, () =>
-    withFd(openTree(tmpfs, nameOf(file), 0), (tree) => {
-      if (!readonly) setMountAttributes(tree, { clear: MOUNT_ATTR.MOUNT_ATTR_RDONLY });
-      moveMount(tree, place);
-    }),
-  );
+  const tree = openTree(tmpfs, nameOf(file), 0);
+  if (!readonly) setMountAttributes(tree, { clear: MOUNT_ATTR.MOUNT_ATTR_RDONLY });
+  moveMount(tree, place);
+  close(tree);
+  close(place);
 }
 
 const INSIDE = RESOLVE.RESOLVE_IN_ROOT | RESOLVE.RESOLVE_NO_MAGICLINKS | RESOLVE.RESOLVE_NO_XDEV;

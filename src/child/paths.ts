@@ -2,8 +2,7 @@
 // writes. All go through descriptors below a /proc that is known to be the kernel's. So a rootfs cannot offer a false
 // /proc (CVE-2025-52881), redirect a mask by a symbolic link, or supply the file that masks (CVE-2025-31133).
 
-import type { Spec } from "../spec/types.ts";
-import type { ChildRequest } from "../sync.ts";
+import type { ChildRequest, ChildSpec } from "../sync.ts";
 import { decode, encode } from "../sys/bytes.ts";
 import { AT, MOUNT_ATTR, O, RESOLVE } from "../sys/constants.ts";
 import { EINVAL, ELOOP, ENOENT, ENOTDIR, SysError } from "../sys/errno.ts";
@@ -17,9 +16,9 @@ const BENEATH = RESOLVE.RESOLVE_BENEATH | RESOLVE.RESOLVE_NO_SYMLINKS;
 const INSIDE = RESOLVE.RESOLVE_IN_ROOT | RESOLVE.RESOLVE_NO_SYMLINKS;
 
 /** Returns the type of the spec's last mount on a path, the one that is visible; undefined where there is none. */
-function mountedAt(spec: Spec, path: string): string | undefined {
+function mountedAt({ mounts }: ChildRequest, path: string): string | undefined {
   let type: string | undefined;
-  for (const entry of spec.mounts ?? []) if (entry.destination === path) type = entry.type;
+  for (const entry of mounts) if (entry.destination === path) type = entry.type;
   return type;
 }
 
@@ -33,15 +32,21 @@ export interface KernelTrees {
  * Opens /proc and /sys and checks that they are the kernel's. Somebody may exchange names in the rootfs at any time, so
  * from here on everything in these two is reached through the descriptors. @throws Refusal where one is something else
  */
-export function openKernelTrees(root: number, spec: Spec): KernelTrees {
+export function openKernelTrees(root: number, request: ChildRequest): KernelTrees {
   return {
-    proc: openTreeAt(root, spec, "/proc", "proc", PROC_SUPER_MAGIC),
-    sys: openTreeAt(root, spec, "/sys", "sysfs", SYSFS_MAGIC),
+    proc: openTreeAt(root, request, "/proc", "proc", PROC_SUPER_MAGIC),
+    sys: openTreeAt(root, request, "/sys", "sysfs", SYSFS_MAGIC),
   };
 }
 
-function openTreeAt(root: number, spec: Spec, path: string, type: string, magic: number): number | undefined {
-  if (mountedAt(spec, path) !== type) return undefined;
+function openTreeAt(
+  root: number,
+  request: ChildRequest,
+  path: string,
+  type: string,
+  magic: number,
+): number | undefined {
+  if (mountedAt(request, path) !== type) return undefined;
   const fd = tryOpenat2(root, path, O.O_PATH | O.O_DIRECTORY, INSIDE);
   // A bind of a directory inside procfs is procfs too. Only the top of the file system has this inode.
   if (fd >= 0 && fileSystemType(fd) === magic && statx(fd).inode === TOP_INODE) return fd;
@@ -70,7 +75,7 @@ function openProc(proc: number | undefined, path: string, flags: number): number
 }
 
 /** Writes each sysctl of the spec, before /proc/sys is made read-only. @throws SysError, Refusal */
-export function setSysctls(proc: number | undefined, spec: Spec): void {
+export function setSysctls(proc: number | undefined, spec: ChildSpec): void {
   const { sysctl } = spec.linux;
   if (!sysctl) return;
   for (const [name, value] of Object.entries(sysctl)) {

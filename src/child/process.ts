@@ -135,7 +135,7 @@ export function execute({ args, env = [] }: Process): never {
   for (const path of candidates(command, env)) {
     step(`execute ${path}`, "minibox ends here: PID 1 is the program itself");
     const errno = -execve(path, args, env);
-    if (!TRY_NEXT.has(errno)) throw new SysError("execve", [path], errno, `execute ${path}`);
+    if (!TRY_NEXT.includes(errno)) throw new SysError("execve", [path], errno, `execute ${path}`);
     // reported in the end instead of ENOENT: the file was found, and must not be executed
     if (errno === EACCES || errno === EPERM) worst = errno;
   }
@@ -143,7 +143,7 @@ export function execute({ args, env = [] }: Process): never {
 }
 
 /** After these errors of execve(2) the next directory of the PATH is tried. */
-export const TRY_NEXT = new Set([ENOENT, ENOTDIR, EACCES, EPERM, ENAMETOOLONG]);
+export const TRY_NEXT: readonly number[] = [ENOENT, ENOTDIR, EACCES, EPERM, ENAMETOOLONG];
 
 /** Returns the files that a command may stand for, in the order in which execvp(3) tries them. */
 export function candidates(command: string, env: readonly string[]): string[] {

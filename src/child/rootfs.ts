@@ -1,9 +1,7 @@
 // Owns the container's root: making a mount of the rootfs, with or without an overlay, and changing into it
 // (pivot_root(2)).
 
-import { parseOptions } from "../spec/mount-options.ts";
-import type { Spec } from "../spec/types.ts";
-import type { ChildRequest, Descriptors } from "../sync.ts";
+import type { ChildRequest, ChildSpec, Descriptors } from "../sync.ts";
 import { fchmodat, tryFchownat } from "../sys/access.ts";
 import { AT, AT_FDCWD, MOUNT_ATTR, MS } from "../sys/constants.ts";
 import { chdir, fchdir, mkdirat } from "../sys/directory.ts";
@@ -41,7 +39,7 @@ export interface Root {
 }
 
 /** True where what the host later mounts in the rootfs must appear in the container, too (propagation slave). */
-export const isTied = ({ linux }: Spec): boolean => linux.rootfsPropagation?.endsWith("slave") ?? false;
+export const isTied = ({ linux }: ChildSpec): boolean => linux.rootfsPropagation?.endsWith("slave") ?? false;
 
 /**
  * Makes the rootfs the working directory, where the parent sent it as a directory and not as a copy of its mount. Must
@@ -62,10 +60,10 @@ export function enterRootfs(descriptors: Descriptors): void {
  */
 export function prepareRoot(
   request: ChildRequest,
-  spec: Spec,
   opened: number | undefined,
   warn: (message: string) => void,
 ): Root {
+  const { spec, mounts } = request;
   if (isTied(spec) && request.options.overlay)
     throw new Refusal(
       "linux.rootfsPropagation: an overlay is the root, and nothing propagates to a new file system",
@@ -80,7 +78,7 @@ export function prepareRoot(
   );
   const tree = tied ?? copyRootfs();
   attach(tree);
-  const inner = spec.root.readonly || request.options.overlay ? findSubmounts(tree, spec) : [];
+  const inner = spec.root.readonly || request.options.overlay ? findSubmounts(tree, mounts) : [];
   if (request.options.overlay) return coverWithOverlay(tree, spec, inner, warn);
   return { root: tree, submounts: openSubmounts(tree, inner) };
 }
@@ -89,7 +87,7 @@ export function prepareRoot(
 const copyRootfs = (): number => openTree(AT_FDCWD, "", AT.AT_EMPTY_PATH | AT.AT_RECURSIVE);
 
 /** The same, as a slave: what the host mounts in the rootfs later appears in the copy. @throws SysError */
-function copyTiedRootfs({ root }: Spec): number {
+function copyTiedRootfs({ root }: ChildSpec): number {
   step(
     `copy the mount of ${root.path}`,
     "while it is still tied to the host's mounts: they are made private next",
@@ -109,7 +107,7 @@ const attach = (tree: number): number => moveMount(tree, AT_FDCWD, "/");
  */
 function coverWithOverlay(
   lower: number,
-  spec: Spec,
+  spec: ChildSpec,
   inner: readonly string[],
   warn: (message: string) => void,
 ): Root {
@@ -152,7 +150,7 @@ function tryCover(cover: () => number, lower: number, userNamespace: boolean): n
       );
     // Overlayfs would show what a mount inside the rootfs covers. The kernel does not let an ordinary user see that
     // (mount_namespaces(7)).
-    const [path] = userNamespace ? findSubmounts(lower, {}) : [];
+    const [path] = userNamespace ? findSubmounts(lower, []) : [];
     if (path === undefined) throw error;
     throw new Refusal(
       `no overlay can be made: something is mounted on ${path} in the rootfs, and the kernel does not let an ordinary user look below it`,
@@ -202,7 +200,7 @@ function overlayOptions(
 }
 
 /** Makes the root read-only where the spec asks for it, with the host's mounts inside it. @throws SysError */
-export function makeRootReadonly({ root, submounts }: Root, spec: Spec): void {
+export function makeRootReadonly({ root, submounts }: Root, spec: ChildSpec): void {
   if (!spec.root.readonly) return;
   step("make the root read-only");
   setMountAttributes(root, { set: MOUNT_ATTR.MOUNT_ATTR_RDONLY });
@@ -219,21 +217,20 @@ export function changeRoot(root: number, request: ChildRequest, warn: (message: 
     chroot(".");
   }
   chdir("/");
-  setPropagation(request.spec);
+  if (request.rootPropagation !== undefined) setPropagation(request.spec, request.rootPropagation);
 }
 
 /**
  * Sets linux.rootfsPropagation on the new root, except for a tied root, which got it when its mount was copied. Only
  * after the change of root: pivot_root(2) refuses a shared root.
  */
-function setPropagation(spec: Spec): void {
-  const { rootfsPropagation } = spec.linux;
-  if (rootfsPropagation === undefined || isTied(spec)) return;
+function setPropagation(spec: ChildSpec, propagation: number): void {
+  if (isTied(spec)) return;
   step(
-    `make the root ${rootfsPropagation}`,
+    `make the root ${spec.linux.rootfsPropagation}`,
     "for the mount namespaces that are made from this one (linux.rootfsPropagation)",
   );
-  mount(null, "/", null, parseOptions([rootfsPropagation]).propagation, null);
+  mount(null, "/", null, propagation, null);
 }
 
 /** False where pivot_root(2) fails with EINVAL, as it does on an initramfs, whose root mount has no parent. */

@@ -3,7 +3,7 @@
 import { type Descriptors, type Stream, streamName } from "../sync.ts";
 import { AT_FDCWD, F_SETFD, MOUNT_ATTR, O, RESOLVE, S_IFCHR, S_IFMT } from "../sys/constants.ts";
 import { dup3, tryFcntl } from "../sys/descriptor.ts";
-import { open, statx, tryOpen, tryOpenat2, withFd } from "../sys/file.ts";
+import { close, open, statx, tryOpen, tryOpenat2, withFd } from "../sys/file.ts";
 import { step } from "../sys/libc.ts";
 import { fdPath, openTree, setMountAttributes } from "../sys/mount.ts";
 
@@ -18,12 +18,19 @@ export function connectStdio(
   descriptors: Descriptors,
 ): void {
   step("connect stdin, stdout and stderr", "no descriptor leads to a file of the host");
-  for (const [fd, stream] of streams.entries()) {
+  for (let fd = 0; fd < streams.length; fd++) {
+    const stream = streams[fd]!;
     // Bun has made what it opened itself close-on-exec, where the caller had closed a standard descriptor
     if (stream === "same") tryFcntl(fd, F_SETFD, 0);
-    else if (stream === "null") withFd(openNull(root), (device) => dup3(device, fd, 0));
+    else if (stream === "null") connectNull(root, fd);
     else dup3(stream === "terminal" ? terminal! : descriptors.get(streamName(fd))!, fd, 0);
   }
+}
+
+function connectNull(root: number, fd: number): void {
+  const device = openNull(root);
+  dup3(device, fd, 0);
+  close(device);
 }
 
 /**
@@ -34,14 +41,18 @@ function openNull(root: number): number {
   const resolve = RESOLVE.RESOLVE_IN_ROOT | RESOLVE.RESOLVE_NO_MAGICLINKS;
   const place = tryOpenat2(root, "/dev/null", O.O_PATH, resolve);
   if (place >= 0) {
-    const own = withFd(place, () => (isNull(place) ? tryOpen(fdPath(place), O.O_RDWR) : -1));
+    const own = isNull(place) ? tryOpen(fdPath(place), O.O_RDWR) : -1;
+    close(place);
     if (own >= 0) return own;
   }
-  return withFd(openTree(AT_FDCWD, "/dev/null", 0), (tree) => {
+  return openHostNull();
+}
+
+const openHostNull = (): number =>
+  withFd(openTree(AT_FDCWD, "/dev/null", 0), (tree) => {
     setMountAttributes(tree, { set: MOUNT_ATTR.MOUNT_ATTR_RDONLY });
     return open(fdPath(tree), O.O_RDWR);
   });
-}
 
 function isNull(fd: number): boolean {
   const { mode, rdevMajor, rdevMinor } = statx(fd);

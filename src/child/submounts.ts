@@ -1,7 +1,6 @@
 // Owns what the host has mounted inside the rootfs. With a read-only root each of these mounts is made read-only as
 // well. An overlay shows one file system alone, so each of them is then covered with an overlay of its own.
 
-import type { Spec } from "../spec/types.ts";
 import { unescapeOctal } from "../sys/bytes.ts";
 import { AT, MOUNT_ATTR, O, RESOLVE, S_IFDIR, S_IFMT } from "../sys/constants.ts";
 import { EINVAL, isErrno, SysError } from "../sys/errno.ts";
@@ -11,11 +10,11 @@ import { mountFlags, mountId, mountInfo } from "../sys/statfs.ts";
 
 /**
  * Returns the paths inside the rootfs on which something is mounted, the outer ones first (proc_pid_mountinfo(5)),
- * without those that a mount of the spec will hide. `root` is the rootfs's mount, which is attached over "/", and on
+ * without those that one of the mounts `hiding` will hide. `root` is the rootfs's mount, which is attached over "/", and on
  * which the container has nothing mounted yet. The mounts are told by their parents: what is a mount point on the host
  * by this moment, and under which path, may have changed since the mount was copied. @throws SysError
  */
-export function findSubmounts(root: number, { mounts }: Pick<Spec, "mounts">): string[] {
+export function findSubmounts(root: number, hiding: readonly { destination: string }[]): string[] {
   const top = mountId(root);
   const places = new Map<string, { parent: string; path: string }>();
   for (const line of mountInfo()) {
@@ -30,8 +29,7 @@ export function findSubmounts(root: number, { mounts }: Pick<Spec, "mounts">): s
   for (const [id, { path }] of places) if (path !== "/" && isInside(id)) found.add(path);
   return [...found]
     .filter(
-      (path) =>
-        !mounts?.some(({ destination }) => path === destination || path.startsWith(`${destination}/`)),
+      (path) => !hiding.some(({ destination }) => path === destination || path.startsWith(`${destination}/`)),
     )
     .sort((a, b) => a.split("/").length - b.split("/").length);
 }

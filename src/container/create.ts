@@ -5,6 +5,8 @@ import { feature } from "bun:bundle";
 import { callersView, planCgroup } from "../cgroup/index.ts";
 import type { NewCgroup } from "../cgroup/types.ts";
 import { makeNetwork } from "../network/namespace.ts";
+import { mountOperations } from "../spec/mount-operations.ts";
+import { parseOptions } from "../spec/mount-options.ts";
 import type { Spec } from "../spec/types.ts";
 import { type ChildRequest, type Descriptors, type Host, sendRequest } from "../sync.ts";
 import { SIGNALS } from "../sys/constants.ts";
@@ -40,7 +42,7 @@ export interface Request {
   bundle: string;
   /** the open directory that becomes the root; create() closes it */
   rootfs: number;
-  spec: ChildRequest["spec"];
+  spec: Spec;
   options: Options;
   /** what the caller found out about the host beforehand */
   host: Pick<Host, "ownFiles" | "seccomp">;
@@ -182,11 +184,19 @@ function childRequest(
 ): ChildRequest {
   const limitsDevices = own.limitsDevices || !isInitialUserNamespace();
   const spec = limitsDevices ? asked : withoutDeviceNodes(asked, options.requiredCapabilities, warn);
-  const { seccomp: _, ...linux } = spec.linux; // the child uses the compiled filter, host.seccomp
+  // the child uses the compiled filter, host.seccomp
+  const {
+    mounts: _,
+    linux: { seccomp: __, ...linux },
+    ...rest
+  } = spec;
+  const { rootfsPropagation } = linux;
   return {
     id,
     bundle,
-    spec: { ...spec, linux },
+    spec: { ...rest, linux },
+    mounts: mountOperations(spec),
+    rootPropagation: rootfsPropagation && parseOptions([rootfsPropagation]).propagation,
     options,
     host: {
       ...host,

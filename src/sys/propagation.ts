@@ -7,36 +7,6 @@ import { mountId, mountInfo } from "./statfs.ts";
 
 export type Tie = "slave" | "shared";
 
-/** The mount options about propagation; undefined stands for those that cut the tie. */
-const TIES: ReadonlyMap<string, Tie | undefined> = new Map([
-  ["slave", "slave"],
-  ["rslave", "slave"],
-  ["shared", "shared"],
-  ["rshared", "shared"],
-  ["private", undefined],
-  ["rprivate", undefined],
-  ["unbindable", undefined],
-  ["runbindable", undefined],
-]);
-
-interface Tied {
-  type?: string;
-  options?: readonly string[];
-}
-
-/**
- * The tie that a bind asks for; its last option about propagation counts. Undefined for no tie, and for other mounts.
- */
-export function tieOf({ type, options }: Tied): Tie | undefined {
-  let tie: Tie | undefined;
-  let isBind = type === "bind";
-  for (const option of options ?? []) {
-    if (option === "bind" || option === "rbind") isBind = true;
-    else if (TIES.has(option)) tie = TIES.get(option);
-  }
-  return isBind ? tie : undefined;
-}
-
 /** The reason why a bind of `fd`, opened at `path`, cannot have this tie; undefined where it can. @throws SysError */
 export function whyNotTied(fd: number, path: string, tie: Tie, userNamespace: boolean): string | undefined {
   if (tie === "shared" && userNamespace)

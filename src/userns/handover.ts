@@ -3,7 +3,7 @@
 
 import { RunError } from "../errors.ts";
 import { reaches, toHost } from "../spec/id-mappings.ts";
-import { isBindMount } from "../spec/mount-options.ts";
+import { mountOperation } from "../spec/mount-operations.ts";
 import type { Spec } from "../spec/types.ts";
 import type { Descriptors } from "../sync.ts";
 import { AT, AT_FDCWD, MOUNT_ATTR, MS, O } from "../sys/constants.ts";
@@ -11,7 +11,7 @@ import { EINVAL, EOPNOTSUPP, EPERM, isErrno } from "../sys/errno.ts";
 import { close, open, statx, withFd } from "../sys/file.ts";
 import { step } from "../sys/libc.ts";
 import { openTree, setMountAttributes } from "../sys/mount.ts";
-import { copyMount, propagationOf, type Tie, tieOf, whyNotTied } from "../sys/propagation.ts";
+import { copyMount, propagationOf, type Tie, whyNotTied } from "../sys/propagation.ts";
 
 /** Opens everything; `pid` is a process in the user namespace. @throws SysError, RunError */
 export function openDescriptors(
@@ -25,11 +25,10 @@ export function openDescriptors(
   try {
     descriptors.set("root", openRoot(pid, spec, rootfs, warn));
     for (const [i, entry] of (spec.mounts ?? []).entries()) {
-      if (!isBindMount(entry.type, entry.options ?? [])) continue;
-      const { source = "", options } = entry;
+      const { isBind, source = "", flags, tie } = mountOperation(entry);
+      if (!isBind) continue;
       step(`open the source of a bind, ${source}`, "with the rights of the host's root, not the container's");
-      const flags = options?.includes("rbind") ? AT.AT_RECURSIVE : 0;
-      descriptors.set(`bind ${i}`, openSource(source, flags, tieOf(entry)));
+      descriptors.set(`bind ${i}`, openSource(source, flags & MS.MS_REC ? AT.AT_RECURSIVE : 0, tie));
     }
     for (const [i, file] of cgroupFiles.entries()) descriptors.set(`cgroup ${i}`, open(file, O.O_WRONLY));
   } catch (error) {
