@@ -9,10 +9,9 @@ import { receive, sendFds } from "./sys/socket.ts";
 const LENGTH_SIZE = 4;
 
 export function frameOf(text: string): Uint8Array {
-  const body = encode(text);
-  const frame = new Uint8Array(LENGTH_SIZE + body.length);
-  for (let i = 0; i < LENGTH_SIZE; i++) frame[i] = body.length >>> (8 * i);
-  frame.set(body, LENGTH_SIZE);
+  const frame = encode(`\0\0\0\0${text}`);
+  const length = frame.length - LENGTH_SIZE;
+  for (let i = 0; i < LENGTH_SIZE; i++) frame[i] = length >>> (8 * i);
   return frame;
 }
 

@@ -6,7 +6,8 @@ import type { Options } from "./container/options.ts";
 import { frameOf, readFrame, readOn, sendFrame, textsIn } from "./frames.ts";
 import { parseOwn, stringify } from "./json.ts";
 import type { MountOperation } from "./spec/mount-operations.ts";
-import type { Namespace, Spec } from "./spec/types.ts";
+import type { CapabilitySet, Linux, Namespace, Process, Spec } from "./spec/types.ts";
+import type { CapabilityMask } from "./sys/capability.ts";
 import { setNonblocking } from "./sys/descriptor.ts";
 import { type Arg, EAGAIN, ECONNRESET, isErrno } from "./sys/errno.ts";
 import { tryRead } from "./sys/file.ts";
@@ -31,6 +32,7 @@ export interface ChildRequest {
   /** absolute; relative paths in the spec start here */
   bundle: string;
   spec: ChildSpec;
+  capabilities: Readonly<Record<CapabilitySet, CapabilityMask>>;
   mounts: readonly MountOperation[];
   /** linux.rootfsPropagation as MS_* */
   rootPropagation?: number | undefined;
@@ -38,8 +40,11 @@ export interface ChildRequest {
   host: Host;
 }
 
-/** The spec, of which the parent has turned `mounts` into numbers. */
-export type ChildSpec = Omit<Spec, "mounts">;
+/** What the child reads of the spec. What is left out is in the rest of the request, as numbers. */
+export interface ChildSpec extends Pick<Spec, "root" | "hostname" | "domainname"> {
+  process: Omit<Process, "capabilities">;
+  linux: Omit<Linux, "resources" | "seccomp">;
+}
 
 /** What the parent found out or made on the host for a container. */
 export interface Host {
@@ -109,7 +114,7 @@ export interface CgroupView {
  * socket over which a held container is started. "stream N" is to be the command's descriptor N. "network" is a network
  * namespace.
  */
-export type Descriptors = Map<string, number>;
+export type Descriptors = Record<string, number>;
 
 /** What the process that makes a user namespace needs to know. */
 export interface EnterRequest {
@@ -207,13 +212,13 @@ export function sendRequest(socket: number, request: ChildRequest, ...descriptor
   let names: string[] = [];
   let fds: number[] = [];
   for (const some of descriptors)
-    for (const [name, fd] of some) {
+    for (const name in some) {
       if (fds.length === MOST_FDS) {
         send(socket, { type: "descriptors", names }, ...fds);
         [names, fds] = [[], []];
       }
       names.push(name);
-      fds.push(fd);
+      fds.push(some[name]!);
     }
   send(socket, { type: "request", request, names }, ...fds);
 }

@@ -39,11 +39,11 @@ export function becomeProcess(
   setRlimits(spec.process, options.init);
   filterCallsEarly(socket, request);
   const labels = labelCommand(proc, request);
-  limitBounding(spec.process, options.requiredCapabilities, warn); // needs CAP_SETPCAP, which is given up below
+  limitBounding(request, warn); // needs CAP_SETPCAP, which is given up below
   const entered = tryChangeDirectory(spec.process); // root can make the directory, and enter one that the user cannot
   becomeUser(spec.process, host.keepGroups);
   if (!entered) changeDirectory(spec.process); // the user can enter one that root cannot (NFS, FUSE)
-  limitCapabilities(spec.process);
+  limitCapabilities(request.capabilities);
   resetDescriptorsAndSignals(request);
   setParentDeathSignal(host.endsWithMaker ? SIGNALS.KILL : 0); // the kernel clears it when the user changes (prctl(2))
   const init = options.init ? prepareInit() : undefined; // before "ready": after that the parent passes signals on

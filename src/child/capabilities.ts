@@ -1,10 +1,9 @@
 // Owns the capabilities of the command: the spec's sets, as far as minibox has these capabilities itself
 // (capabilities(7)).
 
-import type { Process } from "../spec/types.ts";
+import type { ChildRequest } from "../sync.ts";
 import {
   type CapabilityMask,
-  capabilityMask,
   dropFromBoundingSet,
   hasCapability,
   keepCapabilities,
@@ -23,28 +22,25 @@ const MOST = 64;
 /**
  * Drops every capability from the bounding set that the spec's bounding set does not have; this needs CAP_SETPCAP. A
  * spec without sets gives no capability. Where minibox lacks a capability of the spec, it is left out with a warning.
- * @throws SysError, Refusal where minibox lacks one of the `required`
+ * @throws SysError, Refusal where minibox lacks one of the required
  */
-export function limitBounding(
-  { capabilities: sets = {}, user }: Process,
-  required: readonly string[],
-  warn: (message: string) => void,
-): void {
+export function limitBounding(request: ChildRequest, warn: (message: string) => void): void {
   step(
     "limit the capabilities",
     "what is dropped here cannot be regained, not even by root in the container",
   );
-  const wanted = capabilityMask(sets.permitted);
-  const permitted = permittedCapabilities();
-  if (wanted.low & ~permitted.low || wanted.high & ~permitted.high)
-    tellLacking(wanted, permitted, required, warn);
-  const bounding = capabilityMask(sets.bounding);
+  const { capabilities: sets, spec, options } = request;
+  const had = permittedCapabilities();
+  if (sets.permitted.low & ~had.low || sets.permitted.high & ~had.high)
+    tellLacking(sets.permitted, had, options.requiredCapabilities, warn);
   for (let number = 0; number < MOST; number++)
-    if (!hasCapability(bounding, number) && !dropFromBoundingSet(number)) break;
+    if (!hasCapability(sets.bounding, number) && !dropFromBoundingSet(number)) break;
   // A change from root to another user clears the permitted set, unless it is kept. It is kept for ambient capabilities
   // alone: a user other than root loses all others in execve anyway.
-  if (user.uid !== 0 && sets.ambient?.length) keepCapabilities(true);
+  if (spec.process.user.uid !== 0 && !isEmpty(sets.ambient)) keepCapabilities(true);
 }
+
+const isEmpty = ({ low, high }: CapabilityMask): boolean => low === 0 && high === 0;
 
 function tellLacking(
   wanted: CapabilityMask,
@@ -67,18 +63,16 @@ function tellLacking(
 }
 
 /** Sets the command's capability sets, after the change of user. @throws SysError */
-export function limitCapabilities({ capabilities: sets = {} }: Process): void {
-  const ambient = sets.ambient ?? [];
+export function limitCapabilities(sets: ChildRequest["capabilities"]): void {
   const had = permittedCapabilities();
   step("set the capabilities", "inheritable and ambient stay empty unless asked for");
-  setCapabilities(given(sets.effective, had), given(sets.permitted, had), given(sets.inheritable, had));
-  for (const name of ambient) {
-    const number = CAPABILITIES.indexOf(name);
-    if (hasCapability(had, number)) raiseAmbient(number);
-  }
+  setCapabilities(both(sets.effective, had), both(sets.permitted, had), both(sets.inheritable, had));
+  if (isEmpty(sets.ambient)) return;
+  const ambient = both(sets.ambient, had);
+  for (let number = 0; number < MOST; number++) if (hasCapability(ambient, number)) raiseAmbient(number);
 }
 
-function given(names: readonly string[] | undefined, had: CapabilityMask): CapabilityMask {
-  const { low, high } = capabilityMask(names);
-  return { low: low & had.low, high: high & had.high };
-}
+const both = (a: CapabilityMask, b: CapabilityMask): CapabilityMask => ({
+  low: a.low & b.low,
+  high: a.high & b.high,
+});

@@ -17,7 +17,7 @@ export function joinCgroup({ host: { cgroup } }: ChildRequest, descriptors: Desc
   if (cgroup.files.length === 0) return;
   step("join the cgroup", "from here on the limits hold, for whatever this process becomes or starts");
   for (let i = 0; i < cgroup.files.length; i++) {
-    const file = descriptors.get(`cgroup ${i}`) ?? open(cgroup.files[i]!, O.O_WRONLY);
+    const file = descriptors[`cgroup ${i}`] ?? open(cgroup.files[i]!, O.O_WRONLY);
     if (i < cgroup.required) write(file, "0");
     else tryWrite(file, "0");
     close(file);

@@ -45,7 +45,7 @@ export function enterRoot(
   openTiedSources(request, descriptors); // before all mounts become private: a copy of a private mount has no tie
   if (!options.overlay) reportMade((path, inode) => send(socket, { type: "made", path, inode }));
   if (feature("PHASES")) stamp("root file system");
-  const made = prepareRoot(request, descriptors.get("root"), warn); // pivot_root needs a mount
+  const made = prepareRoot(request, descriptors.root, warn); // pivot_root needs a mount
   const { root } = made;
   if (feature("PHASES")) stamp("cgroup");
   joinCgroup(request, descriptors); // before the cgroup namespace, whose root is its maker's cgroup

@@ -7,7 +7,7 @@ import { MOST_FDS } from "../sys/socket.ts";
 /** What the parent has sent so far. */
 export class Inbox {
   /** close-on-exec, by the names that the parent gave them */
-  readonly descriptors: Descriptors = new Map();
+  readonly descriptors: Descriptors = {};
 
   constructor(private readonly socket: number) {}
 
@@ -25,9 +25,9 @@ export class Inbox {
    */
   take(name: string): number {
     for (;;) {
-      const fd = this.descriptors.get(name);
+      const fd = this.descriptors[name];
       if (fd !== undefined) {
-        this.descriptors.delete(name);
+        delete this.descriptors[name];
         return fd;
       }
       this.receive();
@@ -40,7 +40,7 @@ export class Inbox {
     if (received?.message.type !== "request" && received?.message.type !== "descriptors") exit(125);
     const { message, fds } = received;
     if (message.names.length !== fds.length) exit(125);
-    for (let i = 0; i < fds.length; i++) this.descriptors.set(message.names[i]!, fds[i]!);
+    for (let i = 0; i < fds.length; i++) this.descriptors[message.names[i]!] = fds[i]!;
     return message.type === "request" ? message.request : undefined;
   }
 }

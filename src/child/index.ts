@@ -39,7 +39,7 @@ function serve(socket: number): never {
     if (request.options.trace) reportCalls(socket);
     const warn = (message: string): void => send(socket, { type: "warning", message });
     const entered = enterRoot(socket, request, inbox, warn);
-    becomeProcess(socket, request, entered, inbox.descriptors.get("start"), warn);
+    becomeProcess(socket, request, entered, inbox.descriptors.start, warn);
   } catch (error) {
     fail(socket, error);
   }

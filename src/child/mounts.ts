@@ -22,8 +22,8 @@ import { Refusal } from "./refusal.ts";
 export function openTiedSources(request: ChildRequest, descriptors: Descriptors): void {
   const { mounts } = request;
   for (let i = 0; i < mounts.length; i++)
-    if (mounts[i]!.tie && !descriptors.has(bindName(i)))
-      descriptors.set(bindName(i), copyTied(mounts[i]!, hasUserNamespace(request.spec)));
+    if (mounts[i]!.tie && descriptors[bindName(i)] === undefined)
+      descriptors[bindName(i)] = copyTied(mounts[i]!, hasUserNamespace(request.spec));
 }
 
 const bindName = (i: number): string => `bind ${i}`;
@@ -52,7 +52,7 @@ export function mountAll(root: number, request: ChildRequest, descriptors: Descr
     const { type, isBind, tie, destination } = operation;
     if (type === "cgroup") mountCgroup(root, operation, request);
     else if (!isBind) mountFileSystem(root, operation);
-    else if (tie !== "shared") mountBind(root, operation, descriptors.get(bindName(i)));
+    else if (tie !== "shared") mountBind(root, operation, descriptors[bindName(i)]);
     if (type === "tmpfs" && destination === "/dev") createDevices(root, request);
   }
 }
@@ -163,7 +163,7 @@ export function mountShared(root: number, request: ChildRequest, descriptors: De
   const ready: [tree: number, place: number][] = [];
   for (let i = 0; i < mounts.length; i++)
     if (mounts[i]!.tie === "shared") {
-      const tree = descriptors.get(bindName(i))!;
+      const tree = descriptors[bindName(i)]!;
       ready.push([tree, prepareShared(root, mounts[i]!, request, tree)]);
     }
   for (const [tree, place] of ready) attach(tree, place);

@@ -47,9 +47,9 @@ export const isTied = ({ linux }: ChildSpec): boolean => linux.rootfsPropagation
  * cannot be copied. The working directory moves to the new namespace with the process. @throws SysError
  */
 export function enterRootfs(descriptors: Descriptors): void {
-  const rootfs = descriptors.get("rootfs");
+  const rootfs = descriptors.rootfs;
   if (rootfs === undefined) return;
-  descriptors.delete("rootfs");
+  delete descriptors.rootfs;
   step("enter the rootfs", "by the descriptor that was checked: its path may lead elsewhere by now");
   withFd(rootfs, fchdir);
 }

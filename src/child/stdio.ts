@@ -23,7 +23,7 @@ export function connectStdio(
     // Bun has made what it opened itself close-on-exec, where the caller had closed a standard descriptor
     if (stream === "same") tryFcntl(fd, F_SETFD, 0);
     else if (stream === "null") connectNull(root, fd);
-    else dup3(stream === "terminal" ? terminal! : descriptors.get(streamName(fd))!, fd, 0);
+    else dup3(stream === "terminal" ? terminal! : descriptors[streamName(fd)]!, fd, 0);
   }
 }
 

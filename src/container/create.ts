@@ -2,26 +2,23 @@
 // process. The caller then supervises that process (`run`), or leaves it held (`create`).
 
 import { feature } from "bun:bundle";
-import { callersView, planCgroup } from "../cgroup/index.ts";
+import { planCgroup } from "../cgroup/index.ts";
 import type { NewCgroup } from "../cgroup/types.ts";
 import { makeNetwork } from "../network/namespace.ts";
-import { mountOperations } from "../spec/mount-operations.ts";
-import { parseOptions } from "../spec/mount-options.ts";
 import type { Spec } from "../spec/types.ts";
 import { type ChildRequest, type Descriptors, type Host, sendRequest } from "../sync.ts";
 import { SIGNALS } from "../sys/constants.ts";
 import { ECONNRESET, EPIPE, isErrno } from "../sys/errno.ts";
 import { close, identityOf, statx, tryStat } from "../sys/file.ts";
 import { fdPath } from "../sys/mount.ts";
-import { isInitialUserNamespace } from "../sys/namespace.ts";
 import { stamp } from "../sys/phases.ts";
 import { startTime, tryPidfdSendSignal } from "../sys/process.ts";
 import { listenAt } from "../sys/socket.ts";
 import type { UserNamespaceWork } from "../userns/types.ts";
 import { abandon, type Starting } from "./begin.ts";
+import { childRequest } from "./child-request.ts";
 import { claim } from "./claim.ts";
 import { deleteContainer } from "./delete.ts";
-import { withoutDeviceNodes } from "./device-nodes.ts";
 import { type Callbacks, Handshake } from "./handshake.ts";
 import { lendDescriptors } from "./lend.ts";
 import { handListener } from "./listener.ts";
@@ -29,7 +26,6 @@ import { noteMade } from "./made.ts";
 import type { Options } from "./options.ts";
 import { makeOwnCgroup, type OwnCgroup } from "./own-cgroup.ts";
 import { prune } from "./prune.ts";
-import { ignoredSignals } from "./signals.ts";
 import type { Child } from "./spawn.ts";
 import { START_SOCKET, type State, type StateDirectory, writeState } from "./state.ts";
 import type { Stdio } from "./stdio.ts";
@@ -103,14 +99,27 @@ export function create(starting: Starting, asked: Request, making: Making): Cont
     const network = makeNetwork(spec);
     const descriptors =
       request.userns?.openDescriptors(child.pid, spec, rootfs, own.cgroup?.joinFiles ?? [], making.warn) ??
-      new Map<string, number>();
+      {};
     // a name of its own: a copy of the mount, "root", takes its place where the child may not enter the rootfs
-    if (descriptors.has("root")) close(rootfs);
-    else descriptors.set("rootfs", rootfs);
-    if (network !== undefined) descriptors.set("network", network);
-    if (making.hold) descriptors.set("start", listenAt(`${fdPath(directory.fd)}/${START_SOCKET}`));
-    const host: Given = { keepGroups: entered?.keepGroups ?? false, givesNetwork: network !== undefined };
-    hand(child, childRequest(request, directory, own, making, host), descriptors, making.stdio.given);
+    if (descriptors.root !== undefined) close(rootfs);
+    else descriptors.rootfs = rootfs;
+    if (network !== undefined) descriptors.network = network;
+    if (making.hold) descriptors.start = listenAt(`${fdPath(directory.fd)}/${START_SOCKET}`);
+    const known = {
+      id,
+      bundle,
+      spec,
+      options: asked.options,
+      own,
+      ...asked.host,
+      stdio: making.stdio.streams,
+      stateDirectory: directory.path,
+      keepGroups: entered?.keepGroups ?? false,
+      givesNetwork: network !== undefined,
+      hold: making.hold,
+      endsWithMaker: making.owner === "supervisor",
+    };
+    hand(child, childRequest(known, making.warn), descriptors, making.stdio.given);
     making.stdio.handedOver();
     own.cgroup?.hasten?.();
     prune(asked.id); // the child has enough to do meanwhile
@@ -173,49 +182,6 @@ function recordEntered(directory: StateDirectory, { pid }: Child, spec: Spec): v
   writeState(directory);
 }
 
-type Given = Pick<Host, "keepGroups" | "givesNetwork">;
-
-function childRequest(
-  { id, bundle, spec: asked, options, host }: Request,
-  { path }: StateDirectory,
-  own: OwnCgroup,
-  { hold, owner, stdio, warn }: Making,
-  given: Given,
-): ChildRequest {
-  const limitsDevices = own.limitsDevices || !isInitialUserNamespace();
-  const spec = limitsDevices ? asked : withoutDeviceNodes(asked, options.requiredCapabilities, warn);
-  // the child uses the compiled filter, host.seccomp
-  const {
-    mounts: _,
-    linux: { seccomp: __, ...linux },
-    ...rest
-  } = spec;
-  const { rootfsPropagation } = linux;
-  return {
-    id,
-    bundle,
-    spec: { ...rest, linux },
-    mounts: mountOperations(spec),
-    rootPropagation: rootfsPropagation && parseOptions([rootfsPropagation]).propagation,
-    options,
-    host: {
-      ...host,
-      stdio: stdio.streams,
-      stateDirectory: path,
-      cgroup: {
-        files: own.cgroup?.joinFiles ?? [],
-        required: own.cgroup?.required ?? 0,
-        limitsDevices,
-        view: own.cgroup ? own.cgroup.view : callersView(),
-      },
-      ...given,
-      ignoredSignals: ignoredSignals(),
-      hold,
-      endsWithMaker: owner === "supervisor",
-    },
-  };
-}
-
 /**
  * Sends the request and the descriptors, and closes the descriptors, but not those that are lent. No error where the
  * child has ended: its handshake then finds the end of the stream.
@@ -226,6 +192,6 @@ function hand(child: Child, request: ChildRequest, descriptors: Descriptors, len
   } catch (error) {
     if (!isErrno(error, EPIPE, ECONNRESET)) throw error;
   } finally {
-    for (const fd of descriptors.values()) close(fd);
+    for (const name in descriptors) close(descriptors[name]!);
   }
 }

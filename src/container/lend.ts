@@ -27,7 +27,7 @@ export function lendDescriptors({ process: { user }, linux }: Spec, { streams, g
   for (const [number, stream] of streams.entries()) {
     if (stream !== "same" && stream !== "given") continue;
     // a FIFO that was opened once more is on a read-only mount there, and changes its owner by the caller's descriptor
-    const again = given.get(streamName(number)) ?? number;
+    const again = given[streamName(number)] ?? number;
     const fd = isPipe(again) ? again : number;
     const before = statx(fd);
     if (before.uid === uid || !isLendable(fd, before)) continue;

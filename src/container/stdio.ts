@@ -42,7 +42,7 @@ export class Stdio {
   /** what each of them is, for the child */
   readonly streams: Stream[] = [];
   /** those that are sent to the child */
-  readonly given: Descriptors = new Map();
+  readonly given: Descriptors = {};
   passages: Passage[] = [];
   private readonly outputs: { of: Standard; given: number }[] = [];
   private readonly atEnd: (() => void)[] = [];
@@ -87,7 +87,7 @@ export class Stdio {
   }
 
   private give(fd: number, given: number): Stream {
-    this.given.set(streamName(fd), given);
+    this.given[streamName(fd)] = given;
     return "given";
   }
 

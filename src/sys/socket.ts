@@ -72,7 +72,10 @@ const CMSG_WORDS = 4;
  * struct msghdr with one iovec and room for descriptors, in 32-bit words. It is the same on x86-64 and arm64. The words
  * are made from their buffer: Bun moves the bytes of a small array when it is asked for the buffer later.
  */
-function message(data: Uint8Array, room: number): { words: Uint32Array; header: Uint8Array } {
+function message(
+  data: Uint8Array,
+  room: number,
+): { words: Uint32Array; header: Uint8Array; keep: Uint8Array[] } {
   const controlWords = CMSG_WORDS + room + (room & 1);
   const words = new Uint32Array(new ArrayBuffer(4 * (CONTROL + controlWords)));
   const header = new Uint8Array(words.buffer);
@@ -83,7 +86,7 @@ function message(data: Uint8Array, room: number): { words: Uint32Array; header: 
   words[6] = 1;
   putLong(words, 8, address + 4 * CONTROL);
   words[10] = 4 * controlWords;
-  return { words, header };
+  return { words, header, keep: [data] };
 }
 
 const SOL_SOCKET = 1;
@@ -94,13 +97,14 @@ const SCM_RIGHTS = 1;
  * Returns the number of bytes sent. @throws SysError
  */
 export function sendFds(socket: number, data: Uint8Array, fds: readonly number[]): number {
-  const { words, header } = message(data, fds.length);
+  const { words, header, keep } = message(data, fds.length);
   words[CONTROL] = 4 * (CMSG_WORDS + fds.length);
   words[CONTROL + 2] = SOL_SOCKET;
   words[CONTROL + 3] = SCM_RIGHTS;
   for (let i = 0; i < fds.length; i++) words[CONTROL + CMSG_WORDS + i] = fds[i]!;
   const sent = call("sendmsg", socket, header, MSG_NOSIGNAL);
-  return Math.min(sent, data.length); // names the data once more, which must be in memory until here
+  keep.length = 0;
+  return sent;
 }
 
 /**
@@ -108,10 +112,11 @@ export function sendFds(socket: number, data: Uint8Array, fds: readonly number[]
  * and the descriptors that came with them; the kernel drops those for which there is no room. @throws SysError
  */
 export function receive(socket: number, data: Uint8Array, room: number): { length: number; fds: number[] } {
-  const { words, header } = message(data, room);
+  const { words, header, keep } = message(data, room);
   const length = call("recvmsg", socket, header, MSG_CMSG_CLOEXEC);
+  keep.length = 0;
   const fds: number[] = [];
   if (words[CONTROL + 2] === SOL_SOCKET && words[CONTROL + 3] === SCM_RIGHTS)
     for (let i = CMSG_WORDS; i < words[CONTROL]! / 4; i++) fds.push(words[CONTROL + i]!);
-  return { length: Math.min(length, data.length), fds };
+  return { length, fds };
 }

@@ -5,24 +5,19 @@ import { CLONE } from "./constants.ts";
 import { addressOf, attempt, type SpawnWords, spawnInNamespace, spawnInNamespaceAndEnd } from "./libc.ts";
 import { signalSet, THREAD_SIGNALS } from "./signal.ts";
 
-/** A C vector (argv, envp): the strings one after the other, and the table of pointers to them, NULL at the end. */
+/**
+ * A C vector (argv, envp): the strings one after the other, each with a NUL at its end, and the table of pointers to
+ * them, NULL at the end.
+ */
 export function vector(words: readonly string[]): { table: Uint8Array; keep: Uint8Array } {
-  const encoded: Uint8Array[] = [];
-  let length = 1;
-  for (const word of words) {
-    const bytes = cstring(word);
-    encoded.push(bytes);
-    length += bytes.length;
-  }
-  const keep = new Uint8Array(length);
+  const keep = cstring(words.join("\0"));
   const base = addressOf(keep);
   // pointers in halves: a BigInt for each would cost more than the call
   const table = new Uint32Array((words.length + 1) * 2);
   let at = 0;
-  for (let i = 0; i < encoded.length; i++) {
-    keep.set(encoded[i]!, at);
+  for (let i = 0; i < words.length; i++) {
     putLong(table, 2 * i, base + at);
-    at += encoded[i]!.length;
+    at = keep.indexOf(0, at) + 1;
   }
   return { table: new Uint8Array(table.buffer), keep };
 }

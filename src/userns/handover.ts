@@ -21,18 +21,18 @@ export function openDescriptors(
   cgroupFiles: readonly string[],
   warn: (message: string) => void,
 ): Descriptors {
-  const descriptors: Descriptors = new Map();
+  const descriptors: Descriptors = {};
   try {
-    descriptors.set("root", openRoot(pid, spec, rootfs, warn));
+    descriptors.root = openRoot(pid, spec, rootfs, warn);
     for (const [i, entry] of (spec.mounts ?? []).entries()) {
       const { isBind, source = "", flags, tie } = mountOperation(entry);
       if (!isBind) continue;
       step(`open the source of a bind, ${source}`, "with the rights of the host's root, not the container's");
-      descriptors.set(`bind ${i}`, openSource(source, flags & MS.MS_REC ? AT.AT_RECURSIVE : 0, tie));
+      descriptors[`bind ${i}`] = openSource(source, flags & MS.MS_REC ? AT.AT_RECURSIVE : 0, tie);
     }
-    for (const [i, file] of cgroupFiles.entries()) descriptors.set(`cgroup ${i}`, open(file, O.O_WRONLY));
+    for (const [i, file] of cgroupFiles.entries()) descriptors[`cgroup ${i}`] = open(file, O.O_WRONLY);
   } catch (error) {
-    for (const fd of descriptors.values()) close(fd);
+    for (const fd of Object.values(descriptors)) close(fd);
     throw error;
   }
   return descriptors;

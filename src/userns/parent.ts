@@ -23,7 +23,7 @@ export const userNamespaceWork = (plan: UserNamespacePlan): UserNamespaceWork =>
   enter: (child, spec, rootfs, callbacks) => enter(child, plan, spec, rootfs, callbacks),
   planCgroup: plan.rootless ? planDelegated : planCgroup,
   // The root of a rootless container is the caller, who may open no more than the child.
-  openDescriptors: plan.rootless ? () => new Map() : openDescriptors,
+  openDescriptors: plan.rootless ? () => ({}) : openDescriptors,
 });
 
 function enter(

@@ -6,12 +6,12 @@ import { timespec } from "../../../src/sys/poll.ts";
 
 const longs = (bytes: Uint8Array): bigint[] => [...new BigUint64Array(bytes.buffer)];
 
-test.each([0, 1, 4294967295, 4294967296, 0x7ffe_1234_5678, Number.MAX_SAFE_INTEGER])(
+test.each([0, 1, 4294967295, 4294967296, 0x7ffe_1234_5678, Number.MAX_SAFE_INTEGER, -1, -100, -(2 ** 40)])(
   "putLong writes %p as the machine has it",
   (value) => {
     const words = new Uint32Array(new ArrayBuffer(16));
     putLong(words, 2, value);
-    expect(longs(new Uint8Array(words.buffer))).toEqual([0n, BigInt(value)]);
+    expect(longs(new Uint8Array(words.buffer))).toEqual([0n, BigInt.asUintN(64, BigInt(value))]);
   },
 );
 
