@@ -36,9 +36,10 @@ export function becomeProcess(
 ): never {
   const { spec, options, host } = request;
   if (feature("PHASES")) stamp("identity");
-  setRlimits(spec.process, options.init);
+  const { rlimits, apparmorProfile, selinuxLabel } = spec.process;
+  if (rlimits) setRlimits(rlimits, options.init);
   filterCallsEarly(socket, request);
-  const labels = labelCommand(proc, request);
+  const labels = apparmorProfile || selinuxLabel ? labelCommand(proc, request) : {};
   limitBounding(request, warn); // needs CAP_SETPCAP, which is given up below
   const entered = tryChangeDirectory(spec.process); // root can make the directory, and enter one that the user cannot
   becomeUser(spec.process, host.keepGroups);

@@ -10,7 +10,7 @@ import type { Inbox } from "./inbox.ts";
 import { leaveKeyring, resetPersonality, setOomScore } from "./isolation.ts";
 import { reportMade } from "./mount-points.ts";
 import { mountAll, mountShared, openTiedSources } from "./mounts.ts";
-import { enterNamespaces, nameHost, unshareCgroupNamespace } from "./namespaces.ts";
+import { enterNamespaces, joinNetwork, nameHost, unshareCgroupNamespace } from "./namespaces.ts";
 import { mountOwnFiles } from "./own-files.ts";
 import { openKernelTrees, setSysctls } from "./paths.ts";
 import { makeDirectory } from "./process.ts";
@@ -35,10 +35,11 @@ export function enterRoot(
 ): Entered {
   if (feature("PHASES")) stamp("namespaces");
   const { spec, options } = request;
+  const { process, linux, root: asked } = spec;
   const { descriptors } = inbox;
-  setOomScore(request); // through the host's /proc
+  if (process.oomScoreAdj !== undefined) setOomScore(process.oomScoreAdj); // through the host's /proc
   enterRootfs(descriptors); // before the mount namespace: the descriptor is good in the parent's alone
-  enterNamespaces(request, inbox); // before any change that would otherwise be the host's, too
+  enterNamespaces(request); // before any change that would otherwise be the host's, too
   nameHost(request);
   leaveKeyring();
   resetPersonality();
@@ -48,22 +49,23 @@ export function enterRoot(
   const made = prepareRoot(request, descriptors.root, warn); // pivot_root needs a mount
   const { root } = made;
   if (feature("PHASES")) stamp("cgroup");
+  joinNetwork(request, inbox);
   joinCgroup(request, descriptors); // before the cgroup namespace, whose root is its maker's cgroup
   unshareCgroupNamespace(spec);
   if (feature("PHASES")) stamp("mounts");
   // before the change of root: the sources of binds are paths of the host
   mountAll(root, request, descriptors);
   forbidDeviceNodes(root, request);
-  const terminal = spec.process.terminal ? attachTerminal(socket, root, spec.process) : undefined;
+  const terminal = process.terminal ? attachTerminal(socket, root, process) : undefined;
   if (feature("PHASES")) stamp("masks");
   const trees = openKernelTrees(root, request); // from here on by descriptor: somebody may exchange names in the rootfs
-  setSysctls(trees.proc, spec);
+  if (linux.sysctl) setSysctls(trees.proc, linux.sysctl);
   mountOwnFiles(root, request, trees);
-  if (spec.root.readonly) makeDirectory(root, spec.process);
+  if (asked.readonly) makeDirectory(root, process);
   mountShared(root, request, descriptors);
   connectStdio(root, terminal, request.host.stdio, descriptors);
   if (feature("PHASES")) stamp("change of root");
-  makeRootReadonly(made, spec); // read-only only after the last mount point was made
+  if (asked.readonly) makeRootReadonly(made); // only after the last mount point was made
   changeRoot(root, request, warn);
   return { proc: trees.proc };
 }

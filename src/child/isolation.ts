@@ -25,13 +25,11 @@ export function leaveKeyring(): void {
  */
 export const resetPersonality = (): number => tryPersonality(0);
 
-/** Writes the spec's oomScoreAdj for the kernel's OOM killer (proc_pid_oom_score_adj(5)). @throws SysError */
-export function setOomScore({ spec }: ChildRequest): void {
-  const { oomScoreAdj } = spec.process;
-  if (oomScoreAdj === undefined) return;
-  step(`set oom_score_adj to ${oomScoreAdj}`, "without this the container would inherit the caller's value");
+/** Writes a score for the kernel's OOM killer (proc_pid_oom_score_adj(5)). @throws SysError */
+export function setOomScore(score: number): void {
+  step(`set oom_score_adj to ${score}`, "without this the container would inherit the caller's value");
   try {
-    writeFile("/proc/self/oom_score_adj", String(oomScoreAdj)); // in the host's /proc: the container may not have one
+    writeFile("/proc/self/oom_score_adj", String(score)); // in the host's /proc: the container may not have one
   } catch (error) {
     // Lowering the score takes CAP_SYS_RESOURCE. A score higher than asked for harms nobody but the container.
     if (!isErrno(error, EACCES)) throw error;

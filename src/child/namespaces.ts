@@ -61,10 +61,10 @@ function joinPaths(all: readonly Namespace[]): void {
 }
 
 /**
- * Joins the namespaces that have a path, and makes the others new, all at once; the new cgroup namespace comes later.
- * A network namespace that the parent makes is joined. @throws Refusal, SysError
+ * Joins the namespaces that have a path, and makes the others new, all at once; the new cgroup namespace comes later,
+ * and so does a network namespace that the parent makes. @throws Refusal, SysError
  */
-export function enterNamespaces({ spec, host }: ChildRequest, inbox: Inbox): void {
+export function enterNamespaces({ spec, host }: ChildRequest): void {
   step("setsid", "a new session has no controlling terminal, so nothing can be typed into the host's");
   setsid();
   let flags = 0;
@@ -73,16 +73,22 @@ export function enterNamespaces({ spec, host }: ChildRequest, inbox: Inbox): voi
     if (path === undefined) flags |= NAMESPACE_FLAGS[type];
     else joins = true;
   if (joins) joinPaths(namespaces(spec));
-  if (host.givesNetwork) {
-    step("join the network namespace", "made by the parent while this process was starting");
-    const network = inbox.take("network");
-    setns(network, CLONE.CLONE_NEWNET);
-    close(network);
-    flags &= ~CLONE.CLONE_NEWNET;
-  }
+  if (host.givesNetwork) flags &= ~CLONE.CLONE_NEWNET;
   flags &= ~(CLONE.CLONE_NEWPID | CLONE.CLONE_NEWUSER | CLONE.CLONE_NEWCGROUP);
   step("unshare namespaces", "the container gets mounts, a host name and System V IPC of its own");
   unshare(flags);
+}
+
+/**
+ * Joins the network namespace that the parent makes. It comes late, for the parent may still be at it; but before sysfs
+ * is mounted, which shows the network of its mounter. @throws SysError
+ */
+export function joinNetwork({ host }: ChildRequest, inbox: Inbox): void {
+  if (!host.givesNetwork) return;
+  step("join the network namespace", "made by the parent while this process was starting");
+  const network = inbox.take("network");
+  setns(network, CLONE.CLONE_NEWNET);
+  close(network);
 }
 
 /** Makes a cgroup namespace. Its root is the cgroup of the process that makes it, which must have joined before. */

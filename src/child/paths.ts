@@ -2,7 +2,7 @@
 // writes. All go through descriptors below a /proc that is known to be the kernel's. So a rootfs cannot offer a false
 // /proc (CVE-2025-52881), redirect a mask by a symbolic link, or supply the file that masks (CVE-2025-31133).
 
-import type { ChildRequest, ChildSpec } from "../sync.ts";
+import type { ChildRequest } from "../sync.ts";
 import { decode, encode } from "../sys/bytes.ts";
 import { AT, MOUNT_ATTR, O, RESOLVE } from "../sys/constants.ts";
 import { EINVAL, ELOOP, ENOENT, ENOTDIR, SysError } from "../sys/errno.ts";
@@ -75,9 +75,7 @@ function openProc(proc: number | undefined, path: string, flags: number): number
 }
 
 /** Writes each sysctl of the spec, before /proc/sys is made read-only. @throws SysError, Refusal */
-export function setSysctls(proc: number | undefined, spec: ChildSpec): void {
-  const { sysctl } = spec.linux;
-  if (!sysctl) return;
+export function setSysctls(proc: number | undefined, sysctl: Readonly<Record<string, string>>): void {
   for (const [name, value] of Object.entries(sysctl)) {
     step(`set the sysctl ${name}=${value}`);
     writeProc(proc, `sys/${name.replaceAll(".", "/")}`, value);

@@ -1,7 +1,7 @@
 // Owns the attributes of the process that runs the user's program: rlimits, working directory, user, descriptors,
 // signals, and the execve(2) itself.
 
-import type { Process } from "../spec/types.ts";
+import type { Process, Rlimit } from "../spec/types.ts";
 import type { ChildRequest } from "../sync.ts";
 import { tryFchown, umask } from "../sys/access.ts";
 import { CLOSE_RANGE_CLOEXEC, O, RESOLVE } from "../sys/constants.ts";
@@ -26,8 +26,8 @@ export const rlimitNumber = (type: string): number => RLIMITS.indexOf(type as (t
  * command is started; here hard limits are only raised where the spec's are higher, while the process may.
  * @throws SysError
  */
-export function setRlimits({ rlimits }: Process, init: boolean): void {
-  for (const { type, soft, hard } of rlimits ?? []) {
+export function setRlimits(rlimits: readonly Rlimit[], init: boolean): void {
+  for (const { type, soft, hard } of rlimits) {
     step(`set ${type} to ${soft}:${hard}`);
     const resource = rlimitNumber(type);
     const now = init ? getRlimit(0, resource) : undefined;

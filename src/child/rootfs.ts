@@ -199,9 +199,8 @@ function overlayOptions(
   return options;
 }
 
-/** Makes the root read-only where the spec asks for it, with the host's mounts inside it. @throws SysError */
-export function makeRootReadonly({ root, submounts }: Root, spec: ChildSpec): void {
-  if (!spec.root.readonly) return;
+/** Makes the root read-only, with the host's mounts inside it. @throws SysError */
+export function makeRootReadonly({ root, submounts }: Root): void {
   step("make the root read-only");
   setMountAttributes(root, { set: MOUNT_ATTR.MOUNT_ATTR_RDONLY });
   makeSubmountsReadonly(submounts);
