@@ -51,6 +51,7 @@ export function makeDirectory(root: number, { cwd }: Pick<Process, "cwd">): void
  */
 export function tryChangeDirectory({ cwd }: Process): boolean {
   step(`change to the directory ${cwd}`);
+  if (cwd === "/") return true; // changeRoot() has come here
   let result = tryChdir(cwd);
   if (result === -ENOENT) {
     withFd(open("/", O.O_PATH | O.O_DIRECTORY), (root) => makeDirectory(root, { cwd }));
