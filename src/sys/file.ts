@@ -133,8 +133,13 @@ const LARGEST_IN_ROOT = 4 << 20;
  * Reads `length` bytes of a descriptor; fewer only where the file ends before. `onRead` is told of the bytes of each
  * call. @throws SysError
  */
-export function readHead(fd: number, length: number, onRead?: (bytes: number) => void): Uint8Array {
-  let buffer = new Uint8Array(Math.min(4096, length));
+export function readHead(
+  fd: number,
+  length: number,
+  onRead?: (bytes: number) => void,
+  first = new Uint8Array(Math.min(4096, length)),
+): Uint8Array {
+  let buffer = first;
   let done = 0;
   while (done < length) {
     if (done === buffer.length) {
@@ -142,7 +147,7 @@ export function readHead(fd: number, length: number, onRead?: (bytes: number) =>
       larger.set(buffer);
       buffer = larger;
     }
-    const n = read(fd, buffer.subarray(done));
+    const n = read(fd, done === 0 ? buffer : buffer.subarray(done));
     if (n === 0) break;
     onRead?.(n);
     done += n;
@@ -153,8 +158,13 @@ export function readHead(fd: number, length: number, onRead?: (bytes: number) =>
 /**
  * Reads a descriptor to its end; `shown` is what an error calls it. @throws SysError, EFBIG above the limit in bytes
  */
-export function readAll(fd: number, shown = "a file", limit = LARGEST_FILE): Uint8Array {
-  const bytes = readHead(fd, limit + 1);
+export function readAll(
+  fd: number,
+  shown = "a file",
+  limit = LARGEST_FILE,
+  first?: Uint8Array,
+): Uint8Array {
+  const bytes = readHead(fd, limit + 1, undefined, first);
   if (bytes.length > limit) throw tooLarge(shown, limit);
   return bytes;
 }
@@ -163,9 +173,12 @@ function tooLarge(shown: string, limit: number): SysError {
   return new SysError("read", [shown], EFBIG, `read ${shown}, at most ${limit >> 20} MiB`);
 }
 
+/** Where a text that fits is read before it is decoded: one page of memory for all files, which are read one by one. */
+const forText = new Uint8Array(4096);
+
 /** The text of a file that the container cannot write, by its path. @throws SysError */
 export function readFile(path: string, limit?: number): string {
-  return decode(readFileBytes(path, limit));
+  return withFd(open(path, 0), (fd) => decode(readAll(fd, path, limit, forText)));
 }
 
 /** The bytes of a file that the container cannot write, by its path. @throws SysError */
@@ -181,7 +194,7 @@ export function tryReadFile(path: string, limit?: number): string | undefined {
 
 function textOf(fd: number, shown: string, limit?: number): string | undefined {
   try {
-    return decode(readAll(fd, shown, limit));
+    return decode(readAll(fd, shown, limit, forText));
   } catch (error) {
     if (!isErrno(error, EFBIG)) return undefined;
     throw error;
