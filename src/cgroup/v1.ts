@@ -57,7 +57,9 @@ export class V1Cgroup implements NewCgroup {
    * and moving just oneself needs no system-wide lock: that one waits 5 to 13 ms for an RCU grace period.
    */
   get joinFiles(): string[] {
-    return this.record.directories.map((directory) => `${directory}/tasks`);
+    const files: string[] = [];
+    for (const directory of this.record.directories) files.push(`${directory}/tasks`);
+    return files;
   }
 
   create(): void {

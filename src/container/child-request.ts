@@ -2,7 +2,9 @@
 // be without the container's namespaces.
 
 import { callersView } from "../cgroup/index.ts";
-import { mountOperations } from "../spec/mount-operations.ts";
+import { DEFAULT_MOUNTS } from "../spec/default.ts";
+import { defaultOperations } from "../spec/default-operations.ts" with { type: "macro" };
+import { type MountOperation, mountOperations } from "../spec/mount-operations.ts";
 import { parseOptions } from "../spec/mount-options.ts";
 import type { Capabilities, Spec } from "../spec/types.ts";
 import type { ChildRequest, ChildSpec, Host } from "../sync.ts";
@@ -35,7 +37,7 @@ export function childRequest(
     bundle,
     spec: childSpec(spec),
     capabilities: masks(spec.process.capabilities),
-    mounts: mountOperations(spec),
+    mounts: operationsOf(spec),
     rootPropagation: rootfsPropagation && parseOptions([rootfsPropagation]).propagation,
     options,
     host: {
@@ -51,6 +53,12 @@ export function childRequest(
   };
 }
 
+/** The default mounts, which most containers have alone, need no more work. */
+const operationsOf = (spec: Spec): MountOperation[] =>
+  spec.mounts === DEFAULT_MOUNTS && !spec.linux.mountLabel
+    ? JSON.parse(defaultOperations())
+    : mountOperations(spec);
+
 function childSpec({ root, hostname, domainname, process, linux }: Spec): ChildSpec {
   const { capabilities: _, ...command } = process;
   const { resources: __, seccomp: ___, ...rest } = linux;
@@ -63,10 +71,13 @@ function childSpec({ root, hostname, domainname, process, linux }: Spec): ChildS
   };
 }
 
-const masks = ({ bounding, effective, inheritable, permitted, ambient }: Capabilities = {}) => ({
-  bounding: capabilityMask(bounding),
-  effective: capabilityMask(effective),
-  inheritable: capabilityMask(inheritable),
-  permitted: capabilityMask(permitted),
-  ambient: capabilityMask(ambient),
-});
+function masks({ bounding, effective, inheritable, permitted, ambient }: Capabilities = {}) {
+  const mask = capabilityMask(bounding);
+  return {
+    bounding: mask,
+    effective: effective === bounding ? mask : capabilityMask(effective),
+    inheritable: capabilityMask(inheritable),
+    permitted: permitted === bounding ? mask : capabilityMask(permitted),
+    ambient: capabilityMask(ambient),
+  };
+}

@@ -13,8 +13,13 @@ interface Effect {
   attrClear?: number;
 }
 
-/** For each option the flag of mount(2) that it sets or clears, and the attribute of mount_setattr(2) for the same. */
-const OPTIONS: Readonly<Record<string, Effect>> = {
+/**
+ * For each option the flag of mount(2) that it sets or clears, and the attribute of mount_setattr(2) for the same. Made at
+ * the first use: a container with the default mounts alone has none (default-operations.ts).
+ */
+let OPTIONS: Readonly<Record<string, Effect>> | undefined;
+
+const effects = (): Readonly<Record<string, Effect>> => ({
   ro: { set: MS.MS_RDONLY, attrSet: MOUNT_ATTR.MOUNT_ATTR_RDONLY },
   rw: { clear: MS.MS_RDONLY, attrClear: MOUNT_ATTR.MOUNT_ATTR_RDONLY },
   nosuid: { set: MS.MS_NOSUID, attrSet: MOUNT_ATTR.MOUNT_ATTR_NOSUID },
@@ -48,7 +53,7 @@ const OPTIONS: Readonly<Record<string, Effect>> = {
   bind: { set: MS.MS_BIND },
   rbind: { set: MS.MS_BIND | MS.MS_REC },
   defaults: {},
-};
+});
 
 const PROPAGATION: Readonly<Record<string, number>> = {
   private: MS.MS_PRIVATE,
@@ -72,6 +77,7 @@ export interface ParsedOptions {
 
 /** Sorts an OCI option list into flags, attributes, propagation and the file system's own data. */
 export function parseOptions(options: readonly string[]): ParsedOptions {
+  OPTIONS ??= effects();
   const out: ParsedOptions = { flags: 0, attrSet: 0, attrClear: 0, propagation: 0, data: "" };
   const data: string[] = [];
   for (const option of options) {

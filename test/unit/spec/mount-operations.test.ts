@@ -1,6 +1,8 @@
 // What a mount of the spec comes to, as the child carries it out.
 
 import { describe, expect, test } from "bun:test";
+import { defaultSpec } from "../../../src/spec/default.ts";
+import { defaultOperations as builtIn } from "../../../src/spec/default-operations.ts" with { type: "macro" };
 import { mountOperation, mountOperations } from "../../../src/spec/mount-operations.ts";
 import { MS } from "../../../src/sys/constants.ts";
 
@@ -23,6 +25,12 @@ describe("the tie of a bind", () => {
     expect(mountOperation(mount)).toMatchObject({ isBind: false, propagation: MS.MS_SHARED | MS.MS_REC });
     expect(mountOperation(mount).tie).toBeUndefined();
   });
+});
+
+test("what the build works out of the default mounts is what a start would", () => {
+  const built: unknown = JSON.parse(builtIn());
+  expect(built).toEqual(mountOperations(defaultSpec("/", [])));
+  expect(built).toHaveLength(7);
 });
 
 test("a bind is known by its type, or by its options", () => {
