@@ -30,7 +30,10 @@ export const LEAF = "minibox-supervisor";
  * mount instead. @throws RunError for a path that leads upwards
  */
 export function pathBelow(id: string, cgroupsPath: string | undefined): { path: string; absolute: boolean } {
-  if (cgroupsPath === undefined) return { path: `/${COMMON}/${id}`, absolute: false };
+  return cgroupsPath === undefined ? { path: `/${COMMON}/${id}`, absolute: false } : givenPath(cgroupsPath);
+}
+
+function givenPath(cgroupsPath: string): { path: string; absolute: boolean } {
   const names = cgroupsPath.split("/").filter((name) => name !== "" && name !== ".");
   const refuse = (problem: string): never => {
     throw new RunError(`: "${cgroupsPath}" ${problem}`, 125, undefined, "linux.cgroupsPath");

@@ -53,8 +53,12 @@ function collect(fill: (add: Add) => void): Setting[] {
 }
 
 /** The settings for version 1, in the order in which the kernel takes them. @throws RunError for one of version 2 */
-export function settingsV1({ memory, cpu, pids, unified }: Resources): Setting[] {
-  if (!memory && !cpu && !pids && !unified) return []; // as nearly every container
+export function settingsV1(resources: Resources): Setting[] {
+  const { memory, cpu, pids, unified } = resources;
+  return memory || cpu || pids || unified ? limitsV1(resources) : [];
+}
+
+function limitsV1({ memory, cpu, pids, unified }: Resources): Setting[] {
   for (const file in unified)
     throw new RunError(
       "cannot be enforced: it is a file of cgroup v2, and this host has its controllers on cgroup v1",

@@ -8,7 +8,7 @@ import { quoted } from "../sys/printable.ts";
 import type { Flags } from "./argv.ts";
 import { COMMANDS_ELSEWHERE, FLAGS_ELSEWHERE } from "./elsewhere.ts";
 import { GLOBAL_FLAGS } from "./global-flags.ts";
-import { RUN_FLAGS } from "./run-flags.ts";
+import { runFlags } from "./run-flags.ts";
 
 export interface Advice {
   /** the known words that this one stands for, as they follow "did you mean" */
@@ -48,7 +48,7 @@ function begunOrNear({ kind, word, known }: Unknown): string | undefined {
 }
 
 function flagHint({ word, known }: Unknown): string | undefined {
-  if (!isFlagOf(RUN_FLAGS, word) || known.includes(word)) return undefined;
+  if (!isFlagOf(runFlags(), word) || known.includes(word)) return undefined;
   const isBeforeCommand = known.includes("--root");
   return isBeforeCommand ? `it follows the command: minibox run ${word} …` : "it is a flag of minibox run";
 }

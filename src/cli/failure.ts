@@ -11,7 +11,7 @@ import { hintFor } from "./hints.ts";
 import type { Line } from "./index.ts";
 import { messagesTo } from "./messages.ts";
 import { rootfsAdvice } from "./rootfs-advice.ts";
-import { RUN_FLAGS } from "./run-flags.ts";
+import { runFlags } from "./run-flags.ts";
 
 /**
  * Prints an error of this command line and what to do about it, and puts it into the log; returns the exit code that
@@ -43,7 +43,7 @@ function seeHelp(error: UsageError | SpecError, command: string | undefined): st
 /** The flags that were typed; undefined where the words cannot be parsed, which is the error to report then. */
 function typedFlags(words: string[]): Parsed["given"] | undefined {
   try {
-    return parseFlags(words, RUN_FLAGS).given;
+    return parseFlags(words, runFlags()).given;
   } catch {
     return undefined;
   }

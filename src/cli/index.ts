@@ -30,7 +30,7 @@ export async function main(starting: Starting | undefined): Promise<never> {
   try {
     const all = callerWords();
     const at = commandAt(all);
-    const globals = parseFlags(all.slice(0, at), GLOBAL_FLAGS).given;
+    const globals: Globals = at > 0 ? parseFlags(all.slice(0, at), GLOBAL_FLAGS).given : new Map();
     if (at > 0) {
       line.log = openLog(globals);
       applyGlobals(globals);

@@ -18,6 +18,11 @@ export interface Extras {
   trace?: Caller["trace"];
 }
 
+/** False where there is nothing to load: a run of root's without flags. */
+export function needsExtras(given: Given): boolean {
+  return !given.none || geteuid() !== 0;
+}
+
 /** Whether src/userns is loaded, which says if there is to be a user namespace. */
 const mayHaveUserNamespace = (given: Given): boolean =>
   given.one("userns") !== undefined ||

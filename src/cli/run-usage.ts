@@ -1,7 +1,7 @@
 // Owns what the help says of `minibox run`.
 
 import type { Usage } from "./commands.ts";
-import { RUN_FLAGS } from "./run-flags.ts";
+import { runFlags } from "./run-flags.ts";
 
 const MORE = `EXAMPLES
 
@@ -23,7 +23,7 @@ EXIT CODES
 export const command: Usage = {
   meta: { name: "run", description: "Run a command in a new container" },
   args: {
-    ...RUN_FLAGS,
+    ...runFlags(),
     ROOTFS: { type: "positional", description: "directory that becomes the root", required: true },
     COMMAND: {
       type: "positional",

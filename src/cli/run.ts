@@ -7,21 +7,23 @@ import { type Caller, type RunOutcome, run } from "../supervise/run.ts";
 import { SIGNALS } from "../sys/constants.ts";
 import { EFBIG, type SysError } from "../sys/errno.ts";
 import { parseFlags } from "./argv.ts";
-import { begun, explain, extrasFor } from "./making.ts";
+import { begun, type Extras, explain, extrasFor, needsExtras } from "./making.ts";
 import { note } from "./report.ts";
 import { type Asked, requestFrom, wantedFrom, warnFor } from "./request.ts";
-import { RUN_FLAGS } from "./run-flags.ts";
+import { runFlags } from "./run-flags.ts";
 
 /**
  * Runs `minibox run WORDS…` and returns its exit code; `early` is the container's first process where it was spawned
  * already. @throws UsageError, RunError, SysError
  */
 export async function runCommand(words: readonly string[], early: Starting | undefined): Promise<number> {
-  const parsed = parseFlags(words, RUN_FLAGS);
+  const parsed = words[0]?.startsWith("-")
+    ? parseFlags(words, runFlags())
+    : { given: new Map<string, string[]>(), rest: [...words] };
   if (parsed.given.get("help")?.[0] === "true") return (await import("./help.ts")).printHelp("run");
   const wanted = wantedFrom("run", parsed);
   const { given } = wanted;
-  const extras = await extrasFor(given);
+  const extras: Extras = needsExtras(given) ? await extrasFor(given) : {};
   const { starting, userns } = early
     ? { starting: early, userns: extras.userns }
     : await begun(given, extras, "supervisor");

@@ -93,15 +93,20 @@ const MOST_GROUPS = 65_536;
 
 /** @throws RunError */
 function supplementary(group: string, user: string, primary: number): number[] {
-  const ids = new Set<number>();
+  let ids: Set<number> | undefined;
   eachRow(group, user, (fields) => {
     const members = fields[3];
     if (!members?.includes(user)) return false;
     const gid = numericId(fields[2]);
     if (gid === undefined || gid === primary) return false;
-    for (const member of members.split(",")) if (member.trim() === user) ids.add(gid);
+    for (const member of members.split(","))
+      if (member.trim() === user) {
+        ids ??= new Set();
+        ids.add(gid);
+      }
     return false;
   });
+  if (!ids) return [];
   if (ids.size > MOST_GROUPS)
     throw wrongUser(
       `the rootfs's /etc/group has the user "${user}" in ${ids.size} groups, ${MOST_GROUPS} is the limit`,

@@ -3,7 +3,7 @@
 
 import { UsageError } from "../errors.ts";
 import { DEFAULT_CAPABILITIES, defaultSpec, HOSTNAME } from "./default.ts";
-import { environmentFromFlags } from "./from-flags/environment.ts";
+import { environmentFromFlags, usualEnvironment } from "./from-flags/environment.ts";
 import type { Given, Host } from "./from-flags/given.ts";
 import { orderMounts } from "./from-flags/mount-order.ts";
 import { parseMount, parseTmpfs, parseVolume } from "./from-flags/mounts.ts";
@@ -15,14 +15,17 @@ import type { Linux, Mount, Process, Rlimit, Spec } from "./types.ts";
 /** Makes the OCI object of `run` for the container `id`. @throws UsageError, and what the functions of `host` throw */
 export function specFromFlags(id: string, rootfs: string, args: string[], given: Given, host: Host): Spec {
   const base = defaultSpec(rootfs, args);
-  if (given.none) return withoutFlags(base, given, host);
+  return given.none ? withoutFlags(base, host) : withFlags(base, id, given, host);
+}
+
+function withFlags(base: Spec, id: string, given: Given, host: Host): Spec {
   const hostname = parseHostname(given.one("hostname"));
   const hostNetwork = parseChoice("--network", given.one("network") ?? "none", ["none", "host"]) === "host";
   const { process, linux, seccomp } = securityFromFlags(given);
   const bounding = process.capabilities?.bounding ?? DEFAULT_CAPABILITIES;
   return {
     ...base,
-    root: { path: rootfs, readonly: given.is("read-only") },
+    root: { ...base.root, readonly: given.is("read-only") },
     hostname,
     process: { ...base.process, ...processFromFlags(given, host, hostname), ...process },
     mounts: mountsFromFlags(base.mounts ?? [], given, host, hostNetwork),
@@ -38,10 +41,22 @@ export function specFromFlags(id: string, rootfs: string, args: string[], given:
 }
 
 /** The same for a start without flags, which is quicker when nothing that only flags change is looked at. */
-function withoutFlags(base: Spec, given: Given, host: Host): Spec {
+function withoutFlags(base: Spec, host: Host): Spec {
+  const { terminal, consoleSize } = host;
+  const { home, ...user } = host.user(undefined);
+  const oomScoreAdj = host.oomScoreAdj();
+  const env = usualEnvironment(host, HOSTNAME);
+  env.push(`HOME=${home}`);
   return {
     ...base,
-    process: { ...base.process, ...processFromFlags(given, host, HOSTNAME) },
+    process: {
+      ...base.process,
+      terminal,
+      ...(terminal && consoleSize ? { consoleSize } : undefined),
+      env,
+      user,
+      ...(oomScoreAdj === undefined ? undefined : { oomScoreAdj }),
+    },
     linux: { ...base.linux, seccomp: host.seccomp(undefined, DEFAULT_CAPABILITIES) },
   };
 }

@@ -131,7 +131,7 @@ const LARGEST_IN_ROOT = 4 << 20;
 
 /**
  * Reads `length` bytes of a descriptor; fewer only where the file ends before. `onRead` is told of the bytes of each
- * call. @throws SysError
+ * call. What has room in `first` is read into it. @throws SysError
  */
 export function readHead(
   fd: number,
@@ -162,7 +162,7 @@ export function readAll(
   fd: number,
   shown = "a file",
   limit = LARGEST_FILE,
-  first?: Uint8Array,
+  first?: Uint8Array<ArrayBuffer>,
 ): Uint8Array {
   const bytes = readHead(fd, limit + 1, undefined, first);
   if (bytes.length > limit) throw tooLarge(shown, limit);

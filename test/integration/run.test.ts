@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from "bun:test";
 import { existsSync, readFileSync } from "node:fs";
-import { RUN_FLAGS } from "../../src/cli/run-flags.ts";
+import { runFlags } from "../../src/cli/run-flags.ts";
 import { leavesNothing } from "../support/leftovers.ts";
 import { minibox, RUN, rootfs, run, scratchRootfs } from "../support/minibox.ts";
 
@@ -127,11 +127,11 @@ describe("help", () => {
   test("names every flag of the table, in a pipe without decoration", async () => {
     const { status, stdout, stderr } = await run(["--help"]);
     expect([status, stderr]).toEqual([0, ""]);
-    for (const [name, { description }] of Object.entries(RUN_FLAGS)) {
+    for (const [name, { description }] of Object.entries(runFlags())) {
       expect(stdout).toContain(`--${name}`);
       expect(stdout).toContain(description);
     }
-    for (const [, { alias }] of Object.entries(RUN_FLAGS as Record<string, { alias?: string }>))
+    for (const [, { alias }] of Object.entries(runFlags() as Record<string, { alias?: string }>))
       if (alias) expect(stdout).toContain(`-${alias}, --`);
     expect(stdout).not.toContain("\x1b");
     expect((await run(["-h"])).stdout).toBe(stdout);

@@ -4,17 +4,23 @@ import { UsageError } from "../../errors.ts";
 import { DEFAULT_PATH } from "../default.ts";
 import type { Given, Host } from "./given.ts";
 
+/** What every container's variables begin with. */
+export function usualEnvironment(host: Host, hostname: string): string[] {
+  const entries = [`PATH=${DEFAULT_PATH}`, `HOSTNAME=${hostname}`, "container=minibox"];
+  if (host.terminal) entries.push(`TERM=${host.env("TERM") ?? "xterm"}`);
+  return entries;
+}
+
 /**
  * The container's variables: of the caller's environment only those that are named, and TERM on a terminal. HOME is the
  * user's home directory where no flag sets it. @throws UsageError, and what host.readFile throws
  */
 export function environmentFromFlags(given: Given, host: Host, hostname: string, home: string): string[] {
-  const env = new Map<string, string>([
-    ["PATH", DEFAULT_PATH],
-    ["HOSTNAME", hostname],
-    ["container", "minibox"],
-  ]);
-  if (host.terminal) env.set("TERM", host.env("TERM") ?? "xterm");
+  const env = new Map<string, string>();
+  for (const entry of usualEnvironment(host, hostname)) {
+    const equals = entry.indexOf("=");
+    env.set(entry.slice(0, equals), entry.slice(equals + 1));
+  }
   const put = (name: string, value: string | undefined): void => {
     if (value !== undefined) env.set(name, value);
   };

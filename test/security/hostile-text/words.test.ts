@@ -5,7 +5,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { COMMANDS } from "../../../src/cli/commands.ts";
 import { GLOBAL_FLAGS } from "../../../src/cli/global-flags.ts";
-import { RUN_FLAGS } from "../../../src/cli/run-flags.ts";
+import { runFlags } from "../../../src/cli/run-flags.ts";
 import { makeRoot, reason } from "../../support/explain.ts";
 import {
   BYTE,
@@ -98,7 +98,7 @@ describe.skipIf(reason !== "")("an error names, and does not write to the termin
 });
 
 describe.skipIf(reason !== "")("whatever a hostile value becomes, nothing of it is printed raw, for", () => {
-  const withValue = Object.entries(RUN_FLAGS).filter(([, { type }]) => type === "string");
+  const withValue = Object.entries(runFlags()).filter(([, { type }]) => type === "string");
   test.each(withValue.map(([name]) => name))("run --%s", async (name) => {
     expect(harmIn(all(await told(["run", "--trace", `--${name}=${HOSTILE}`, root, "true"], here)))).toEqual(
       [],

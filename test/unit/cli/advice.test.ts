@@ -4,9 +4,9 @@ import { describe, expect, test } from "bun:test";
 import { adviceFor } from "../../../src/cli/advice.ts";
 import { COMMANDS } from "../../../src/cli/commands.ts";
 import { COMMANDS_ELSEWHERE, FLAGS_ELSEWHERE } from "../../../src/cli/elsewhere.ts";
-import { RUN_FLAGS } from "../../../src/cli/run-flags.ts";
+import { runFlags } from "../../../src/cli/run-flags.ts";
 
-const FLAGS = Object.keys(RUN_FLAGS).map((name) => `--${name}`);
+const FLAGS = Object.keys(runFlags()).map((name) => `--${name}`);
 const flag = (word: string) => adviceFor({ kind: "flag", word, known: FLAGS });
 const command = (word: string) => adviceFor({ kind: "command", word, known: Object.keys(COMMANDS) });
 
@@ -41,7 +41,7 @@ describe("docker's and podman's words", () => {
   test("are no words of minibox's own: such an entry is to be deleted", () => {
     const own = new Set([
       ...FLAGS,
-      ...Object.values(RUN_FLAGS).flatMap((entry) => ("alias" in entry ? [`-${entry.alias}`] : [])),
+      ...Object.values(runFlags()).flatMap((entry) => ("alias" in entry ? [`-${entry.alias}`] : [])),
     ]);
     expect([...FLAGS_ELSEWHERE.keys()].filter((word) => own.has(word))).toEqual([]);
     expect([...COMMANDS_ELSEWHERE.keys()].filter((word) => word in COMMANDS)).toEqual([]);

@@ -2,10 +2,10 @@
 
 import { describe, expect, test } from "bun:test";
 import { type Flags, type Parsed, parseFlags } from "../../../src/cli/argv.ts";
-import { RUN_FLAGS } from "../../../src/cli/run-flags.ts";
+import { runFlags } from "../../../src/cli/run-flags.ts";
 import { UsageError } from "../../../src/errors.ts";
 
-const parse = (...words: string[]): Parsed => parseFlags(words, RUN_FLAGS);
+const parse = (...words: string[]): Parsed => parseFlags(words, runFlags());
 const given = (...words: string[]): Record<string, string[]> => Object.fromEntries(parse(...words).given);
 
 describe("flags end", () => {
@@ -88,7 +88,7 @@ describe("an unknown flag", () => {
 });
 
 test("the table gives each letter to one flag, and every flag a description", () => {
-  const flags: Flags = RUN_FLAGS;
+  const flags: Flags = runFlags();
   const letters = Object.values(flags).flatMap(({ alias }) => alias ?? []);
   expect(new Set(letters).size).toBe(letters.length);
   for (const [name, flag] of Object.entries(flags)) {

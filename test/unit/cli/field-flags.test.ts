@@ -3,9 +3,9 @@
 import { describe, expect, test } from "bun:test";
 import { parseFlags } from "../../../src/cli/argv.ts";
 import { inFlags, nameOfField } from "../../../src/cli/field-flags.ts";
-import { RUN_FLAGS } from "../../../src/cli/run-flags.ts";
+import { runFlags } from "../../../src/cli/run-flags.ts";
 
-const typed = (line: string) => parseFlags(line.split(" ").filter(Boolean), RUN_FLAGS).given;
+const typed = (line: string) => parseFlags(line.split(" ").filter(Boolean), runFlags()).given;
 
 describe("a field has the name of its flag:", () => {
   test.each([
@@ -60,5 +60,5 @@ test("every flag in the table is one of run's", async () => {
     list!.split(", ").map((flag) => flag.slice(1, -1).split(" ")[0]!),
   );
   expect(flags.length).toBeGreaterThan(20);
-  expect(flags.filter((flag) => !(flag in RUN_FLAGS))).toEqual([]);
+  expect(flags.filter((flag) => !(flag in runFlags()))).toEqual([]);
 });

@@ -3,7 +3,7 @@
 
 import { expect, test } from "bun:test";
 import { parseFlags } from "../../../src/cli/argv.ts";
-import { RUN_FLAGS } from "../../../src/cli/run-flags.ts";
+import { runFlags } from "../../../src/cli/run-flags.ts";
 import { RunError, UsageError } from "../../../src/errors.ts";
 import { lookUp } from "../../../src/rootfs/user.ts";
 import { parseMount, parseTmpfs, parseVolume } from "../../../src/spec/from-flags/mounts.ts";
@@ -103,7 +103,7 @@ function word(next: () => number): string {
 
 const PARSERS: Record<string, (text: string, next: () => number) => unknown> = {
   "the command line": (text, next) =>
-    parseFlags([text, word(next), `--${word(next)}`, word(next)], RUN_FLAGS),
+    parseFlags([text, word(next), `--${word(next)}`, word(next)], runFlags()),
   "--volume": (text) => parseVolume(text, "/cwd"),
   "--mount": (text) => parseMount(text, "/cwd"),
   "--tmpfs": (text) => parseTmpfs(text),

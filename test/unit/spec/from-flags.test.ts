@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from "bun:test";
 import { parseFlags } from "../../../src/cli/argv.ts";
-import { RUN_FLAGS } from "../../../src/cli/run-flags.ts";
+import { runFlags } from "../../../src/cli/run-flags.ts";
 import { UsageError } from "../../../src/errors.ts";
 import { DEFAULT_CAPABILITIES, DEFAULT_MOUNTS } from "../../../src/spec/default.ts";
 import type { Given, Host } from "../../../src/spec/from-flags/given.ts";
@@ -32,7 +32,7 @@ const HOST: Host = {
 };
 
 function given(words: string[]): Given {
-  const { given } = parseFlags(words, RUN_FLAGS);
+  const { given } = parseFlags(words, runFlags());
   return {
     none: given.size === 0,
     one: (flag) => given.get(flag)?.[0],
