@@ -6,11 +6,12 @@
 
 import { spawnSync } from "node:child_process";
 import { closeSync, existsSync, openSync, readFileSync, renameSync, rmSync, writeSync } from "node:fs";
-import { resolve } from "node:path";
+import { basename, resolve } from "node:path";
 import { EM_AARCH64, EM_X86_64, PT_INTERP } from "../src/sys/elf.ts";
 import type { Executable } from "./elf/executable.ts";
 import { patch } from "./elf/patch.ts";
 import { prove } from "./elf/prove.ts";
+import { inlineNumbers } from "./inline.ts";
 
 const MAIN = "src/main.ts";
 const given = process.argv.slice(2);
@@ -20,12 +21,12 @@ const [outfile = "minibox", target = "", source = MAIN] = given.filter((word) =>
 // --splitting with ESM: what a run does not need is not loaded. No JIT: a container's start is over before compiled code
 // would pay, and without the compiler's thread the process has a single one. No autoload: a bunfig.toml or .env in the
 // caller's directory would otherwise run code as root.
+const CHUNKS = ["--format=esm", "--splitting"];
 const FLAGS = [
+  ...CHUNKS,
   "--compile",
   "--bytecode",
   "--minify",
-  "--format=esm",
-  "--splitting",
   "--compile-jit-policy=1000000",
   "--no-compile-autoload-bunfig",
   "--no-compile-autoload-dotenv",
@@ -40,14 +41,24 @@ function runsHere(executable: Executable): boolean {
   return executable.machine === MACHINES[process.arch] && loader !== undefined && existsSync(loader);
 }
 
+/** Where the chunks are between the two passes of the bundler: in the first it links the modules, and in the second it compiles. */
+const chunksOf = (made: string): string => `${made}.chunks`;
+
+/** @throws Error */
+function bundle(...words: string[]): void {
+  const { status, stderr, error } = spawnSync(process.execPath, ["build", ...words], { encoding: "utf8" });
+  if (status !== 0) throw new Error(`bun build: ${stderr || error}`);
+}
+
 /** @throws Error where the executable cannot be built, patched, or proved */
 function build(made: string): void {
   // numbers and machine code of another architecture are left out
   const arch = target.includes("arm64") ? "arm64" : target.includes("x64") ? "x64" : process.arch;
   const machine = [`--define=process.arch="${arch}"`, ...(target ? [`--target=${target}`] : [])];
-  const words = ["build", source, ...FLAGS, ...features, ...machine, "--outfile", made];
-  const bundled = spawnSync(process.execPath, words, { encoding: "utf8" });
-  if (bundled.status !== 0) throw new Error(`bun build: ${bundled.stderr || bundled.error}`);
+  const chunks = chunksOf(made);
+  bundle(source, ...CHUNKS, "--target=bun", ...features, machine[0]!, "--outdir", chunks);
+  inlineNumbers(chunks);
+  bundle(`${chunks}/${basename(source, ".ts")}.js`, ...FLAGS, ...machine, "--outfile", made);
   const executable = patch(readFileSync(made));
   // a new file, in one write: that makes the page cache hold it in large pieces
   rmSync(made);
@@ -72,4 +83,5 @@ try {
   process.exitCode = 1;
 } finally {
   rmSync(made, { force: true });
+  rmSync(chunksOf(made), { force: true, recursive: true });
 }
