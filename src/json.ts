@@ -30,15 +30,13 @@ declare global {
 const digits = (_key: string, value: unknown): unknown =>
   typeof value === "bigint" ? JSON.rawJSON(`${value}`) : value;
 
-/** The smallest whole number that a double cannot hold, 9007199254740993, has 16 digits. */
-const LONG_NUMBER = /\d{16}/;
-
 /**
  * Parses JSON text. A whole number in plain digits that a double cannot hold exactly becomes a bigint, every other
  * number a number. Where an object has a key twice, the last one counts, as in Go's encoding/json. @throws SyntaxError
  */
 export function parse(text: string): unknown {
-  return LONG_NUMBER.test(text) ? JSON.parse(text, exact) : JSON.parse(text);
+  // the smallest whole number that a double cannot hold, 9007199254740993, has 16 digits
+  return /\d{16}/.test(text) ? JSON.parse(text, exact) : JSON.parse(text);
 }
 
 function exact(_key: string, value: unknown, context?: { source?: string }): unknown {

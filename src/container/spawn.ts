@@ -71,9 +71,10 @@ const SPAWN = "spawn /proc/self/exe child";
  * end of the socket closes before that. @throws UserNamespaceNeeded, RunError, SysError
  */
 export function spawnChild(owner: Owner, namespaces: readonly Namespace[]): Spawning {
-  const place = namespaces.findIndex(({ type }) => type === "pid");
+  let place = 0;
+  while (place < namespaces.length && namespaces[place]!.type !== "pid") place++;
+  const own = place < namespaces.length ? openOwnPidNamespace() : -1;
   const path = namespaces[place]?.path;
-  const own = place < 0 ? -1 : openOwnPidNamespace();
   const joined = path === undefined ? -1 : openPidNamespace(path, place);
   const [socket, childEnd] = socketpair();
   setCloexec(childEnd, false);

@@ -150,9 +150,7 @@ interface Mapped {
 
 /** Maps the keeper's memory: its machine code, and its table, which holds its own address. @throws SysError */
 function mapKeeper(parent: Parent, program: readonly Call[]): Mapped {
-  const page = new Uint8Array(PAGE);
-  page.set(callsCode());
-  const code = mapCode(page, PAGE);
+  const code = mapCode(callsCode(), SIZE);
   if (code < 0) throw failed("mmap", ["machine code"], code);
   const table = code + PAGE;
   // only the keeper needs it; a process that parts from its keeper ends without closing it
@@ -160,6 +158,6 @@ function mapKeeper(parent: Parent, program: readonly Call[]): Mapped {
   const { table: bytes, keep } = tableOf(keeperCalls(table, program, self));
   const memory = bytesAt(table, PAGE);
   memory.set(bytes);
-  memory.set(new Uint8Array(new Int32Array([self, POLLIN]).buffer), POLLFD_AT);
+  if (self >= 0) memory.set(new Uint8Array(new Int32Array([self, POLLIN]).buffer), POLLFD_AT);
   return { code, table, keep };
 }

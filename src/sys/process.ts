@@ -65,7 +65,9 @@ const NO_PROCESS = 2 ** 31 - 1;
 
 /** The pid that a pidfd stands for (pidfd_open(2)); one that no process has where somebody has waited for that process. */
 export function pidOf(pidfd: number): number {
-  const pid = Number(/^Pid:\t(\d+)$/m.exec(tryReadFile(`/proc/self/fdinfo/${pidfd}`) ?? "")?.[1] ?? 0);
+  const info = tryReadFile(`/proc/self/fdinfo/${pidfd}`) ?? "";
+  const at = info.indexOf("\nPid:\t");
+  const pid = at < 0 ? 0 : Number.parseInt(info.slice(at + 6), 10);
   return pid > 0 ? pid : NO_PROCESS;
 }
 
