@@ -155,7 +155,8 @@ function reserve(
   const directory = claim(state, userns, rootfs);
   let made: NewCgroup | undefined;
   undo.add(() => {
-    tryPidfdSendSignal(child.pidfd, SIGNALS.KILL); // its pidfd shows it for certain, which a record does not
+    // its pidfd shows it for certain, which a record does not
+    if (!child.exit) tryPidfdSendSignal(child.pidfd, SIGNALS.KILL);
     deleteContainer(directory, warn, made);
   });
   const own = makeOwnCgroup(cgroup, spec.linux);

@@ -15,16 +15,16 @@ import { lockDirectory } from "./state-lock.ts";
 import { MOST_ENTRIES, openRoot } from "./state-root.ts";
 
 /**
- * Kills a container's processes and removes its cgroup, what was made in its rootfs, and its state directory. Closes
- * the descriptors, the directory's at the end, which releases the lock. `cgroup` is the container's, for who made it and
- * need not ask how far the record of it is believed. @throws SysError
+ * Removes a container whose first process has ended or was killed: its cgroup with the processes that are left there, what
+ * was made in its rootfs, and its state directory. Closes the descriptors, the directory's at the end, which releases the
+ * lock. `cgroup` is the container's, for who made it and need not ask how far the record of it is believed.
+ * @throws SysError
  */
 export function deleteContainer(
   directory: StateDirectory,
   warn: (message: string) => void,
   cgroup: Cgroup | undefined = openCgroup(directory.state.cgroup),
 ): void {
-  endProcess(directory.state);
   for (const path of cgroup?.remove() ?? []) warn(`the cgroup ${path} could not be removed`);
   if (directory.file !== undefined) close(directory.file);
   tryUnlinkat(directory.fd, STATE_FILE, 0); // nearly every container has no other file
@@ -54,8 +54,10 @@ export function endContainer(directory: StateDirectory, warn: (message: string) 
   endProcess(directory.state);
   lockDirectory(directory.fd, directory.path);
   const state = readState(directory.fd, directory.state.id);
-  if (state) deleteContainer({ ...directory, state }, warn);
-  else close(directory.fd);
+  if (state) {
+    endProcess(state);
+    deleteContainer({ ...directory, state }, warn);
+  } else close(directory.fd);
 }
 
 /**

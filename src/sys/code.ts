@@ -2,8 +2,11 @@
 
 import { attempt, bytesAt } from "./libc.ts";
 
-const [PROT_READ, PROT_WRITE, PROT_EXEC] = [1, 2, 4];
-const [MAP_PRIVATE, MAP_ANONYMOUS] = [2, 32];
+const PROT_READ = 1;
+const PROT_WRITE = 2;
+const PROT_EXEC = 4;
+const MAP_PRIVATE = 2;
+const MAP_ANONYMOUS = 32;
 
 /**
  * Maps machine code at the beginning of `size` bytes: mmap(2), and mprotect(2), which makes arm64's instruction cache see the

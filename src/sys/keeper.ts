@@ -70,21 +70,22 @@ export function spawnKept(
   parent: Parent,
   what: string,
 ): () => Kept {
-  return withSignalsBlocked((mask) => {
-    const [args, env] = [vector(argv), vector(envp)];
-    const program: Call[] = [
+  const args = vector(argv);
+  const env = vector(envp);
+  const flags = parent === "parent" ? KEEPER | CLONE.CLONE_PARENT : KEEPER;
+  const started = withSignalsBlocked((mask) => {
+    const mapped = mapKeeper(parent, [
       { name: "rt_sigprocmask", args: [SIG_SETMASK, mask, 0, 8] },
       { name: "execve", args: [path, args.table, env.table] },
-    ];
-    const mapped = untraced(() => mapKeeper(parent, program));
+    ]);
     mapped.keep.push(args.keep, env.keep);
-    const flags = parent === "parent" ? KEEPER | CLONE.CLONE_PARENT : KEEPER;
     const { code, table } = mapped;
-    const keeper = cloneWithCalls({ code, table, stack: table + PAGE }, flags | CLONE.CLONE_CHILD_CLEARTID);
-    traced("clone", [flags, null], keeper);
-    if (keeper < 0) throw failed("clone", [flags, null], keeper);
-    return () => awaitProgram(keeper, mapped, [path, argv.join(" "), "envp"], what);
+    const start = { code, table, stack: table + PAGE };
+    return { mapped, keeper: cloneWithCalls(start, flags | CLONE.CLONE_CHILD_CLEARTID) };
   });
+  traced("clone", [flags, null], started.keeper);
+  if (started.keeper < 0) throw failed("clone", [flags, null], started.keeper);
+  return () => awaitProgram(started.keeper, started.mapped, [path, argv.join(" "), "envp"], what);
 }
 
 /**
@@ -96,7 +97,8 @@ function awaitProgram(keeper: number, { table }: Mapped, shown: string[], what: 
   const status = table + STATUS_AT;
   // the keeper ends the wait, or the kernel where the keeper ended before
   while (readInt(status) === -1) untraced(() => attempt("futex", status, FUTEX_WAIT, -1, 0));
-  const [pidfd, failure] = [readInt(table + PIDFD_AT), readInt(table)];
+  const pidfd = readInt(table + PIDFD_AT);
+  const failure = readInt(table);
   if (pidfd >= 0) traced("clone", [PROGRAM, null], PROGRAM_PID);
   if (pidfd >= 0) traced("execve", shown, failure);
   if (pidfd >= 0 && failure === 0) return { keeper, pidfd };
@@ -111,7 +113,8 @@ const UNSHARE_DESCRIPTORS: Call = { name: "close_range", args: [0, LAST_DESCRIPT
 
 /** The calls of the keeper whose table is at this address. `self` is this process's pidfd where the two part. */
 function keeperCalls(table: number, program: readonly Call[], self: number): Call[] {
-  const [pidfd, status] = [table + PIDFD_AT, table + STATUS_AT];
+  const pidfd = table + PIDFD_AT;
+  const status = table + STATUS_AT;
   return [
     { name: "prctl", args: [PR.PR_SET_PDEATHSIG, SIGNALS.KILL] },
     { name: "prctl", args: [PR.PR_SET_NAME, NAME] },

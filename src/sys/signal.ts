@@ -43,15 +43,17 @@ export const setSignalAction = (signal: number, action: Uint8Array): number =>
 export const defaultSignal = (signal: number): number => setSignalAction(signal, new Uint8Array(32));
 
 /**
- * Runs `work` with every signal blocked, and passes it the mask that is in force afterwards again. No handler of this process
- * may run in a process that shares its memory.
+ * Runs `work` with every signal blocked and without a trace, and passes it the mask that is in force afterwards again. No
+ * handler of this process may run in a process that shares its memory.
  */
 export function withSignalsBlocked<T>(work: (mask: Uint8Array) => T): T {
-  const mask = new Uint8Array(8);
-  untraced(() => attempt("rt_sigprocmask", SIG_SETMASK, signalSet(), mask, 8));
-  try {
-    return work(mask);
-  } finally {
-    untraced(() => attempt("rt_sigprocmask", SIG_SETMASK, mask, null, 8));
-  }
+  return untraced(() => {
+    const mask = new Uint8Array(8);
+    attempt("rt_sigprocmask", SIG_SETMASK, signalSet(), mask, 8);
+    try {
+      return work(mask);
+    } finally {
+      attempt("rt_sigprocmask", SIG_SETMASK, mask, null, 8);
+    }
+  });
 }
