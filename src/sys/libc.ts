@@ -24,7 +24,6 @@ const SYMBOLS = {
   umount2: { args: [word, word], returns: int },
   chroot: { args: [word], returns: int },
   sethostname: { args: [word, word], returns: int },
-  execve: { args: [word, word, word], returns: int },
   posix_spawn: { args: [word, word, word, word, word, word], returns: int },
   clone: { args: [word, word, word, word, word, word, word], returns: int },
   syscall: { args: [word, word, word, word, word, word, word], returns: FFIType.i64_fast },
