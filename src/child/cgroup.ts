@@ -10,14 +10,15 @@ import { fdPath, mountDetached, moveMount, setMountAttributes, tryMount } from "
 
 /**
  * Writes "0", which stands for the writing process, into each of the cgroup's files (cgroups(7)). Where the child may
- * not open them, the parent has. A cgroup without a limit of the container may refuse the child, as the cpu controller
+ * not open them, the parent has opened all of them. A cgroup without a limit of the container may refuse the child, as the cpu controller
  * refuses real-time processes: there the child stays in the caller's cgroup. @throws SysError
  */
 export function joinCgroup({ host: { cgroup } }: ChildRequest, descriptors: Descriptors): void {
   if (cgroup.files.length === 0) return;
   step("join the cgroup", "from here on the limits hold, for whatever this process becomes or starts");
+  const areOpen = descriptors["cgroup 0"] !== undefined;
   for (let i = 0; i < cgroup.files.length; i++) {
-    const file = descriptors[`cgroup ${i}`] ?? open(cgroup.files[i]!, O.O_WRONLY);
+    const file = areOpen ? descriptors[`cgroup ${i}`]! : open(cgroup.files[i]!, O.O_WRONLY);
     if (i < cgroup.required) write(file, "0");
     else tryWrite(file, "0");
     close(file);

@@ -7,7 +7,7 @@ import { AT, O } from "../sys/constants.ts";
 import { close, openInRoot, withFd } from "../sys/file.ts";
 import { step } from "../sys/libc.ts";
 import { moveMount, openTree } from "../sys/mount.ts";
-import { openPty, setControllingTerminal, setWindowSize } from "../sys/terminal.ts";
+import { openPty, setControllingTerminal, setWindowSize } from "../sys/pty.ts";
 import { openDestination } from "./mount-points.ts";
 
 /**

@@ -6,12 +6,12 @@ import { setNonblocking } from "../sys/descriptor.ts";
 import { EAGAIN, EINTR, EIO } from "../sys/errno.ts";
 import { close, tryRead, tryWrite } from "../sys/file.ts";
 import { poll } from "../sys/poll.ts";
+import { openPeer } from "../sys/pty.ts";
 import {
   copyWindowSize,
   foregroundGroup,
   getTermios,
   isAtRest,
-  openPeer,
   processesOutput,
   sendsSignals,
   trySignalForeground,

@@ -45,12 +45,16 @@ export function tryOpenat2(dirfd: number, path: string, flags: number, resolve: 
   how[0] = flags | O.O_CLOEXEC;
   how[2] = mode;
   how[4] = resolve;
-  let end: number | undefined;
+  const result = attempt("openat2", dirfd, path, howBytes, howBytes.length);
+  return result === -EAGAIN ? openAgain(dirfd, path) : result;
+}
+
+/** Repeats the call. It is for itself since `performance` is made at the first call of a function that names it. */
+function openAgain(dirfd: number, path: string): number {
+  const end = performance.now() + LONGEST_PATIENCE;
   for (let tries = 1; ; tries++) {
     const result = attempt("openat2", dirfd, path, howBytes, howBytes.length);
-    if (result !== -EAGAIN || tries === PATIENCE) return result;
-    end ??= performance.now() + LONGEST_PATIENCE;
-    if (performance.now() > end) return result;
+    if (result !== -EAGAIN || tries === PATIENCE || performance.now() > end) return result;
   }
 }
 

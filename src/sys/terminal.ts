@@ -1,8 +1,9 @@
-// Owns terminals: termios, window size, pseudo-terminals (ioctl_tty(2), pts(4)).
+// Owns terminals: termios, window size, foreground process group (ioctl_tty(2)).
 
 import { IOCTL, O, SIGNALS } from "./constants.ts";
-import { openat, tryOpen } from "./file.ts";
-import { attempt, call } from "./libc.ts";
+import { tryOpen } from "./file.ts";
+import { attempt } from "./libc.ts";
+import type { WindowSize } from "./pty.ts";
 
 /** The kernel's struct termios as bytes, for saving and restoring it whole. */
 export type Termios = Uint8Array;
@@ -130,42 +131,9 @@ export function copyWindowSize(from: number, to: number): void {
   if (attempt("ioctl", from, IOCTL.TIOCGWINSZ, size) >= 0) attempt("ioctl", to, IOCTL.TIOCSWINSZ, size);
 }
 
-/** int ioctl(int fd, TIOCSWINSZ, const struct winsize *): a terminal's size in characters. @throws SysError */
-export function setWindowSize(fd: number, { height, width }: WindowSize): void {
-  const size = new Uint16Array([height, width, 0, 0]); // struct winsize
-  call("ioctl", fd, IOCTL.TIOCSWINSZ, new Uint8Array(size.buffer));
-}
-
 /** int ioctl(int master, TIOCSIG, int sig): signals the foreground process group of a pty; 0, or -errno. */
 export function trySignalForeground(master: number, signal: number): number {
   return attempt("ioctl", master, IOCTL.TIOCSIG, signal);
-}
-
-/** Opens a new pseudo-terminal in a devpts, whose open directory is given. @throws SysError */
-export function openPty(devpts: number): { master: number; slave: number; number: number } {
-  const master = openat(devpts, "ptmx", O.O_RDWR | O.O_NOCTTY | O.O_NOFOLLOW);
-  call("ioctl", master, IOCTL.TIOCSPTLCK, new Uint8Array(4));
-  // not by the name /dev/pts/N: the container could have put something else there
-  const slave = openPeer(master);
-  const number = new Int32Array(1);
-  call("ioctl", master, IOCTL.TIOCGPTN, new Uint8Array(number.buffer));
-  return { master, slave, number: number[0]! };
-}
-
-/** int ioctl(int master, TIOCGPTPEER, int flags): opens the slave of a pty. @throws SysError */
-export function openPeer(master: number): number {
-  return call("ioctl", master, IOCTL.TIOCGPTPEER, O.O_RDWR | O.O_NOCTTY | O.O_CLOEXEC);
-}
-
-/** int ioctl(int fd, TIOCSCTTY, 0): a terminal becomes the controlling one of this session leader. @throws SysError */
-export function setControllingTerminal(fd: number): number {
-  return call("ioctl", fd, IOCTL.TIOCSCTTY, 0);
-}
-
-/** Rows and columns of a terminal. */
-export interface WindowSize {
-  height: number;
-  width: number;
 }
 
 /** The size of a terminal; undefined for what is none, or has no size. */
