@@ -2,11 +2,10 @@
 // root file system in them, call by call, in order.
 
 import { feature } from "bun:bundle";
-import { type ChildRequest, send } from "../sync.ts";
+import { type ChildRequest, type Descriptors, send } from "../sync.ts";
 import { stamp } from "../sys/phases.ts";
 import { joinCgroup } from "./cgroup.ts";
 import { forbidDeviceNodes } from "./devices.ts";
-import type { Inbox } from "./inbox.ts";
 import { leaveKeyring, resetPersonality, setOomScore } from "./isolation.ts";
 import { reportMade } from "./mount-points.ts";
 import { mountAll, mountShared, openTiedSources } from "./mounts.ts";
@@ -30,13 +29,12 @@ export interface Entered {
 export function enterRoot(
   socket: number,
   request: ChildRequest,
-  inbox: Inbox,
+  descriptors: Descriptors,
   warn: (message: string) => void,
 ): Entered {
   if (feature("PHASES")) stamp("namespaces");
   const { spec, options } = request;
   const { process, linux, root: asked } = spec;
-  const { descriptors } = inbox;
   if (process.oomScoreAdj !== undefined) setOomScore(process.oomScoreAdj); // through the host's /proc
   enterRootfs(descriptors); // before the mount namespace: the descriptor is good in the parent's alone
   enterNamespaces(request); // before any change that would otherwise be the host's, too
@@ -49,7 +47,7 @@ export function enterRoot(
   const made = prepareRoot(request, descriptors.root, warn); // pivot_root needs a mount
   const { root } = made;
   if (feature("PHASES")) stamp("cgroup");
-  joinNetwork(request, inbox);
+  joinNetwork(socket, request, descriptors);
   joinCgroup(request, descriptors); // before the cgroup namespace, whose root is its maker's cgroup
   unshareCgroupNamespace(spec);
   if (feature("PHASES")) stamp("mounts");

@@ -17,20 +17,20 @@
 // Everything in the child is synchronous: Bun's asynchronous calls run on threads that stay in the host's namespaces.
 
 import { feature } from "bun:bundle";
-import { send } from "../sync.ts";
+import { type Descriptors, send } from "../sync.ts";
 import { SIGNALS } from "../sys/constants.ts";
 import { setCloexec } from "../sys/file.ts";
 import { stamp } from "../sys/phases.ts";
 import { exit, setParentDeathSignal } from "../sys/process.ts";
 import { becomeProcess } from "./become-process.ts";
 import { enterRoot } from "./enter-root.ts";
-import { Inbox } from "./inbox.ts";
+import { receiveRequest } from "./inbox.ts";
 import { fail, reportCalls } from "./report.ts";
 
 function serve(socket: number): never {
   if (feature("PHASES")) stamp("wait for the request");
-  const inbox = new Inbox(socket);
-  const request = inbox.request();
+  const descriptors: Descriptors = {};
+  const request = receiveRequest(socket, descriptors);
   try {
     // Set only here. In a user namespace the process that started this one ends before the request comes, and its end
     // would send the signal.
@@ -38,8 +38,8 @@ function serve(socket: number): never {
     setCloexec(socket, true);
     if (request.options.trace) reportCalls(socket);
     const warn = (message: string): void => send(socket, { type: "warning", message });
-    const entered = enterRoot(socket, request, inbox, warn);
-    becomeProcess(socket, request, entered, inbox.descriptors.start, warn);
+    const entered = enterRoot(socket, request, descriptors, warn);
+    becomeProcess(socket, request, entered, descriptors.start, warn);
   } catch (error) {
     fail(socket, error);
   }

@@ -1,7 +1,7 @@
 // Owns entering the container's namespaces (namespaces(7)), and what is set in them at once: host name and loopback.
 
 import type { Namespace, NamespaceType } from "../spec/types.ts";
-import type { ChildRequest, ChildSpec } from "../sync.ts";
+import type { ChildRequest, ChildSpec, Descriptors } from "../sync.ts";
 import { CLONE } from "../sys/constants.ts";
 import { close, withFd } from "../sys/file.ts";
 import { step } from "../sys/libc.ts";
@@ -16,7 +16,7 @@ import {
   unshare,
 } from "../sys/namespace.ts";
 import { setsid } from "../sys/process.ts";
-import type { Inbox } from "./inbox.ts";
+import { takeDescriptor } from "./inbox.ts";
 import { Refusal } from "./refusal.ts";
 
 const namespaces = (spec: ChildSpec): readonly Namespace[] => spec.linux.namespaces ?? [];
@@ -83,10 +83,10 @@ export function enterNamespaces({ spec, host }: ChildRequest): void {
  * Joins the network namespace that the parent makes. It comes late, for the parent may still be at it; but before sysfs
  * is mounted, which shows the network of its mounter. @throws SysError
  */
-export function joinNetwork({ host }: ChildRequest, inbox: Inbox): void {
+export function joinNetwork(socket: number, { host }: ChildRequest, descriptors: Descriptors): void {
   if (!host.givesNetwork) return;
   step("join the network namespace", "made by the parent while this process was starting");
-  const network = inbox.take("network");
+  const network = takeDescriptor(socket, descriptors, "network");
   setns(network, CLONE.CLONE_NEWNET);
   close(network);
 }
