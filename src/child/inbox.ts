@@ -13,18 +13,12 @@ export function receiveRequest(socket: number, descriptors: Descriptors): ChildR
 }
 
 /**
- * Takes a descriptor out, and waits for it where it has not come yet: what takes the parent long may be ready only
- * after the request. @throws SysError
+ * Returns a descriptor, and waits for it where it has not come yet: what takes the parent long may be ready only after
+ * the request. @throws SysError
  */
-export function takeDescriptor(socket: number, descriptors: Descriptors, name: string): number {
-  for (;;) {
-    const fd = descriptors[name];
-    if (fd !== undefined) {
-      delete descriptors[name];
-      return fd;
-    }
-    receive(socket, descriptors);
-  }
+export function awaitDescriptor(socket: number, descriptors: Descriptors, name: string): number {
+  while (descriptors[name] === undefined) receive(socket, descriptors);
+  return descriptors[name];
 }
 
 /** Ends the process where the parent has ended, or sends something else. */

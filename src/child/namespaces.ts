@@ -16,7 +16,7 @@ import {
   unshare,
 } from "../sys/namespace.ts";
 import { setsid } from "../sys/process.ts";
-import { takeDescriptor } from "./inbox.ts";
+import { awaitDescriptor } from "./inbox.ts";
 import { Refusal } from "./refusal.ts";
 
 const namespaces = (spec: ChildSpec): readonly Namespace[] => spec.linux.namespaces ?? [];
@@ -86,7 +86,7 @@ export function enterNamespaces({ spec, host }: ChildRequest): void {
 export function joinNetwork(socket: number, { host }: ChildRequest, descriptors: Descriptors): void {
   if (!host.givesNetwork) return;
   step("join the network namespace", "made by the parent while this process was starting");
-  const network = takeDescriptor(socket, descriptors, "network");
+  const network = awaitDescriptor(socket, descriptors, "network");
   setns(network, CLONE.CLONE_NEWNET);
   close(network);
 }

@@ -47,11 +47,9 @@ export const isTied = ({ linux }: ChildSpec): boolean => linux.rootfsPropagation
  * cannot be copied. The working directory moves to the new namespace with the process. @throws SysError
  */
 export function enterRootfs(descriptors: Descriptors): void {
-  const rootfs = descriptors.rootfs;
-  if (rootfs === undefined) return;
-  delete descriptors.rootfs;
+  if (descriptors.rootfs === undefined) return;
   step("enter the rootfs", "by the descriptor that was checked: its path may lead elsewhere by now");
-  withFd(rootfs, fchdir);
+  withFd(descriptors.rootfs, fchdir);
 }
 
 /**
