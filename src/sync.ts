@@ -76,7 +76,9 @@ export interface Host {
 export type Stream = "terminal" | "null" | "same" | "given";
 
 /** The name of the descriptor that is to be the command's 0, 1 or 2. */
-export const streamName = (fd: number): string => `stream ${fd}`;
+export function streamName(fd: number): string {
+  return `stream ${fd}`;
+}
 
 /** The container's cgroup, as the child joins and shows it. */
 export interface CgroupToJoin {

@@ -40,7 +40,9 @@ export function limitBounding(request: ChildRequest, warn: (message: string) => 
   if (spec.process.user.uid !== 0 && !isEmpty(sets.ambient)) keepCapabilities(true);
 }
 
-const isEmpty = ({ low, high }: CapabilityMask): boolean => low === 0 && high === 0;
+function isEmpty({ low, high }: CapabilityMask): boolean {
+  return low === 0 && high === 0;
+}
 
 function tellLacking(
   wanted: CapabilityMask,
@@ -72,7 +74,9 @@ export function limitCapabilities(sets: ChildRequest["capabilities"]): void {
   for (let number = 0; number < MOST; number++) if (hasCapability(ambient, number)) raiseAmbient(number);
 }
 
-const both = (a: CapabilityMask, b: CapabilityMask): CapabilityMask => ({
-  low: a.low & b.low,
-  high: a.high & b.high,
-});
+function both(a: CapabilityMask, b: CapabilityMask): CapabilityMask {
+  return {
+    low: a.low & b.low,
+    high: a.high & b.high,
+  };
+}

@@ -14,23 +14,27 @@ import { openDestination } from "./mount-points.ts";
 import { hasUserNamespace } from "./namespaces.ts";
 
 /** The character devices that every container has: name, major and minor number. */
-const defaultDevices = (): [name: string, major: number, minor: number][] => [
-  ["null", 1, 3],
-  ["zero", 1, 5],
-  ["full", 1, 7],
-  ["random", 1, 8],
-  ["urandom", 1, 9],
-  ["tty", 5, 0],
-];
+function defaultDevices(): [name: string, major: number, minor: number][] {
+  return [
+    ["null", 1, 3],
+    ["zero", 1, 5],
+    ["full", 1, 7],
+    ["random", 1, 8],
+    ["urandom", 1, 9],
+    ["tty", 5, 0],
+  ];
+}
 
-const defaultLinks = (): [name: string, target: string][] => [
-  ["fd", "/proc/self/fd"],
-  ["stdin", "/proc/self/fd/0"],
-  ["stdout", "/proc/self/fd/1"],
-  ["stderr", "/proc/self/fd/2"],
-  ["core", "/proc/kcore"],
-  ["ptmx", "pts/ptmx"],
-];
+function defaultLinks(): [name: string, target: string][] {
+  return [
+    ["fd", "/proc/self/fd"],
+    ["stdin", "/proc/self/fd/0"],
+    ["stdout", "/proc/self/fd/1"],
+    ["stderr", "/proc/self/fd/2"],
+    ["core", "/proc/kcore"],
+    ["ptmx", "pts/ptmx"],
+  ];
+}
 
 /**
  * Makes the device nodes and links in the container's own /dev. Called as soon as /dev is mounted: a later mount of the
@@ -91,8 +95,9 @@ export function forbidDeviceNodes(root: number, { spec, mounts, host }: ChildReq
 const TYPES = { c: S_IFCHR, u: S_IFCHR, b: S_IFBLK, p: S_IFIFO } as const;
 
 /** Returns a device number as mknod(2) takes it (makedev(3)). */
-const deviceNumber = (major: number, minor: number): number =>
-  ((minor & 0xff) | ((major & 0xfff) << 8) | ((minor & ~0xff) << 12)) >>> 0;
+function deviceNumber(major: number, minor: number): number {
+  return ((minor & 0xff) | ((major & 0xfff) << 8) | ((minor & ~0xff) << 12)) >>> 0;
+}
 
 function createDevice(root: number, { path, type, major, minor, fileMode, uid, gid }: Device): void {
   const slash = path.lastIndexOf("/");

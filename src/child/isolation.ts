@@ -23,7 +23,9 @@ export function leaveKeyring(): void {
 /**
  * Resets the personality(2). It stays over execve, and the caller's (setarch(8)) may switch address randomization off.
  */
-export const resetPersonality = (): number => tryPersonality(0);
+export function resetPersonality(): number {
+  return tryPersonality(0);
+}
 
 /** Writes a score for the kernel's OOM killer (proc_pid_oom_score_adj(5)). @throws SysError */
 export function setOomScore(score: number): void {

@@ -84,7 +84,9 @@ export function makePlace(root: number, path: string, kind: Kind, vital: boolean
   }
 }
 
-const partsOf = (path: string): string[] => path.split("/").filter((part) => part !== "" && part !== ".");
+function partsOf(path: string): string[] {
+  return path.split("/").filter((part) => part !== "" && part !== ".");
+}
 
 const NO_LINKS = RESOLVE.RESOLVE_IN_ROOT | RESOLVE.RESOLVE_NO_SYMLINKS;
 

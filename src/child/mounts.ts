@@ -26,7 +26,9 @@ export function openTiedSources(request: ChildRequest, descriptors: Descriptors)
       descriptors[bindName(i)] = copyTied(mounts[i]!, hasUserNamespace(request.spec));
 }
 
-const bindName = (i: number): string => `bind ${i}`;
+function bindName(i: number): string {
+  return `bind ${i}`;
+}
 
 function copyTied({ source = "", flags, tie }: MountOperation, userNamespace: boolean): number {
   step(
@@ -61,14 +63,17 @@ export function mountAll(root: number, request: ChildRequest, descriptors: Descr
  * True for what shows the kernel's state, and for the places where minibox relies on it. No symbolic link in the rootfs
  * may redirect these.
  */
-const isVital = ({ type, destination }: MountOperation): boolean =>
-  type === "proc" ||
-  type === "sysfs" ||
-  type === "cgroup" ||
-  type === "cgroup2" ||
-  destination === "/proc" ||
-  destination === "/sys" ||
-  destination === "/dev";
+function isVital({ type, destination }: MountOperation): boolean {
+  return (
+    type === "proc" ||
+    type === "sysfs" ||
+    type === "cgroup" ||
+    type === "cgroup2" ||
+    destination === "/proc" ||
+    destination === "/sys" ||
+    destination === "/dev"
+  );
+}
 
 /** Mounts the control groups. OCI's mount type "cgroup" stands for the version that the host has. */
 function mountCgroup(root: number, operation: MountOperation, request: ChildRequest): void {

@@ -19,7 +19,9 @@ import { setsid } from "../sys/process.ts";
 import { awaitDescriptor } from "./inbox.ts";
 import { Refusal } from "./refusal.ts";
 
-const namespaces = (spec: ChildSpec): readonly Namespace[] => spec.linux.namespaces ?? [];
+function namespaces(spec: ChildSpec): readonly Namespace[] {
+  return spec.linux.namespaces ?? [];
+}
 
 /** True where the container gets a new namespace of this type. */
 function isNew(spec: ChildSpec, wanted: NamespaceType): boolean {
@@ -35,7 +37,9 @@ function has(spec: ChildSpec, wanted: NamespaceType): boolean {
   return false;
 }
 
-export const hasUserNamespace = (spec: ChildSpec): boolean => has(spec, "user");
+export function hasUserNamespace(spec: ChildSpec): boolean {
+  return has(spec, "user");
+}
 
 /** Opens the path of the namespace at this place of linux.namespaces. @throws Refusal, SysError */
 export function openNamespacePath(type: NamespaceType, path: string, place: number): number {

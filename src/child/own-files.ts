@@ -57,7 +57,9 @@ export function mountOwnFiles(root: number, request: ChildRequest, trees: Kernel
   close(tmpfs);
 }
 
-const nameOf = ({ path }: OwnFile): string => path.replaceAll("/", "-");
+function nameOf({ path }: OwnFile): string {
+  return path.replaceAll("/", "-");
+}
 
 function writeOwnFile(tmpfs: number, name: string, text: string): void {
   const fd = openat(tmpfs, name, O.O_CREAT | O.O_EXCL | O.O_WRONLY, 0o644);

@@ -63,8 +63,9 @@ export function writeProc(proc: number | undefined, path: string, value: string)
 }
 
 /** Reads a file of the container's procfs in the same way. @throws SysError, Refusal */
-export const readProc = (proc: number | undefined, path: string): string =>
-  withFd(openProc(proc, path, 0), (fd) => decode(readAll(fd)));
+export function readProc(proc: number | undefined, path: string): string {
+  return withFd(openProc(proc, path, 0), (fd) => decode(readAll(fd)));
+}
 
 function openProc(proc: number | undefined, path: string, flags: number): number {
   if (proc === undefined) throw new Refusal(`opening /proc/${path} needs a /proc in the container`);

@@ -19,7 +19,9 @@ import { makePlace } from "./mount-points.ts";
 import { Refusal } from "./refusal.ts";
 
 /** Returns the number of an RLIMIT_* name (getrlimit(2)). */
-export const rlimitNumber = (type: string): number => RLIMITS.indexOf(type as (typeof RLIMITS)[number]);
+export function rlimitNumber(type: string): number {
+  return RLIMITS.indexOf(type as (typeof RLIMITS)[number]);
+}
 
 /**
  * Sets the spec's rlimits (setrlimit(2)); the others stay the caller's. With `init`, the limits are set when the

@@ -15,15 +15,17 @@ export function reportCalls(socket: number): void {
 /** In bytes; a longer argument is a buffer. */
 const LARGEST_STRUCTURE = 32;
 
-const onWire = (args: readonly Arg[]): WireArg[] =>
-  args.map((arg) => {
+function onWire(args: readonly Arg[]): WireArg[] {
+  return args.map((arg) => {
     if (!(arg instanceof Uint8Array)) return arg;
     return arg.length <= LARGEST_STRUCTURE ? { hex: arg.toHex() } : { length: arg.length };
   });
+}
 
 /** The arguments of an error; a kernel structure is sent as its length. */
-const plain = (args: readonly Arg[]): Arg[] =>
-  args.map((arg) => (arg instanceof Uint8Array ? `<${arg.length} bytes>` : arg));
+function plain(args: readonly Arg[]): Arg[] {
+  return args.map((arg) => (arg instanceof Uint8Array ? `<${arg.length} bytes>` : arg));
+}
 
 /**
  * Sends the error, waits until the parent closes the socket, and exits. Meanwhile the parent looks for the reason in

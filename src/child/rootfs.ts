@@ -39,7 +39,9 @@ export interface Root {
 }
 
 /** True where what the host later mounts in the rootfs must appear in the container, too (propagation slave). */
-export const isTied = ({ linux }: ChildSpec): boolean => linux.rootfsPropagation?.endsWith("slave") ?? false;
+export function isTied({ linux }: ChildSpec): boolean {
+  return linux.rootfsPropagation?.endsWith("slave") ?? false;
+}
 
 /**
  * Makes the rootfs the working directory, where the parent sent it as a directory and not as a copy of its mount. Must
@@ -82,7 +84,9 @@ export function prepareRoot(
 }
 
 /** A detached copy of the working directory's mount, with its submounts. @throws SysError */
-const copyRootfs = (): number => openTree(AT_FDCWD, "", AT.AT_EMPTY_PATH | AT.AT_RECURSIVE);
+function copyRootfs(): number {
+  return openTree(AT_FDCWD, "", AT.AT_EMPTY_PATH | AT.AT_RECURSIVE);
+}
 
 /** The same, as a slave: what the host mounts in the rootfs later appears in the copy. @throws SysError */
 function copyTiedRootfs({ root }: ChildSpec): number {
@@ -96,7 +100,9 @@ function copyTiedRootfs({ root }: ChildSpec): number {
 }
 
 /** Attaches a mount over "/". That changes nothing for a process whose root is the mount below. */
-const attach = (tree: number): number => moveMount(tree, AT_FDCWD, "/");
+function attach(tree: number): number {
+  return moveMount(tree, AT_FDCWD, "/");
+}
 
 /**
  * Covers the root with an overlay: what is written goes to a tmpfs, the rootfs below is only read. The mounts of tmpfs

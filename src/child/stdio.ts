@@ -48,11 +48,12 @@ function openNull(root: number): number {
   return openHostNull();
 }
 
-const openHostNull = (): number =>
-  withFd(openTree(AT_FDCWD, "/dev/null", 0), (tree) => {
+function openHostNull(): number {
+  return withFd(openTree(AT_FDCWD, "/dev/null", 0), (tree) => {
     setMountAttributes(tree, { set: MOUNT_ATTR.MOUNT_ATTR_RDONLY });
     return open(fdPath(tree), O.O_RDWR);
   });
+}
 
 function isNull(fd: number): boolean {
   const { mode, rdevMajor, rdevMinor } = statx(fd);

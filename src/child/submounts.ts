@@ -35,8 +35,9 @@ export function findSubmounts(root: number, hiding: readonly { destination: stri
 }
 
 /** Opens a submount. Returns the descriptor, or -errno: the path may be gone where another mount hides it. */
-const tryOpenSubmount = (root: number, path: string): number =>
-  tryOpenat2(root, path, O.O_PATH, RESOLVE.RESOLVE_IN_ROOT | RESOLVE.RESOLVE_NO_SYMLINKS);
+function tryOpenSubmount(root: number, path: string): number {
+  return tryOpenat2(root, path, O.O_PATH, RESOLVE.RESOLVE_IN_ROOT | RESOLVE.RESOLVE_NO_SYMLINKS);
+}
 
 /** Opens the submounts that exist, before the container's mounts cover them. */
 export function openSubmounts(root: number, paths: readonly string[]): number[] {

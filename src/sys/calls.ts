@@ -75,8 +75,9 @@ const ARM64: readonly number[] = [
 ];
 
 /** The machine words; mapCode() maps them (code.ts). */
-export const callsCode = (arch: string = process.arch): Uint8Array =>
-  arch === "arm64" ? new Uint8Array(new Uint32Array(ARM64).buffer) : new Uint8Array(X64);
+export function callsCode(arch: string = process.arch): Uint8Array {
+  return arch === "arm64" ? new Uint8Array(new Uint32Array(ARM64).buffer) : new Uint8Array(X64);
+}
 
 /** A system call, or "finish": the end of the process with the exit code that a shell gives to `status`. */
 export interface Call {
@@ -138,5 +139,6 @@ export interface Start {
  * Clones the process: its pid, or -errno. The caller must have blocked every signal: otherwise handlers of this process
  * could run in the new one. With CLONE_CHILD_CLEARTID its end sets the status to 0, and wakes who waits there (futex(2)).
  */
-export const cloneWithCalls = ({ code, table, stack }: Start, flags: number): number =>
-  cloneInto(code, stack, flags, table, table + STATUS_AT);
+export function cloneWithCalls({ code, table, stack }: Start, flags: number): number {
+  return cloneInto(code, stack, flags, table, table + STATUS_AT);
+}

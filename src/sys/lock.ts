@@ -14,7 +14,9 @@ export function tryLock(fd: number): boolean {
 }
 
 /** int flock(int fd, LOCK_UN). @throws SysError */
-export const unlock = (fd: number): number => call("flock", fd, LOCK_UN);
+export function unlock(fd: number): number {
+  return call("flock", fd, LOCK_UN);
+}
 
 /** In milliseconds: a lock that is held for long is looked at this often. */
 const LONGEST_PAUSE = 20;

@@ -41,7 +41,9 @@ export function stamp(phase: string): void {
 }
 
 /** All stamps of this process. */
-export const ownStamps = (): readonly Stamp[] => stamps;
+export function ownStamps(): readonly Stamp[] {
+  return stamps;
+}
 
 export function receiveStamps(child: readonly Stamp[]): void {
   received = child;

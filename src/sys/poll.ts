@@ -67,5 +67,6 @@ function putTime(words: Uint32Array, milliseconds: number): void {
 }
 
 /** Waits for this time to pass. Only where there is nothing to poll. */
-export const pause = (milliseconds: number): number =>
-  attempt("ppoll", null, 0, timespec(milliseconds), null, 8);
+export function pause(milliseconds: number): number {
+  return attempt("ppoll", null, 0, timespec(milliseconds), null, 8);
+}

@@ -24,7 +24,9 @@ export function whyNotTied(fd: number, path: string, tie: Tie, userNamespace: bo
   return undefined;
 }
 
-export const propagationOf = (tie: Tie): number => (tie === "slave" ? MS.MS_SLAVE : MS.MS_SHARED);
+export function propagationOf(tie: Tie): number {
+  return tie === "slave" ? MS.MS_SLAVE : MS.MS_SHARED;
+}
 
 /**
  * A detached copy of the mount that a descriptor is open on, with this propagation (MS_*). A copy that is to be tied

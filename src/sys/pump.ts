@@ -110,6 +110,6 @@ function copyCalls(from: number, to: number): Call[] {
   ];
 }
 
-const spliceCalls = (from: number, to: number): Call[] => [
-  { name: "splice", args: [from, 0, to, 0, PIECE], skip: -1 },
-];
+function spliceCalls(from: number, to: number): Call[] {
+  return [{ name: "splice", args: [from, 0, to, 0, PIECE], skip: -1 }];
+}

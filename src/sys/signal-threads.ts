@@ -99,7 +99,9 @@ export function handlerCode(table: number, arch: string = process.arch): Uint8Ar
  * True where this process has more than one thread, or that cannot be told: int unshare(CLONE_THREAD) changes nothing,
  * and fails where there is another thread.
  */
-export const hasThreads = (): boolean => untraced(() => attempt("unshare", CLONE.CLONE_THREAD)) < 0;
+export function hasThreads(): boolean {
+  return untraced(() => attempt("unshare", CLONE.CLONE_THREAD)) < 0;
+}
 
 /** What the threads of Bun, its engine and its allocator unblock: faults, and the signal by which the engine stops a thread. */
 // biome-ignore format: the faults in one line

@@ -18,15 +18,19 @@ export function signalSet(signals?: readonly number[]): Uint8Array {
 }
 
 /** int sigprocmask(SIG_SETMASK, const sigset_t *set, NULL), of this thread. @throws SysError */
-export const setSignalMask = (set: Uint8Array): number => call("rt_sigprocmask", SIG_SETMASK, set, null, 8);
+export function setSignalMask(set: Uint8Array): number {
+  return call("rt_sigprocmask", SIG_SETMASK, set, null, 8);
+}
 
 /** int sigprocmask(SIG_UNBLOCK, const sigset_t *set, NULL), of this thread. @throws SysError */
-export const unblockSignals = (signals: readonly number[]): number =>
-  call("rt_sigprocmask", SIG_UNBLOCK, signalSet(signals), null, 8);
+export function unblockSignals(signals: readonly number[]): number {
+  return call("rt_sigprocmask", SIG_UNBLOCK, signalSet(signals), null, 8);
+}
 
 /** int sigprocmask(SIG_BLOCK, const sigset_t *set, NULL), of this thread. @throws SysError */
-export const blockSignals = (signals: readonly number[]): number =>
-  call("rt_sigprocmask", SIG_BLOCK, signalSet(signals), null, 8);
+export function blockSignals(signals: readonly number[]): number {
+  return call("rt_sigprocmask", SIG_BLOCK, signalSet(signals), null, 8);
+}
 
 /** int sigaction(int signal, NULL, struct sigaction *old): the kernel's structure as bytes, for setSignalAction(). */
 export function signalAction(signal: number): Uint8Array {
@@ -36,11 +40,14 @@ export function signalAction(signal: number): Uint8Array {
 }
 
 /** int sigaction(int signal, const struct sigaction *action, NULL): 0, or -errno. */
-export const setSignalAction = (signal: number, action: Uint8Array): number =>
-  attempt("rt_sigaction", signal, action, null, 8);
+export function setSignalAction(signal: number, action: Uint8Array): number {
+  return attempt("rt_sigaction", signal, action, null, 8);
+}
 
 /** Puts a signal's disposition back to the default: that is a struct sigaction of zeros. */
-export const defaultSignal = (signal: number): number => setSignalAction(signal, new Uint8Array(32));
+export function defaultSignal(signal: number): number {
+  return setSignalAction(signal, new Uint8Array(32));
+}
 
 /**
  * Runs `work` with every signal blocked and without a trace, and passes it the mask that is in force afterwards again. No

@@ -5,8 +5,9 @@ import { attempt, call } from "./libc.ts";
 /**
  * int signalfd(-1, const sigset_t *mask, int flags): a new descriptor. Its signals must be blocked. @throws SysError
  */
-export const signalfd = (mask: Uint8Array, flags: number): number =>
-  call("signalfd4", -1, mask, mask.length, flags);
+export function signalfd(mask: Uint8Array, flags: number): number {
+  return call("signalfd4", -1, mask, mask.length, flags);
+}
 
 /** What struct signalfd_siginfo says of one signal. */
 export interface SignalInfo {
@@ -17,7 +18,9 @@ export interface SignalInfo {
 
 // struct signalfd_siginfo { u32 ssi_signo; s32 ssi_errno, ssi_code; … }: 128 bytes
 const WORDS = 32;
-const infoOf = (words: Int32Array): SignalInfo => ({ signal: words[0]!, code: words[2]! });
+function infoOf(words: Int32Array): SignalInfo {
+  return { signal: words[0]!, code: words[2]! };
+}
 
 /** Waits for the next signal. @throws SysError */
 export function readSignal(fd: number): SignalInfo {
