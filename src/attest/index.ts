@@ -5,8 +5,9 @@ import type { CapabilitySet, IdMapping } from "../spec/types.ts";
 import type { Labels } from "../sync.ts";
 import { unescapeOctal } from "../sys/bytes.ts";
 import { readlink } from "../sys/directory.ts";
-import { readFile, tryReadFile, tryStat } from "../sys/file.ts";
+import { readFile, tryReadFile } from "../sys/file.ts";
 import { CAPABILITIES } from "../sys/names.ts";
+import { tryStat } from "../sys/stat.ts";
 
 /** What is in force for a container, by OCI's names where OCI has one. */
 export interface Attestation {

@@ -1,7 +1,8 @@
 // Owns the advice for an ordinary user who cannot have limits: how to get a cgroup of one's own, with systemd or without.
 
-import { tryReadFile, tryStat } from "../sys/file.ts";
+import { tryReadFile } from "../sys/file.ts";
 import { geteuid, getppid } from "../sys/process.ts";
+import { tryStat } from "../sys/stat.ts";
 
 const hasSystemd = (): boolean => tryStat("/run/systemd/system") !== undefined;
 

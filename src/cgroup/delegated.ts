@@ -3,8 +3,9 @@
 
 import { RunError } from "../errors.ts";
 import type { Linux } from "../spec/types.ts";
-import { readFile, tryStat } from "../sys/file.ts";
+import { readFile } from "../sys/file.ts";
 import { geteuid } from "../sys/process.ts";
+import { tryStat } from "../sys/stat.ts";
 import { handDownAdvice, ownCgroupAdvice } from "./advice.ts";
 import { parentOf } from "./directory.ts";
 import { isVersion1, ownDirectory, readHierarchies } from "./hierarchies.ts";

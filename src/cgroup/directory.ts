@@ -4,7 +4,8 @@ import { RunError } from "../errors.ts";
 import { AT_FDCWD, O, S_IFDIR, S_IFMT } from "../sys/constants.ts";
 import { listDirectory, tryMkdirat } from "../sys/directory.ts";
 import { EEXIST, ENOENT, isErrno, SysError } from "../sys/errno.ts";
-import { close, tryOpen, tryReadFile, tryStat, tryWrite, withFd } from "../sys/file.ts";
+import { close, tryOpen, tryReadFile, tryWrite, withFd } from "../sys/file.ts";
+import { tryStat } from "../sys/stat.ts";
 import { MARKED_MODE, mark } from "./record.ts";
 
 /** How often a missing directory above is made again: another minibox that ends may remove it meanwhile. */

@@ -6,9 +6,10 @@ import { RunError } from "../errors.ts";
 import { O } from "../sys/constants.ts";
 import { rmdir } from "../sys/directory.ts";
 import { ENOENT, ESRCH, errnoText } from "../sys/errno.ts";
-import { open, tryReadFile, tryStat, withFd } from "../sys/file.ts";
+import { open, tryReadFile, withFd } from "../sys/file.ts";
 import { step } from "../sys/libc.ts";
 import { tryLockFor } from "../sys/lock.ts";
+import { tryStat } from "../sys/stat.ts";
 import { makeCgroup, tryWriteFile } from "./directory.ts";
 import { COMMON, LEAF } from "./place.ts";
 

@@ -4,7 +4,7 @@
 import { RunError } from "../errors.ts";
 import { tryFaccessat } from "../sys/access.ts";
 import { AT_FDCWD, W_OK, X_OK } from "../sys/constants.ts";
-import { tryStat } from "../sys/file.ts";
+import { tryStat } from "../sys/stat.ts";
 import { tryGetxattr } from "../sys/xattr.ts";
 import { parentOf } from "./directory.ts";
 import { ownDirectory, type V2Mount } from "./hierarchies.ts";

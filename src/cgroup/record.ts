@@ -4,7 +4,7 @@
 
 import { tryFchmodat } from "../sys/access.ts";
 import { AT_FDCWD, S_ISVTX } from "../sys/constants.ts";
-import { tryStat } from "../sys/file.ts";
+import { tryStat } from "../sys/stat.ts";
 import { readHierarchies } from "./hierarchies.ts";
 import type { CgroupRecord, V1Record, V2Record } from "./types.ts";
 

@@ -2,8 +2,9 @@
 
 import type { Linux, Resources } from "../spec/types.ts";
 import { O } from "../sys/constants.ts";
-import { close, tryOpen, tryReadFile, tryStat, tryWrite, writeFile } from "../sys/file.ts";
+import { close, tryOpen, tryReadFile, tryWrite, writeFile } from "../sys/file.ts";
 import { step } from "../sys/libc.ts";
+import { tryStat } from "../sys/stat.ts";
 import { countAll, handDown, threaded } from "./controllers.ts";
 import { checkCpuset } from "./cpuset.ts";
 import { limitDevicesV2 } from "./device-program.ts";

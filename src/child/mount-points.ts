@@ -5,7 +5,8 @@
 import { MAXSYMLINKS, O, RESOLVE, S_IFDIR, S_IFMT } from "../sys/constants.ts";
 import { tryMkdirat, tryReadlinkat } from "../sys/directory.ts";
 import { EEXIST, EINVAL, ELOOP, ENOENT, ENOTDIR, EXDEV, SysError } from "../sys/errno.ts";
-import { close, statx, tryOpenat, tryOpenat2, withFd } from "../sys/file.ts";
+import { close, tryOpenat, tryOpenat2, withFd } from "../sys/file.ts";
+import { statx } from "../sys/stat.ts";
 import { fileSystemType, mountFlags, PROC_SUPER_MAGIC, ST_RDONLY, SYSFS_MAGIC } from "../sys/statfs.ts";
 import { Refusal } from "./refusal.ts";
 

@@ -7,7 +7,7 @@ import { encode } from "../sys/bytes.ts";
 import { AT_FDCWD, MOUNT_ATTR, O, RESOLVE, S_IFMT, S_IFREG, W_OK } from "../sys/constants.ts";
 import { mkdirat } from "../sys/directory.ts";
 import { ENOENT } from "../sys/errno.ts";
-import { close, openat, statx, tryOpenat2, withFd, writeAll } from "../sys/file.ts";
+import { close, openat, tryOpenat2, withFd, writeAll } from "../sys/file.ts";
 import { step } from "../sys/libc.ts";
 import {
   detach,
@@ -18,6 +18,7 @@ import {
   setMountAttributes,
   tryMoveMount,
 } from "../sys/mount.ts";
+import { statx } from "../sys/stat.ts";
 import { openDestination } from "./mount-points.ts";
 import { type KernelTrees, protectPaths } from "./paths.ts";
 

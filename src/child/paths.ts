@@ -6,9 +6,10 @@ import type { ChildRequest } from "../sync.ts";
 import { decode, encode } from "../sys/bytes.ts";
 import { AT, MOUNT_ATTR, O, RESOLVE } from "../sys/constants.ts";
 import { EINVAL, ELOOP, ENOENT, ENOTDIR, SysError } from "../sys/errno.ts";
-import { close, readAll, statx, tryOpenat2, withFd, write } from "../sys/file.ts";
+import { close, readAll, tryOpenat2, withFd, write } from "../sys/file.ts";
 import { step } from "../sys/libc.ts";
 import { openTree, setMountAttributes, tryMoveMount, tryOpenTree } from "../sys/mount.ts";
+import { statx } from "../sys/stat.ts";
 import { fileSystemType, PROC_SUPER_MAGIC, SYSFS_MAGIC, TOP_INODE } from "../sys/statfs.ts";
 import { Refusal } from "./refusal.ts";
 

@@ -6,7 +6,7 @@ import { fchmodat, tryFchownat } from "../sys/access.ts";
 import { AT, AT_FDCWD, MOUNT_ATTR, MS } from "../sys/constants.ts";
 import { chdir, fchdir, mkdirat } from "../sys/directory.ts";
 import { EINVAL, EOPNOTSUPP, isErrno, SysError } from "../sys/errno.ts";
-import { close, statx, withFd } from "../sys/file.ts";
+import { close, withFd } from "../sys/file.ts";
 import { step } from "../sys/libc.ts";
 import {
   chroot,
@@ -19,6 +19,7 @@ import {
   pivotRoot,
   setMountAttributes,
 } from "../sys/mount.ts";
+import { statx } from "../sys/stat.ts";
 import { fileSystemType, OVERLAYFS_SUPER_MAGIC } from "../sys/statfs.ts";
 import { trySetxattr } from "../sys/xattr.ts";
 import { hasUserNamespace } from "./namespaces.ts";

@@ -3,9 +3,10 @@
 import { type Descriptors, type Stream, streamName } from "../sync.ts";
 import { AT_FDCWD, F_SETFD, MOUNT_ATTR, O, RESOLVE, S_IFCHR, S_IFMT } from "../sys/constants.ts";
 import { dup3, tryFcntl } from "../sys/descriptor.ts";
-import { close, open, statx, tryOpen, tryOpenat2, withFd } from "../sys/file.ts";
+import { close, open, tryOpen, tryOpenat2, withFd } from "../sys/file.ts";
 import { step } from "../sys/libc.ts";
 import { fdPath, openTree, setMountAttributes } from "../sys/mount.ts";
+import { statx } from "../sys/stat.ts";
 
 /**
  * Connects 0, 1 and 2. It is called while the host's /dev/null can still be opened, and before the user changes, who

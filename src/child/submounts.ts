@@ -4,8 +4,9 @@
 import { unescapeOctal } from "../sys/bytes.ts";
 import { AT, MOUNT_ATTR, O, RESOLVE, S_IFDIR, S_IFMT } from "../sys/constants.ts";
 import { EINVAL, isErrno, SysError } from "../sys/errno.ts";
-import { close, statx, tryOpenat2, withFd } from "../sys/file.ts";
+import { close, tryOpenat2, withFd } from "../sys/file.ts";
 import { moveMount, openTree, setMountAttributes } from "../sys/mount.ts";
+import { statx } from "../sys/stat.ts";
 import { mountFlags, mountId, mountInfo } from "../sys/statfs.ts";
 
 /**

@@ -25,7 +25,7 @@ import { CHILD_ENVIRONMENT, type EnterRequest, read, send, spawnedFrame, type To
 import { AT_FDCWD, CLONE, MOUNT_ATTR, O, SIGNALS } from "../sys/constants.ts";
 import { chdir, fchdir, readlink } from "../sys/directory.ts";
 import { ENOENT } from "../sys/errno.ts";
-import { close, open, setCloexec, statx, withFd } from "../sys/file.ts";
+import { close, open, setCloexec, withFd } from "../sys/file.ts";
 import { spawnKept } from "../sys/keeper.ts";
 import { step } from "../sys/libc.ts";
 import { fdPath, setMountAttributes, tryOpenTree } from "../sys/mount.ts";
@@ -33,6 +33,7 @@ import { setns, unshare } from "../sys/namespace.ts";
 import { exit, setIdentity, setParentDeathSignal } from "../sys/process.ts";
 import { reopenThrough } from "../sys/reopen.ts";
 import { spawnInPidNamespaceAndEnd } from "../sys/spawn.ts";
+import { statx } from "../sys/stat.ts";
 import { openNamespacePath } from "./namespaces.ts";
 import { Refusal } from "./refusal.ts";
 import { fail, reportCalls } from "./report.ts";

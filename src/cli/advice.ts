@@ -3,8 +3,8 @@
 
 import { nearest, type Unknown } from "../errors.ts";
 import { S_IFDIR, S_IFMT } from "../sys/constants.ts";
-import { tryStat } from "../sys/file.ts";
 import { quoted } from "../sys/printable.ts";
+import { tryStat } from "../sys/stat.ts";
 import type { Flags } from "./argv.ts";
 import { COMMANDS_ELSEWHERE, FLAGS_ELSEWHERE } from "./elsewhere.ts";
 import { GLOBAL_FLAGS } from "./global-flags.ts";

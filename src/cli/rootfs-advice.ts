@@ -4,9 +4,10 @@ import { affordable, Budget } from "../explain/budget.ts";
 import { namesOf, nearestThat } from "../explain/near.ts";
 import { O, S_IFDIR, S_IFMT } from "../sys/constants.ts";
 import { readlink } from "../sys/directory.ts";
-import { tryOpen, tryStat, withFd } from "../sys/file.ts";
+import { tryOpen, withFd } from "../sys/file.ts";
 import { quoted } from "../sys/printable.ts";
 import { geteuid } from "../sys/process.ts";
+import { tryStat } from "../sys/stat.ts";
 import { environmentVariable, workingDirectory } from "./caller.ts";
 
 /** What to do about a path that is missing, empty, or no path at all. */

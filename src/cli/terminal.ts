@@ -4,7 +4,7 @@
 import { UsageError } from "../errors.ts";
 import type { Given } from "../spec/from-flags/given.ts";
 import type { TerminalPlan } from "../supervise/terminal-plan.ts";
-import { statx } from "../sys/file.ts";
+import { statx } from "../sys/stat.ts";
 import { isTerminal, reopenTerminal } from "../sys/terminal.ts";
 
 /**

@@ -16,11 +16,12 @@ import {
 } from "../sys/constants.ts";
 import { fcntl, sendfile } from "../sys/descriptor.ts";
 import { EINVAL, ENOSYS, EPERM, SysError } from "../sys/errno.ts";
-import { close, open, statx } from "../sys/file.ts";
+import { close, open } from "../sys/file.ts";
 import { step } from "../sys/libc.ts";
 import { memfdCreate } from "../sys/memory.ts";
 import { setMountAttributes, tryOpenTree } from "../sys/mount.ts";
 import { geteuid } from "../sys/process.ts";
+import { statx } from "../sys/stat.ts";
 
 const SELF = "/proc/self/exe";
 

@@ -2,8 +2,8 @@
 // those of any process of the user's. So the kernel is asked whether the process is in a container at all.
 
 import { openCgroup } from "../cgroup/index.ts";
-import { isSame, tryStat } from "../sys/file.ts";
 import { isBelowOurPidNamespace, isRunning } from "../sys/process.ts";
+import { isSame, tryStat } from "../sys/stat.ts";
 import type { State } from "./types.ts";
 
 type Recorded = Pick<State, "pid" | "startTime" | "cgroup">;

@@ -7,9 +7,9 @@ import { streamName } from "../sync.ts";
 import { tryFchmod, tryFchown } from "../sys/access.ts";
 import { F_GETFL, O_ACCMODE, S_IFIFO, S_IFMT, S_IFREG } from "../sys/constants.ts";
 import { tryFcntl } from "../sys/descriptor.ts";
-import { type Stat, statx } from "../sys/file.ts";
 import { step } from "../sys/libc.ts";
 import { geteuid } from "../sys/process.ts";
+import { type Stat, statx } from "../sys/stat.ts";
 import { isPipe } from "../sys/statfs.ts";
 import type { Stdio } from "./stdio.ts";
 

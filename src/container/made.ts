@@ -6,18 +6,8 @@ import { cleanPath, isObject } from "../spec/check.ts";
 import { encode, unescapeOctal } from "../sys/bytes.ts";
 import { AT, AT_FDCWD, O, RESOLVE, S_IFDIR, S_IFMT, S_IFREG } from "../sys/constants.ts";
 import { listDirectory, tryReadlinkat, tryUnlinkat } from "../sys/directory.ts";
-import {
-  type Identity,
-  isSame,
-  open,
-  statx,
-  tryOpen,
-  tryOpenat2,
-  tryReadFile,
-  tryStat,
-  withFd,
-  writeAll,
-} from "../sys/file.ts";
+import { open, tryOpen, tryOpenat2, tryReadFile, withFd, writeAll } from "../sys/file.ts";
+import { type Identity, isSame, statx, tryStat } from "../sys/stat.ts";
 import { tryOpenToAppend, tryReadIn } from "./state-file.ts";
 
 /** The name of the notes in a state directory. */

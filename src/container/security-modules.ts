@@ -5,7 +5,8 @@ import type { Spec } from "../spec/types.ts";
 import { encode } from "../sys/bytes.ts";
 import { O } from "../sys/constants.ts";
 import { EINVAL } from "../sys/errno.ts";
-import { tryOpen, tryReadFile, tryStat, tryWrite, withFd } from "../sys/file.ts";
+import { tryOpen, tryReadFile, tryWrite, withFd } from "../sys/file.ts";
+import { tryStat } from "../sys/stat.ts";
 
 /** Checks that the host enforces the profile and the labels that the spec names. @throws RunError */
 export function checkSecurityModules({ process: { apparmorProfile, selinuxLabel }, linux }: Spec): void {

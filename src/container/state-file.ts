@@ -5,10 +5,11 @@ import { decode } from "../sys/bytes.ts";
 import { O, S_IFMT, S_IFREG, S_IFSOCK } from "../sys/constants.ts";
 import { tryUnlinkat } from "../sys/directory.ts";
 import { EACCES, ECONNREFUSED, EEXIST } from "../sys/errno.ts";
-import { close, openat, readAll, type Stat, statx, tryOpen, tryOpenat, withFd } from "../sys/file.ts";
+import { close, openat, readAll, tryOpen, tryOpenat, withFd } from "../sys/file.ts";
 import { fdPath } from "../sys/mount.ts";
 import { geteuid } from "../sys/process.ts";
 import { tryConnect } from "../sys/socket.ts";
+import { type Stat, statx } from "../sys/stat.ts";
 
 let ownUid: number | undefined;
 

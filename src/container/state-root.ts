@@ -4,9 +4,10 @@ import { RunError } from "../errors.ts";
 import { AT_FDCWD, O, S_IFDIR, S_IFMT, S_ISVTX } from "../sys/constants.ts";
 import { tryMkdirat } from "../sys/directory.ts";
 import { EACCES, EEXIST, ENOENT, EROFS, SysError } from "../sys/errno.ts";
-import { close, readFile, statx, tryOpen, tryStat } from "../sys/file.ts";
+import { close, readFile, tryOpen } from "../sys/file.ts";
 import { isInitialUserNamespace } from "../sys/namespace.ts";
 import { geteuid } from "../sys/process.ts";
+import { statx, tryStat } from "../sys/stat.ts";
 import { isOurs } from "./state-file.ts";
 import { type Place, placeInTmp } from "./tmp-root.ts";
 

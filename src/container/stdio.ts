@@ -20,10 +20,11 @@ import {
   S_IFSOCK,
 } from "../sys/constants.ts";
 import { pipe, tryFcntl, unreadBytes } from "../sys/descriptor.ts";
-import { close, type Stat, statx, trySeek, tryTell } from "../sys/file.ts";
+import { close, trySeek, tryTell } from "../sys/file.ts";
 import { step } from "../sys/libc.ts";
 import { tryOpenTree } from "../sys/mount.ts";
 import { reopenThrough } from "../sys/reopen.ts";
+import { type Stat, statx } from "../sys/stat.ts";
 import { fileSystemType, isPipe, NSFS_MAGIC } from "../sys/statfs.ts";
 
 /** Bytes that a supervisor passes on between a descriptor of the caller's and a pipe of the container's. */

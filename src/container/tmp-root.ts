@@ -5,7 +5,8 @@ import { RunError } from "../errors.ts";
 import { AT_FDCWD, O, S_ISVTX } from "../sys/constants.ts";
 import { listDirectory, tryMkdirat } from "../sys/directory.ts";
 import { EEXIST, SysError } from "../sys/errno.ts";
-import { close, statx, tryOpen, tryStat, withFd } from "../sys/file.ts";
+import { close, tryOpen, withFd } from "../sys/file.ts";
+import { statx, tryStat } from "../sys/stat.ts";
 import { isOurs } from "./state-file.ts";
 
 /** A state root, open. */

@@ -3,7 +3,8 @@
 import { DEFAULT_PATH } from "../spec/default.ts";
 import { O, RESOLVE } from "../sys/constants.ts";
 import { SysError } from "../sys/errno.ts";
-import { openInRoot, tryStat, withFd } from "../sys/file.ts";
+import { openInRoot, withFd } from "../sys/file.ts";
+import { tryStat } from "../sys/stat.ts";
 import { namesOf, nearestThat } from "./near.ts";
 import { type Place, quoted, shown } from "./place.ts";
 import { isDirectory, isRegular, walk } from "./walk.ts";

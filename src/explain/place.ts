@@ -1,8 +1,9 @@
 // Owns what every part of an explanation uses: the container's root, the user who executes, reasons, and quoted names.
 
 import type { Spec } from "../spec/types.ts";
-import { type Stat, tryReadFile } from "../sys/file.ts";
+import { tryReadFile } from "../sys/file.ts";
 import { literal, printable } from "../sys/printable.ts";
+import type { Stat } from "../sys/stat.ts";
 
 export { quoted } from "../sys/printable.ts";
 

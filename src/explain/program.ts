@@ -4,8 +4,9 @@
 import { O, S_IFBLK, S_IFCHR, S_IFDIR, S_IFIFO, S_IFMT, S_IFREG } from "../sys/constants.ts";
 import type { Read } from "../sys/elf.ts";
 import { ENOEXEC } from "../sys/errno.ts";
-import { open, readHead, type Stat, statx, trySeek, withFd } from "../sys/file.ts";
+import { open, readHead, trySeek, withFd } from "../sys/file.ts";
 import { fdPath } from "../sys/mount.ts";
+import { type Stat, statx } from "../sys/stat.ts";
 import type { Budget } from "./budget.ts";
 import { type Contents, contentsOf, HEAD_BYTES } from "./contents.ts";
 import { type Elf, ET_CORE, ET_REL, machineOf, parseElf, runsOn } from "./elf.ts";

@@ -5,7 +5,8 @@ import { encode } from "../sys/bytes.ts";
 import { MAXSYMLINKS, O, RESOLVE, S_IFDIR, S_IFLNK, S_IFMT, S_IFREG } from "../sys/constants.ts";
 import { readlinkat } from "../sys/directory.ts";
 import { ENAMETOOLONG, SysError } from "../sys/errno.ts";
-import { openInRoot, type Stat, statx, withFd } from "../sys/file.ts";
+import { openInRoot, withFd } from "../sys/file.ts";
+import { type Stat, statx } from "../sys/stat.ts";
 import { mountFlags, ST_NOSYMFOLLOW } from "../sys/statfs.ts";
 import { maySearch, type Place } from "./place.ts";
 

@@ -9,7 +9,8 @@ import { tryFaccessat } from "../sys/access.ts";
 import { AT_FDCWD, O, RESOLVE, S_IFMT, S_IFREG, W_OK } from "../sys/constants.ts";
 import { isEmptyDirectory, pathOf, tryGetcwd } from "../sys/directory.ts";
 import { EMFILE, ENOENT, ENOTDIR, errnoText, SysError } from "../sys/errno.ts";
-import { statx, tryOpenat, tryOpenat2, tryStat, withFd } from "../sys/file.ts";
+import { tryOpenat, tryOpenat2, withFd } from "../sys/file.ts";
+import { statx, tryStat } from "../sys/stat.ts";
 
 /** A directory that can be a container's root. */
 export interface Rootfs {

@@ -3,8 +3,8 @@
 // namespace.
 
 import { decode } from "../sys/bytes.ts";
-import { tryStat } from "../sys/file.ts";
 import { step } from "../sys/libc.ts";
+import { tryStat } from "../sys/stat.ts";
 
 /** In milliseconds: a directory server that does not answer must not keep a container from starting. */
 const PATIENCE = 5000;

@@ -3,8 +3,9 @@
 import { decode } from "../sys/bytes.ts";
 import { eachName } from "../sys/directory.ts";
 import { EIO, ENOTTY } from "../sys/errno.ts";
-import { open, statx, tryOpen, tryRead, withFd } from "../sys/file.ts";
+import { open, tryOpen, tryRead, withFd } from "../sys/file.ts";
 import { getpgrp } from "../sys/process.ts";
+import { statx } from "../sys/stat.ts";
 import {
   foregroundGroup,
   getTermios,

@@ -2,7 +2,8 @@
 // another process, so /proc/PID/syscall is read.
 
 import { listDirectory } from "../sys/directory.ts";
-import { open, type Stat, statx, tryReadFile, tryStat, withFd } from "../sys/file.ts";
+import { open, tryReadFile, withFd } from "../sys/file.ts";
+import { type Stat, statx, tryStat } from "../sys/stat.ts";
 
 /** The calls that read (asm/unistd_64.h, asm-generic/unistd.h), and which of the arguments is the descriptor. */
 const READING: ReadonlyMap<number, number> =

@@ -8,10 +8,11 @@ import type { Spec } from "../spec/types.ts";
 import type { Descriptors } from "../sync.ts";
 import { AT, AT_FDCWD, MOUNT_ATTR, MS, O } from "../sys/constants.ts";
 import { EINVAL, EOPNOTSUPP, EPERM, isErrno } from "../sys/errno.ts";
-import { close, open, statx, withFd } from "../sys/file.ts";
+import { close, open, withFd } from "../sys/file.ts";
 import { step } from "../sys/libc.ts";
 import { openTree, setMountAttributes } from "../sys/mount.ts";
 import { copyMount, propagationOf, type Tie, whyNotTied } from "../sys/propagation.ts";
+import { statx } from "../sys/stat.ts";
 
 /** Opens everything; `pid` is a process in the user namespace. @throws SysError, RunError */
 export function openDescriptors(

@@ -3,8 +3,9 @@
 import { RunError } from "../errors.ts";
 import type { IdMapping } from "../spec/types.ts";
 import { rootWarning } from "../spec/userns.ts";
-import { statx, tryReadFile } from "../sys/file.ts";
+import { tryReadFile } from "../sys/file.ts";
 import { isInitialUserNamespace } from "../sys/namespace.ts";
+import { statx } from "../sys/stat.ts";
 import { chooseShare, shareOf, sharesIn } from "./pool.ts";
 import { rangesOf, subordinateIds } from "./subids.ts";
 import type { HostIds, Range, UserNamespacePlan } from "./types.ts";

@@ -22,7 +22,8 @@ import { walk } from "../../../src/explain/walk.ts";
 import { defaultSpec } from "../../../src/spec/default.ts";
 import type { Mount } from "../../../src/spec/types.ts";
 import { O, S_IFREG } from "../../../src/sys/constants.ts";
-import { open, type Stat } from "../../../src/sys/file.ts";
+import { open } from "../../../src/sys/file.ts";
+import type { Stat } from "../../../src/sys/stat.ts";
 
 const root = mkdtempSync(join(tmpdir(), "explain-unit-"));
 afterAll(() => rmSync(root, { recursive: true, force: true }));
