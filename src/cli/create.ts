@@ -3,6 +3,7 @@
 import { abandon, openStdio, type Starting } from "../container/begin.ts";
 import { create, type Request } from "../container/create.ts";
 import { earlyEnd, errorOf, FILTERED_WAIT } from "../container/failure.ts";
+import { prune } from "../container/prune.ts";
 import { byCaller, gatherSignals, ignoredSignals } from "../container/signals.ts";
 import { reap } from "../container/spawn.ts";
 import { leaveToCaller } from "../container/state.ts";
@@ -61,6 +62,7 @@ export const command: Command = {
     const { handshake, child, directory, undo } = container;
     try {
       gatherSignals(byCaller(ignoredSignals()));
+      prune(request.id); // the child has enough to do meanwhile
       handshake.finish(() => checkInterrupt(starting.signals));
       if (handshake.failure) throw errorOf(handshake.failure);
       if (!handshake.held) throw earlyEnd(reap(child).status, request.host.seccomp && FILTERED_WAIT);

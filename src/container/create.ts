@@ -26,7 +26,6 @@ import { handListener } from "./listener.ts";
 import { noteMade } from "./made.ts";
 import type { Options } from "./options.ts";
 import { makeOwnCgroup, type OwnCgroup } from "./own-cgroup.ts";
-import { prune } from "./prune.ts";
 import type { Child } from "./spawn.ts";
 import { START_SOCKET, type State, type StateDirectory, writeState } from "./state.ts";
 import type { Stdio } from "./stdio.ts";
@@ -123,7 +122,6 @@ export function create(starting: Starting, asked: Request, making: Making): Cont
     hand(child, childRequest(known, making.warn), descriptors, making.stdio.given);
     making.stdio.handedOver();
     own.cgroup?.hasten?.();
-    prune(asked.id); // the child has enough to do meanwhile
     return { child, handshake, request, directory, cgroup: own.cgroup, undo };
   } catch (error) {
     undo.rollBack();

@@ -14,8 +14,11 @@ import { isForeign, MOST_ENTRIES, openRoot } from "./state-root.ts";
 /** How long, in milliseconds, a command waits for a killed process of another container that does not end (state D). */
 const PATIENCE = 100;
 
-/** How long, in milliseconds, a run looks after others. What it leaves is removed by the next run. */
-const LOOK_AFTER = 10_000;
+/**
+ * How long, in milliseconds, a run looks after others. Its own command may run by then, and nobody passes signals on to it or
+ * ends it after its time. What is left is removed by the next run.
+ */
+const LOOK_AFTER = 300;
 
 /** Removes the containers of dead supervisors, as far as that is possible; `own` is the caller's, which is none of them. */
 export function prune(own: string): void {

@@ -6,6 +6,7 @@ import { openStdio, type Starting } from "../container/begin.ts";
 import { type Container, create, type Request } from "../container/create.ts";
 import { earlyEnd, errorOf } from "../container/failure.ts";
 import type { Failure } from "../container/handshake.ts";
+import { prune } from "../container/prune.ts";
 import { byCaller, gatherSignals, ignoredSignals } from "../container/signals.ts";
 import { letGo, recordStarted } from "../container/start.ts";
 import type { FromChild, Labels } from "../sync.ts";
@@ -96,6 +97,7 @@ export async function run(starting: Starting, request: Request, caller: Caller):
   undo.add(() => supervisor.abort());
   try {
     gatherSignals(ignored);
+    prune(request.id); // the child has enough to do meanwhile, and its time has begun
     if (passing) supervisor.passOn(passing.passAll(standard.passages, fileSizeLimit(request.spec)));
     if (feature("PHASES")) stamp("wait for execve");
     let outcome = supervisor.run();

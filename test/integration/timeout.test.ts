@@ -1,9 +1,10 @@
 // --timeout and --stop-timeout: TERM, then KILL, and exit code 124.
 
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
-import { SLOWNESS } from "../support/container.ts";
+import { chmodSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { SLOWNESS, signal, start, startMinibox, uniqueName } from "../support/container.ts";
 import { expectNothingLeft, leavesNothing } from "../support/leftovers.ts";
-import { rootfs, run, skipReason } from "../support/minibox.ts";
+import { ROOT, rootfs, run, scratchDirectory, skipReason } from "../support/minibox.ts";
 
 setDefaultTimeout(30_000 * SLOWNESS);
 leavesNothing();
@@ -53,5 +54,38 @@ describe.skipIf(skip !== "").each([[[]], [["--init"]]])("--timeout (%p)", (flags
   test("a command that ends in time keeps its code", async () => {
     const { status, stderr } = await timed([...flags, "--timeout", "60s", busybox, "sh", "-c", "exit 9"]);
     expect([status, stderr]).toEqual([9, ""]);
+  });
+});
+
+/** Records the state of a container that has long ended under many other names, in a state root of their own. */
+async function recordDead(root: string, count: number): Promise<void> {
+  const name = uniqueName();
+  const running = start(["--name", name, busybox, "sh", "-c", "echo here; exec sleep 60"]);
+  await running.says("here");
+  const state = JSON.parse(readFileSync(`${ROOT}/${name}/state.json`, "utf8"));
+  signal(running.pid, 15);
+  await running.ended;
+  delete state.cgroup;
+  mkdirSync(root, { mode: 0o700 });
+  for (let i = 0; i < count; i++) {
+    mkdirSync(`${root}/dead${i}`);
+    chmodSync(`${root}/dead${i}`, 0o1700);
+    writeFileSync(`${root}/dead${i}/state.json`, JSON.stringify({ ...state, id: `dead${i}` }), {
+      mode: 0o600,
+    });
+  }
+}
+
+describe.skipIf(skip !== "")("beside many dead containers", () => {
+  test("a command runs no longer than its time", async () => {
+    const root = `${scratchDirectory()}/states`;
+    await recordDead(root, 20_000);
+    const words = ["--root", root, "run", "--timeout", "300ms", busybox];
+    const running = startMinibox([...words, "sh", "-c", "echo here; exec sleep 60"]);
+    await running.says("here");
+    const started = performance.now();
+    expect((await running.ended).status).toBe(124);
+    // to remove them all takes some seconds
+    expect((performance.now() - started) / 1000).toBeLessThan(1.5 * SLOWNESS);
   });
 });
