@@ -27,6 +27,7 @@ const VARIABLES = [
   "BUN_BE_BUN=1",
   "BUN_OPTIONS=--help",
   "BUN_INSPECT=ws://127.0.0.1:1/x?wait=1",
+  "BUN_FEATURE_FLAG_NO_ORPHANS=1",
   "JSC_SIGNAL_FOR_GC=70",
   "MIMALLOC_VERBOSE=1",
   "mimalloc_verbose=1",

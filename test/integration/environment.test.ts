@@ -3,6 +3,7 @@
 import { describe, expect, test } from "bun:test";
 import { chmodSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { tryText, until } from "../support/container.ts";
 import { leavesNothing } from "../support/leftovers.ts";
 import { execute, ROOT, RUN, rootfs, run, scratchDirectory } from "../support/minibox.ts";
 
@@ -188,6 +189,21 @@ describe("minibox itself is deaf to the caller's environment:", () => {
       expect({ status, stdout, stderr }).toEqual({ status: 0, stdout: "minibox ran\n", stderr: "" });
     },
   );
+
+  test("BUN_FEATURE_FLAG_NO_ORPHANS=1 does not end minibox with the process that started it", async () => {
+    const [fifo, output] = ["go", "output"].map((name) => join(scratchDirectory(), name)) as [string, string];
+    // the shell ends when the container runs, and the container goes on when the shell is gone
+    const script = `
+      mkfifo "$1"
+      $RUN "$2" sh -c 'echo up; read line; echo "$line"' <"$1" >"$3" 2>&1 &
+      exec 3>"$1"
+      until [ -s "$3" ]; do sleep 0.01; done
+      (while kill -0 $$; do sleep 0.01; done; echo done) >&3 2>/dev/null &`;
+    await execute(["sh", "-c", script, "sh", fifo, busybox, output], {
+      env: { ...process.env, BUN_FEATURE_FLAG_NO_ORPHANS: "1" },
+    });
+    await until("the container has read a line", () => tryText(output) === "up\ndone\n");
+  });
 
   test("the container's environment changes nothing in the child either", async () => {
     const flags = Object.entries(hostile).flatMap(([name, value]) => ["-e", `${name}=${value}`]);
