@@ -41,7 +41,7 @@ function runsHere(executable: Executable): boolean {
   return executable.machine === MACHINES[process.arch] && loader !== undefined && existsSync(loader);
 }
 
-/** Where the chunks are between the two passes of the bundler: in the first it links the modules, and in the second it compiles. */
+/** Where the chunks are between the bundler's two passes: in the first it links the modules, and in the second it compiles. */
 const chunksOf = (made: string): string => `${made}.chunks`;
 
 /** @throws Error */

@@ -232,8 +232,9 @@ export interface Received<T> {
 }
 
 /**
- * Waits for the next message; only the parent sends more than one descriptor with a message. Undefined where the stream ends, even in the middle of a message, and where the other
- * end was killed before it had read everything that was sent to it (ECONNRESET). @throws SysError
+ * Waits for the next message; only the parent sends more than one descriptor with a message. Undefined where the stream
+ * ends, even in the middle of a message, and where the other end was killed before it had read everything that was sent to
+ * it (ECONNRESET). @throws SysError
  */
 export function read<T extends ToChild | FromChild>(socket: number, mostFds = 1): Received<T> | undefined {
   return untraced(() => {
