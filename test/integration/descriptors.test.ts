@@ -119,8 +119,11 @@ describe.skipIf(skip !== "").each(["", "--init "])("in a pipeline (%p)", (flag) 
     terminal.enter(`${run}-e PS1='in# ' ${host} bash --norc --noprofile | tee ${file}; echo sta''tus $?`);
     await terminal.shows(/in# $/m);
     await until("it has the terminal", () => isRaw(terminal));
-    terminal.enter("echo wo''rd; sleep 1000");
+    const nap = `sleep ${100_000 + process.pid}`;
+    terminal.enter(`echo wo''rd; ${nap}`);
     await terminal.shows(/word$/m);
+    // a key that comes while bash starts the program may reach bash alone
+    await until("the program runs", () => Bun.spawnSync(["pgrep", "-xf", nap]).exitCode === 0);
     terminal.press("C-c");
     terminal.enter("exit");
     await terminal.shows(/^status 0$/m);
