@@ -55,8 +55,6 @@ export interface Host {
   /** files to mount over the rootfs's files of the same paths */
   ownFiles: readonly OwnFile[];
   cgroup: CgroupToJoin;
-  /** the parent makes the network namespace, and sends its descriptor "network" */
-  givesNetwork: boolean;
   /** the user namespace allows no setgroups(2): the caller's supplementary groups stay (user_namespaces(7)) */
   keepGroups: boolean;
   /** the compiled form of spec.linux.seccomp */
@@ -158,7 +156,7 @@ export type ToChild =
   | { type: "enter"; enter: EnterRequest }
   /** the user namespace has its mappings; comes with the rootfs, where the container's first process is to open it */
   | { type: "mapped" }
-  /** before or after the request */
+  /** comes before the request, where that has more descriptors than one message may have */
   | { type: "descriptors"; names: readonly string[] }
   | { type: "go" };
 

@@ -10,8 +10,8 @@ import { fdPath, mountDetached, moveMount, setMountAttributes, tryMount } from "
 
 /**
  * Writes "0", which stands for the writing process, into each of the cgroup's files (cgroups(7)). Where the child may
- * not open them, the parent has opened all of them. A cgroup without a limit of the container may refuse the child, as the cpu controller
- * refuses real-time processes: there the child stays in the caller's cgroup. @throws SysError
+ * not open them, the parent has opened all of them. A cgroup without a limit of the container may refuse the child, as the
+ * cpu controller refuses real-time processes: there the child stays in the caller's cgroup. @throws SysError
  */
 export function joinCgroup({ host: { cgroup } }: ChildRequest, descriptors: Descriptors): void {
   if (cgroup.files.length === 0) return;

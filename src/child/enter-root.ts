@@ -9,7 +9,7 @@ import { forbidDeviceNodes } from "./devices.ts";
 import { leaveKeyring, resetPersonality, setOomScore } from "./isolation.ts";
 import { reportMade } from "./mount-points.ts";
 import { mountAll, mountShared, openTiedSources } from "./mounts.ts";
-import { enterNamespaces, joinNetwork, nameHost, unshareCgroupNamespace } from "./namespaces.ts";
+import { enterNamespaces, nameHost, unshareCgroupNamespace } from "./namespaces.ts";
 import { mountOwnFiles } from "./own-files.ts";
 import { openKernelTrees, setSysctls } from "./paths.ts";
 import { makeDirectory } from "./process.ts";
@@ -37,8 +37,8 @@ export function enterRoot(
   const { process, linux, root: asked } = spec;
   if (process.oomScoreAdj !== undefined) setOomScore(process.oomScoreAdj); // through the host's /proc
   enterRootfs(descriptors); // before the mount namespace: the descriptor is good in the parent's alone
-  enterNamespaces(request); // before any change that would otherwise be the host's, too
-  nameHost(request);
+  enterNamespaces(spec, descriptors.network); // before any change that would otherwise be the host's, too
+  nameHost(spec, descriptors.network);
   leaveKeyring();
   resetPersonality();
   openTiedSources(request, descriptors); // before all mounts become private: a copy of a private mount has no tie
@@ -47,7 +47,6 @@ export function enterRoot(
   const made = prepareRoot(request, descriptors.root, warn); // pivot_root needs a mount
   const { root } = made;
   if (feature("PHASES")) stamp("cgroup");
-  joinNetwork(socket, request, descriptors);
   joinCgroup(request, descriptors); // before the cgroup namespace, whose root is its maker's cgroup
   unshareCgroupNamespace(spec);
   if (feature("PHASES")) stamp("mounts");

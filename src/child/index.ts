@@ -23,8 +23,8 @@ import { setCloexec } from "../sys/file.ts";
 import { stamp } from "../sys/phases.ts";
 import { exit, setParentDeathSignal } from "../sys/process.ts";
 import { becomeProcess } from "./become-process.ts";
+import { receiveRequest } from "./descriptors.ts";
 import { enterRoot } from "./enter-root.ts";
-import { receiveRequest } from "./inbox.ts";
 import { fail, reportCalls } from "./report.ts";
 
 function serve(socket: number): never {

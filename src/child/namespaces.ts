@@ -1,7 +1,7 @@
 // Owns entering the container's namespaces (namespaces(7)), and what is set in them at once: host name and loopback.
 
 import type { Namespace, NamespaceType } from "../spec/types.ts";
-import type { ChildRequest, ChildSpec, Descriptors } from "../sync.ts";
+import type { ChildSpec } from "../sync.ts";
 import { CLONE } from "../sys/constants.ts";
 import { close, withFd } from "../sys/file.ts";
 import { step } from "../sys/libc.ts";
@@ -16,7 +16,6 @@ import {
   unshare,
 } from "../sys/namespace.ts";
 import { setsid } from "../sys/process.ts";
-import { awaitDescriptor } from "./inbox.ts";
 import { Refusal } from "./refusal.ts";
 
 function namespaces(spec: ChildSpec): readonly Namespace[] {
@@ -65,10 +64,10 @@ function joinPaths(all: readonly Namespace[]): void {
 }
 
 /**
- * Joins the namespaces that have a path, and makes the others new, all at once; the new cgroup namespace comes later,
- * and so does a network namespace that the parent makes. @throws Refusal, SysError
+ * Joins the namespaces that have a path, and makes the others new, all at once; the new cgroup namespace comes later.
+ * `network` is the descriptor of a network namespace that the parent made. @throws Refusal, SysError
  */
-export function enterNamespaces({ spec, host }: ChildRequest): void {
+export function enterNamespaces(spec: ChildSpec, network: number | undefined): void {
   step("setsid", "a new session has no controlling terminal, so nothing can be typed into the host's");
   setsid();
   let flags = 0;
@@ -77,22 +76,15 @@ export function enterNamespaces({ spec, host }: ChildRequest): void {
     if (path === undefined) flags |= NAMESPACE_FLAGS[type];
     else joins = true;
   if (joins) joinPaths(namespaces(spec));
-  if (host.givesNetwork) flags &= ~CLONE.CLONE_NEWNET;
+  if (network !== undefined) {
+    step("join the network namespace", "made by the parent while this process was starting");
+    setns(network, CLONE.CLONE_NEWNET);
+    close(network);
+    flags &= ~CLONE.CLONE_NEWNET;
+  }
   flags &= ~(CLONE.CLONE_NEWPID | CLONE.CLONE_NEWUSER | CLONE.CLONE_NEWCGROUP);
   step("unshare namespaces", "the container gets mounts, a host name and System V IPC of its own");
   unshare(flags);
-}
-
-/**
- * Joins the network namespace that the parent makes. It comes late, for the parent may still be at it; but before sysfs
- * is mounted, which shows the network of its mounter. @throws SysError
- */
-export function joinNetwork(socket: number, { host }: ChildRequest, descriptors: Descriptors): void {
-  if (!host.givesNetwork) return;
-  step("join the network namespace", "made by the parent while this process was starting");
-  const network = awaitDescriptor(socket, descriptors, "network");
-  setns(network, CLONE.CLONE_NEWNET);
-  close(network);
 }
 
 /** Makes a cgroup namespace. Its root is the cgroup of the process that makes it, which must have joined before. */
@@ -106,13 +98,13 @@ export function unshareCgroupNamespace(spec: ChildSpec): void {
  * Sets the host name and the domain name, except in the host's own UTS namespace, and brings up a new loopback
  * interface.
  */
-export function nameHost({ spec, host }: ChildRequest): void {
+export function nameHost(spec: ChildSpec, network: number | undefined): void {
   if (spec.hostname !== undefined && has(spec, "uts")) {
     step(`set the host name ${spec.hostname}`, "seen in this UTS namespace only");
     sethostname(spec.hostname);
   }
   if (spec.domainname !== undefined && has(spec, "uts")) setdomainname(spec.domainname);
-  if (!host.givesNetwork && isNew(spec, "network")) {
+  if (network === undefined && isNew(spec, "network")) {
     step("bring up the loopback interface", "a new network namespace has nothing but lo, and that is down");
     loopbackUp();
     // ping_group_range takes only groups that this user namespace maps

@@ -115,7 +115,6 @@ export function create(starting: Starting, asked: Request, making: Making): Cont
       stdio: making.stdio.streams,
       stateDirectory: directory.path,
       keepGroups: entered?.keepGroups ?? false,
-      givesNetwork: network !== undefined,
       hold: making.hold,
       endsWithMaker: making.owner === "supervisor",
     };

@@ -46,7 +46,7 @@ function enter(namespaces: readonly Namespace[]): Record<Kind, string> & { error
     const spec = defaultSpec("/", ["true"]);
     const said = {};
     spec.linux = { namespaces: ${JSON.stringify(namespaces)} };
-    try { enterNamespaces({ spec, host: { givesNetwork: false } }); }
+    try { enterNamespaces(spec); }
     catch (error) { said.error = error.message }
     for (const [type, file] of Object.entries(${JSON.stringify(FILES)}))
       said[type] = readlink("/proc/thread-self/ns/" + file);
